@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.24;
+
+import {Owned} from "./Owned.sol";
+import {IMortal} from "./interfaces/IChequebook.sol";
+
+/// @title Mortal
+/// @notice How a chequebook ends.
+abstract contract Mortal is IMortal, Owned {
+    /// @dev The `killableAt` of a dead chequebook.
+    uint256 private constant NEVER = type(uint256).max;
+
+    uint256 private immutable _noticePeriod;
+    uint256 private immutable _bornAt;
+
+    /// @inheritdoc IMortal
+    uint256 public killableAt;
+
+    constructor(address owner_, uint32 noticePeriod_) Owned(owner_) {
+        _noticePeriod = noticePeriod_;
+        _bornAt = block.number;
+    }
+
+    modifier alive() {
+        _checkAlive();
+        _;
+    }
+
+    /// @inheritdoc IMortal
+    function noticePeriod() public view virtual returns (uint256) {
+        return _noticePeriod;
+    }
+
+    /// @dev A function, so that the code of the check stands in the bytecode once.
+    function _checkAlive() private view {
+        if (killableAt == NEVER) revert Dead();
+    }
+
+    /* ANNOUNCE */
+
+    /// @inheritdoc IMortal
+    function announceKill() external onlyOwner alive {
+        killableAt = block.timestamp + noticePeriod();
+
+        emit KillAnnounced({killableAt: killableAt});
+    }
+
+    /// @inheritdoc IMortal
+    function cancelKill() external onlyOwner alive {
+        if (killableAt == 0) revert NotAnnounced();
+
+        killableAt = 0;
+
+        emit KillCancelled();
+    }
+
+    /* DIE */
+
+    /// @inheritdoc IMortal
+    function kill() external onlyOwner alive {
+        if (noticePeriod() != 0) {
+            if (killableAt == 0) revert NotAnnounced();
+            if (block.timestamp < killableAt) revert NoticeRunning(killableAt, block.timestamp);
+        }
+
+        emit Killed({refund: address(this).balance});
+
+        _die(payable(msg.sender));
+    }
+
+    /// @dev The only way to die, and the last thing its callers do: all other state must be written before.
+    /// Not in the block of creation, because EIP-6780 still erases what is destroyed in the transaction that created it.
+    /// At a CREATE2 address, a chequebook could then be overdrawn, vanish, and return with `sent` wiped, so that its
+    /// cheques were good a second time.
+    function _die(address payable heir) internal {
+        _checkAlive();
+        if (block.number == _bornAt) revert BornThisBlock();
+
+        killableAt = NEVER;
+
+        selfdestruct(heir);
+    }
+}

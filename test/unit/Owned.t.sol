@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.24;
+
+import {Chequebook} from "../../contracts/Chequebook.sol";
+import {IOwned} from "../../contracts/interfaces/IChequebook.sol";
+import {BaseTest} from "../Base.t.sol";
+
+contract OwnedTest is BaseTest {
+    function testFuzz_OwnerIsFixedAtCreation(address owner_, address creator) public {
+        vm.assume(owner_ != address(0));
+        vm.prank(creator);
+
+        assertEq(new Chequebook(owner_, signer.addr, NOTICE).owner(), owner_);
+    }
+
+    function test_RevertWhen_OwnerIsZero() public {
+        vm.expectRevert(IOwned.ZeroOwner.selector);
+        new Chequebook(address(0), signer.addr, NOTICE);
+    }
+
+    function testFuzz_RevertWhen_CallerIsNotTheOwner(address caller, uint32 notice) public {
+        vm.assume(caller != owner.addr);
+        Chequebook chequebook = _open(notice, DEPOSIT);
+        bytes memory refusal = abi.encodeWithSelector(IOwned.NotOwner.selector, caller);
+        vm.startPrank(caller);
+
+        vm.expectRevert(refusal);
+        chequebook.announceKill();
+        vm.expectRevert(refusal);
+        chequebook.cancelKill();
+        vm.expectRevert(refusal);
+        chequebook.kill();
+    }
+
+    function test_RevertWhen_TheSignerCommands() public {
+        Chequebook chequebook = _open(0, DEPOSIT);
+
+        vm.expectRevert(abi.encodeWithSelector(IOwned.NotOwner.selector, signer.addr));
+        vm.prank(signer.addr);
+        chequebook.kill();
+    }
+}

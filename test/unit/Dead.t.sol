@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.24;
+
+import {Chequebook} from "../../contracts/Chequebook.sol";
+import {IChequebook, IMortal} from "../../contracts/interfaces/IChequebook.sol";
+import {BaseTest} from "../Base.t.sol";
+import {OneTransaction} from "../mocks/Senders.sol";
+import {Scheme, Signature} from "../utils/Cheques.sol";
+import {Hardfork} from "../utils/Hardfork.sol";
+
+/// @notice What is left of a dead chequebook. Until the end of the transaction of its death that is the same under
+/// every hardfork; from then on, the tombstone stands only where code survives a selfdestruct.
+abstract contract DeadTest is BaseTest {
+    Chequebook internal chequebook;
+    bool internal tombstone;
+
+    function setUp() public {
+        tombstone = Hardfork.codeSurvives();
+        chequebook = _open(0, DEPOSIT);
+        _cash(Scheme.Packed, chequebook, payee, 1 ether);
+        _end();
+    }
+
+    /// @dev Ends the chequebook, somehow.
+    function _end() internal virtual;
+
+    function _sentAtTheEnd() internal view virtual returns (uint256);
+
+    function test_CodeSurvivesFromCancunOn() public view {
+        assertEq(_codeSize(address(chequebook)) > 0, tombstone);
+    }
+
+    function test_StateSurvivesWithTheCode() public view {
+        if (!tombstone) return assertEq(_codeSize(address(chequebook)), 0);
+
+        assertEq(chequebook.killableAt(), NEVER);
+        assertEq(chequebook.sent(payee), _sentAtTheEnd());
+        assertEq(chequebook.owner(), owner.addr);
+    }
+
+    function test_Deposit_IsRefused_BeforeCancunLost() public {
+        assertEq(_deposit(chequebook, 1 ether), !tombstone);
+        assertEq(address(chequebook).balance, tombstone ? 0 : 1 ether);
+    }
+
+    function test_Commands_AreRefused_BeforeCancunWithoutEffect() public {
+        _force(address(chequebook), 1 ether);
+        bytes[3] memory commands = [
+            abi.encodeCall(IMortal.announceKill, ()),
+            abi.encodeCall(IMortal.cancelKill, ()),
+            abi.encodeCall(IMortal.kill, ())
+        ];
+        for (uint256 i; i < commands.length; i++) {
+            vm.prank(owner.addr);
+            (bool success, bytes memory answer) = address(chequebook).call(commands[i]);
+            assertEq(success, !tombstone);
+            assertEq(answer, tombstone ? _error(IMortal.Dead.selector) : bytes(""));
+        }
+        assertEq(address(chequebook).balance, 1 ether);
+    }
+
+    function test_CoveredCheque_IsPaidFromForcedEther_BeforeCancunWithoutEffect() public {
+        uint256 amount = _sentAtTheEnd() + 1 ether;
+        _force(address(chequebook), 3 ether);
+        uint256 before = payee.balance;
+
+        (bool success,) = _tryToCash(amount);
+
+        assertTrue(success);
+        assertEq(payee.balance - before, tombstone ? 1 ether : 0);
+        assertEq(address(chequebook).balance, tombstone ? 2 ether : 3 ether);
+    }
+
+    function test_SecondOverdraft_IsRefused_BeforeCancunWithoutEffect() public {
+        _force(address(chequebook), 3 ether);
+        uint256 before = payee.balance;
+
+        (bool success, bytes memory answer) = _tryToCash(_sentAtTheEnd() + 3 ether + 1);
+
+        assertEq(success, !tombstone);
+        assertEq(answer, tombstone ? _error(IMortal.Dead.selector) : bytes(""));
+        assertEq(payee.balance, before);
+        assertEq(address(chequebook).balance, 3 ether);
+    }
+
+    function _tryToCash(uint256 amount) internal returns (bool, bytes memory) {
+        return address(chequebook).call(_cashCall(chequebook, amount));
+    }
+
+    function _cashCall(IChequebook chequebook_, uint256 amount) internal view returns (bytes memory) {
+        Signature memory signature = _sign(Scheme.Packed, chequebook_, payee, amount);
+        return abi.encodeCall(IChequebook.cash, (payee, amount, signature.v, signature.r, signature.s));
+    }
+}
+
+contract DeadByOverdraftTest is DeadTest {
+    uint256 private constant BOUNCED = 100 ether;
+
+    function _end() internal override {
+        _cash(Scheme.Packed, chequebook, payee, BOUNCED);
+    }
+
+    function _sentAtTheEnd() internal pure override returns (uint256) {
+        return DEPOSIT;
+    }
+
+    function test_BouncedCheque_IsNotPaidTwiceAfterATopUp() public {
+        _force(address(chequebook), BOUNCED - DEPOSIT);
+
+        (bool success,) = _tryToCash(BOUNCED);
+        assertTrue(success);
+        assertEq(payee.balance, tombstone ? BOUNCED : DEPOSIT, "what was missing, and no wei more");
+        if (!tombstone) return;
+
+        _force(address(chequebook), BOUNCED);
+        Signature memory again = _sign(Scheme.Packed, chequebook, payee, BOUNCED);
+        _refused(Scheme.Packed, chequebook, payee, BOUNCED, again, _staleCheque(BOUNCED, BOUNCED));
+    }
+
+    function test_WithinItsLastTransaction_ItIsDeadUnderEveryHardfork() public {
+        Chequebook other = _open(0, DEPOSIT);
+        OneTransaction.Call[] memory calls = new OneTransaction.Call[](5);
+        calls[0] = OneTransaction.Call(address(other), 0, _cashCall(other, BOUNCED));
+        calls[1] = OneTransaction.Call(address(other), 1, "");
+        calls[2] = OneTransaction.Call(address(other), 0, _cashCall(other, BOUNCED));
+        calls[3] = OneTransaction.Call(address(other), 0, abi.encodeCall(other.killableAt, ()));
+        calls[4] = OneTransaction.Call(address(other), 0, abi.encodeCall(other.sent, (payee)));
+        uint256 before = payee.balance;
+
+        OneTransaction.Result[] memory results = new OneTransaction().run{value: 1}(calls);
+
+        assertTrue(results[0].success);
+        assertEq(results[1].answer, _error(IMortal.Dead.selector), "deposit");
+        assertEq(results[2].answer, _error(IMortal.Dead.selector), "second overdraft");
+        assertEq(abi.decode(results[3].answer, (uint256)), NEVER);
+        assertEq(abi.decode(results[4].answer, (uint256)), DEPOSIT);
+        assertEq(payee.balance - before, DEPOSIT);
+    }
+}
+
+contract DeadByKillTest is DeadTest {
+    function _end() internal override {
+        _kill(chequebook);
+    }
+
+    function _sentAtTheEnd() internal pure override returns (uint256) {
+        return 1 ether;
+    }
+}
+
+/// @notice An overdraft during the notice ends the chequebook for good: the announcement does not outlive it.
+contract DeadByOverdraftDuringNoticeTest is BaseTest {
+    function test_TheOwnerCannotKillItAnyMore() public {
+        Chequebook chequebook = _open(NOTICE, DEPOSIT);
+        _announceKill(chequebook);
+        _cash(Scheme.Typed, chequebook, payee, DEPOSIT + 1);
+        skip(NOTICE);
+        _force(address(chequebook), 1 ether);
+
+        vm.prank(owner.addr);
+        (bool success,) = address(chequebook).call(abi.encodeCall(IMortal.kill, ()));
+
+        assertEq(success, !Hardfork.codeSurvives());
+        assertEq(owner.addr.balance, 0);
+    }
+}

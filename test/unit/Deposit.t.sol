@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.24;
+
+import {Chequebook} from "../../contracts/Chequebook.sol";
+import {BaseTest} from "../Base.t.sol";
+
+contract DepositTest is BaseTest {
+    function testFuzz_DepositAtCreation(uint256 deposit) public {
+        deposit = bound(deposit, 0, MAX_ETHER);
+
+        assertEq(address(_openInThisBlock(NOTICE, deposit)).balance, deposit);
+    }
+
+    function testFuzz_DepositByAnyone(address from, uint256 deposit) public {
+        Chequebook chequebook = _open(NOTICE, DEPOSIT);
+        deposit = bound(deposit, 0, MAX_ETHER);
+        vm.assume(from != address(chequebook));
+        vm.deal(from, deposit);
+
+        vm.prank(from);
+        (bool success,) = address(chequebook).call{value: deposit}("");
+
+        assertTrue(success);
+        assertEq(address(chequebook).balance, DEPOSIT + deposit);
+    }
+
+    function test_DepositFitsInTheStipendOfAPlainTransfer() public {
+        Chequebook chequebook = _open(NOTICE, 0);
+
+        this.transfer{value: 1 ether}(payable(chequebook));
+
+        assertEq(address(chequebook).balance, 1 ether);
+    }
+
+    /// @dev A transaction of its own, so that the chequebook and its storage are cold, as they cost most.
+    function transfer(address payable to) external payable {
+        to.transfer(msg.value);
+    }
+
+    function test_RevertWhen_EtherComesWithACall() public {
+        Chequebook chequebook = _open(NOTICE, DEPOSIT);
+
+        (bool unknown,) = address(chequebook).call{value: 1}(hex"12345678");
+        (bool known,) = address(chequebook).call{value: 1}(abi.encodeCall(chequebook.owner, ()));
+
+        assertFalse(unknown);
+        assertFalse(known);
+    }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.24;
+
+import {Chequebook} from "../../contracts/Chequebook.sol";
+import {IChequebook} from "../../contracts/interfaces/IChequebook.sol";
+import {BaseTest} from "../Base.t.sol";
+import {Scheme, Signature} from "../utils/Cheques.sol";
+
+contract CashFuzzTest is BaseTest {
+    uint256 private constant MAX_CHEQUES = 20;
+
+    struct Entry {
+        uint96 amount;
+        bool typed;
+        bool toOther;
+    }
+
+    /// @dev CB2, CB8: cheques of both kinds in any order, any number of times, pay the largest amount once.
+    function testFuzz_Cash_InAnyOrderAndRepetition(Entry[] calldata entries) public {
+        Chequebook chequebook = _open(NOTICE, 2 * uint256(type(uint96).max));
+        uint256[2] memory largest;
+
+        for (uint256 i; i < entries.length && i < MAX_CHEQUES; i++) {
+            Entry calldata entry = entries[i];
+            uint256 who = entry.toOther ? 1 : 0;
+            Scheme scheme = entry.typed ? Scheme.Typed : Scheme.Packed;
+            address payable to = entry.toOther ? otherPayee : payee;
+
+            if (entry.amount > largest[who]) {
+                _cash(scheme, chequebook, to, entry.amount);
+                largest[who] = entry.amount;
+            } else {
+                Signature memory signature = _sign(scheme, chequebook, to, entry.amount);
+                _refused(scheme, chequebook, to, entry.amount, signature, _staleCheque(entry.amount, largest[who]));
+            }
+
+            assertEq(payee.balance, largest[0]);
+            assertEq(otherPayee.balance, largest[1]);
+            assertEq(chequebook.sent(payee), largest[0]);
+            assertEq(chequebook.sent(otherPayee), largest[1]);
+        }
+    }
+
+    function testFuzz_Cash_AnyBeneficiaryBySignerOfAnyKey(
+        address payable beneficiary,
+        address submitter,
+        uint256 key,
+        uint256 amount,
+        bool typed
+    ) public {
+        signer.key = boundPrivateKey(key);
+        signer.addr = vm.addr(signer.key);
+        stranger = submitter;
+        amount = bound(amount, 1, MAX_ETHER);
+        Chequebook chequebook = _open(NOTICE, MAX_ETHER);
+        vm.assume(beneficiary != address(chequebook));
+        assumePayable(beneficiary);
+        assumeNotForgeAddress(beneficiary);
+        uint256 before = beneficiary.balance;
+
+        _cash(typed ? Scheme.Typed : Scheme.Packed, chequebook, beneficiary, amount);
+
+        assertEq(beneficiary.balance - before, amount);
+        assertEq(chequebook.sent(beneficiary), amount);
+        assertEq(address(chequebook).balance, MAX_ETHER - amount);
+    }
+
+    /// @dev Around the balance: covered up to the last wei, an overdraft from the next one on, however far.
+    function testFuzz_Overdraft_BeginsOneWeiAboveTheBalance(uint256 balance, uint256 sent, uint256 over, bool typed)
+        public
+    {
+        Scheme scheme = typed ? Scheme.Typed : Scheme.Packed;
+        balance = bound(balance, 0, MAX_ETHER);
+        sent = bound(sent, 0, MAX_ETHER);
+        Chequebook chequebook = _open(NOTICE, balance + sent);
+        if (sent > 0) _cash(scheme, chequebook, payee, sent);
+        uint256 snapshot = vm.snapshotState();
+
+        if (balance > 0) {
+            _cash(scheme, chequebook, payee, sent + balance);
+            assertEq(payee.balance, sent + balance, "at the balance");
+            assertEq(chequebook.killableAt(), 0);
+            assertTrue(vm.revertToState(snapshot));
+        }
+        if (balance > 1) {
+            _cash(scheme, chequebook, payee, sent + balance - 1);
+            assertEq(payee.balance, sent + balance - 1, "just under the balance");
+            assertEq(chequebook.killableAt(), 0);
+            assertTrue(vm.revertToState(snapshot));
+        }
+
+        uint256 amount = sent + balance + bound(over, 1, type(uint256).max - sent - balance);
+        vm.expectEmit(address(chequebook));
+        emit IChequebook.Cashed(payee, balance);
+        vm.expectEmit(address(chequebook));
+        emit IChequebook.Overdraft(owner.addr);
+        _cash(scheme, chequebook, payee, amount);
+
+        assertEq(payee.balance, sent + balance, "over the balance");
+        assertEq(address(chequebook).balance, 0);
+    }
+
+    function test_Overdraft_ByTheLargestAmountThereIs() public {
+        Chequebook chequebook = _open(NOTICE, DEPOSIT);
+
+        _cash(Scheme.Packed, chequebook, payee, type(uint256).max);
+
+        assertEq(payee.balance, DEPOSIT);
+    }
+}

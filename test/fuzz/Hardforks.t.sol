@@ -104,13 +104,14 @@ contract HardforksFuzzTest is BaseTest {
     }
 
     function _balances() private view returns (uint256[5] memory) {
-        return [
-            address(chequebook).balance,
-            payee.balance,
-            otherPayee.balance,
-            address(refuser).balance,
-            owner.addr.balance
-        ];
+        return
+            [
+                address(chequebook).balance,
+                payee.balance,
+                otherPayee.balance,
+                address(refuser).balance,
+                owner.addr.balance
+            ];
     }
 
     function _sent() private view returns (uint256[3] memory) {

@@ -55,9 +55,8 @@ contract Reenterer {
 
     function prepare(IChequebook chequebook, uint256 amount, Signature memory signature) external {
         _chequebook = chequebook;
-        _call = abi.encodeCall(
-            IChequebook.cash, (payable(address(this)), amount, signature.v, signature.r, signature.s)
-        );
+        _call =
+            abi.encodeCall(IChequebook.cash, (payable(address(this)), amount, signature.v, signature.r, signature.s));
     }
 
     receive() external payable {

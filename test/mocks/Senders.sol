@@ -26,8 +26,7 @@ contract OneTransaction {
     function run(Call[] calldata calls) external payable returns (Result[] memory results) {
         results = new Result[](calls.length);
         for (uint256 i; i < calls.length; i++) {
-            (results[i].success, results[i].answer) =
-                calls[i].target.call{value: calls[i].value}(calls[i].data);
+            (results[i].success, results[i].answer) = calls[i].target.call{value: calls[i].value}(calls[i].data);
         }
     }
 }

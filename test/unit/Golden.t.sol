@@ -71,7 +71,8 @@ contract GoldenTest is BaseTest {
         golden.beneficiary = payable(vm.parseJsonAddress(json, string.concat(cheque, ".beneficiary")));
         golden.amount = vm.parseUint(vm.parseJsonString(json, string.concat(cheque, ".amount")));
         golden.chainId = vm.parseJsonUint(json, string.concat(cheque, ".chainId"));
-        golden.scheme = keccak256(bytes(vm.parseJsonString(json, string.concat(cheque, ".scheme")))) == keccak256("packed")
+        golden.scheme = keccak256(bytes(vm.parseJsonString(json, string.concat(cheque, ".scheme"))))
+            == keccak256("packed")
             ? Scheme.Packed
             : Scheme.Typed;
         (golden.signature.r, golden.signature.s, golden.signature.v) = this.split(signature);

@@ -141,9 +141,7 @@ contract MortalTest is BaseTest {
         _announceKill(chequebook);
         skip(wait);
 
-        vm.expectRevert(
-            abi.encodeWithSelector(IMortal.NoticeRunning.selector, announced + notice, announced + wait)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IMortal.NoticeRunning.selector, announced + notice, announced + wait));
         _kill(chequebook);
     }
 

@@ -31,11 +31,8 @@ library Cheques {
 
     /// @notice The same signature in its other form, which `ecrecover` takes for the same signer.
     function twin(Signature memory signature) internal pure returns (Signature memory) {
-        return Signature({
-            v: signature.v == 27 ? 28 : 27,
-            r: signature.r,
-            s: bytes32(CURVE_ORDER - uint256(signature.s))
-        });
+        return
+            Signature({v: signature.v == 27 ? 28 : 27, r: signature.r, s: bytes32(CURVE_ORDER - uint256(signature.s))});
     }
 
     function digest(Scheme scheme, address chequebook, address beneficiary, uint256 amount)

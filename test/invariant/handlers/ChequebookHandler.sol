@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.24;
+
+import {Chequebook} from "../../../contracts/Chequebook.sol";
+import {IChequebook, IMortal, IOwned} from "../../../contracts/interfaces/IChequebook.sol";
+import {BaseTest} from "../../Base.t.sol";
+import {GasBurner, Reenterer, Refuser} from "../../mocks/Payees.sol";
+import {Cheques, Scheme, Signature} from "../../utils/Cheques.sol";
+import {Ledger} from "./Ledger.sol";
+
+/// @notice Does at random whatever anyone can do to a few chequebooks, and enters what it sees in the {Ledger}. Each
+/// action first predicts how it must end; one that ends otherwise fails the campaign.
+contract ChequebookHandler is Ledger, BaseTest {
+    uint256 private constant MAX_CHEQUEBOOKS = 6;
+    uint256 private constant MAX_WEI = 1e20;
+    uint256 private constant PAYMENT_GAS = 2_000_000;
+
+    /// @dev The cheque that the reenterer cashes while it is paid.
+    struct Prepared {
+        Chequebook chequebook;
+        uint256 amount;
+        uint256 payments;
+    }
+
+    Prepared private _prepared;
+    Refuser private _refuser = new Refuser();
+    Reenterer private _reenterer = new Reenterer();
+    address private _burner = address(new GasBurner());
+
+    constructor() {
+        payees = [payee, otherPayee, payable(_refuser), payable(_reenterer), payable(_burner)];
+    }
+
+    /// @dev CB1 and CB3 are watched over every action, for every chequebook and payee.
+    modifier watched(bool mayPay) {
+        uint256[] memory held = _balances();
+        _;
+        for (uint256 i; i < held.length; i++) {
+            _expect(3, mayPay || address(chequebooks[i]).balance >= held[i]);
+        }
+        for (uint256 i; i < chequebooks.length; i++) {
+            if (_erased(chequebooks[i])) continue;
+            for (uint256 j; j < payees.length; j++) {
+                uint256 sent = chequebooks[i].sent(payees[j]);
+                _expect(1, sent >= seen[chequebooks[i]][payees[j]]);
+                seen[chequebooks[i]][payees[j]] = sent;
+            }
+        }
+    }
+
+    /* DEPOSIT */
+
+    function open(bool patient, uint256 amount) external watched(false) {
+        vm.assume(chequebooks.length < MAX_CHEQUEBOOKS);
+        amount = bound(amount, 0, MAX_WEI);
+        Chequebook chequebook = _openInThisBlock(patient ? NOTICE : 0, amount);
+        _addChequebook(chequebook, amount, vm.getBlockNumber());
+    }
+
+    function deposit(uint256 which, uint256 amount) external watched(false) {
+        Chequebook chequebook = _pick(which);
+        amount = bound(amount, 0, MAX_WEI);
+
+        bool success = _deposit(chequebook, amount);
+
+        bool erased = _erased(chequebook);
+        assertEq(success, erased || !_record(chequebook).dead, "deposit");
+        if (success) _record(chequebook).ethIn += amount;
+        if (!erased) _expect(7, success == !_record(chequebook).dead);
+    }
+
+    function forceEther(uint256 which, uint256 amount) external watched(false) {
+        Chequebook chequebook = _pick(which);
+        amount = bound(amount, 0, MAX_WEI);
+
+        _force(address(chequebook), amount);
+
+        _record(chequebook).ethIn += amount;
+    }
+
+    /* CASH */
+
+    /// @dev A new cheque, from one wei above what was sent to a little over what is there, now and then by far too much.
+    function cash(uint256 which, uint256 who, uint256 amount, bool typed, bool farTooMuch) external watched(true) {
+        Cheque memory cheque;
+        cheque.chequebook = _pick(which);
+        cheque.beneficiary = payees[who % payees.length];
+        uint256 balance = address(cheque.chequebook).balance;
+        cheque.amount = _sent(cheque.chequebook, cheque.beneficiary)
+            + bound(amount, 1, farTooMuch ? type(uint128).max : balance + balance / 8 + 1);
+        cheque.scheme = typed ? Scheme.Typed : Scheme.Packed;
+
+        cheques.push(cheque);
+        _enterPromise(cheque.chequebook, cheque.beneficiary, cheque.amount);
+        _cashAndCompare(cheque);
+    }
+
+    /// @dev CB8: any cheque that was ever signed, once more.
+    function cashAgain(uint256 index) external watched(true) {
+        vm.assume(cheques.length > 0);
+        Cheque memory cheque = cheques[index % cheques.length];
+        bool stale = cheque.amount <= _sent(cheque.chequebook, cheque.beneficiary);
+        uint256 before = address(cheque.chequebook).balance;
+
+        _cashAndCompare(cheque);
+
+        if (stale) _expect(8, address(cheque.chequebook).balance == before);
+    }
+
+    /// @dev CB5, CB9: a cheque by another key, or for another chequebook.
+    function cashForged(uint256 which, uint256 who, uint256 amount, bool typed, bool foreign) external watched(false) {
+        Cheque memory cheque;
+        cheque.chequebook = _pick(which);
+        Chequebook other = _pick(which % chequebooks.length + 1);
+        vm.assume(!_erased(cheque.chequebook) && cheque.chequebook != other);
+        cheque.beneficiary = payees[who % payees.length];
+        cheque.amount = bound(amount, _sent(cheque.chequebook, cheque.beneficiary) + 1, type(uint256).max);
+        cheque.scheme = typed ? Scheme.Typed : Scheme.Packed;
+        Signature memory forged = Cheques.sign(
+            cheque.scheme,
+            foreign ? signer.key : owner.key,
+            address(foreign ? other : cheque.chequebook),
+            cheque.beneficiary,
+            cheque.amount
+        );
+
+        (bool success, bytes memory answer) = _call(stranger, cheque.chequebook, _cashCalldata(cheque, forged));
+
+        _expect(foreign ? 9 : 5, !success);
+        assertEq(answer, _error(IChequebook.InvalidSignature.selector));
+    }
+
+    /// @dev The next payment to the reenterer cashes this cheque from within.
+    function prepareReentrance(uint256 which, uint256 amount) external {
+        Chequebook chequebook = _pick(which);
+        amount = bound(amount, 1, address(chequebook).balance + 1) + _sent(chequebook, address(_reenterer));
+        _enterPromise(chequebook, address(_reenterer), amount);
+        _prepared = Prepared({chequebook: chequebook, amount: amount, payments: _reenterer.payments()});
+        _reenterer.prepare(chequebook, amount, _sign(Scheme.Packed, chequebook, address(_reenterer), amount));
+    }
+
+    function setRefusal(bool accepting) external {
+        _refuser.accept(accepting);
+    }
+
+    /* END OF LIFE */
+
+    function announceKill(uint256 which, bool byOwner) external watched(false) {
+        Chequebook chequebook = _pick(which);
+        bool success = _command(chequebook, byOwner, IMortal.announceKill.selector, _record(chequebook).dead);
+        if (success) _record(chequebook).announcedAt = vm.getBlockTimestamp();
+    }
+
+    function cancelKill(uint256 which, bool byOwner) external watched(false) {
+        Chequebook chequebook = _pick(which);
+        Record storage record_ = _record(chequebook);
+        bool success =
+            _command(chequebook, byOwner, IMortal.cancelKill.selector, record_.dead || record_.announcedAt == 0);
+        if (success) record_.announcedAt = 0;
+    }
+
+    function kill(uint256 which, bool byOwner) external watched(true) {
+        Chequebook chequebook = _pick(which);
+        Record storage record_ = _record(chequebook);
+        uint256 before = owner.addr.balance;
+        uint256 held = address(chequebook).balance;
+        uint256 notice = _erased(chequebook) ? 0 : chequebook.noticePeriod();
+        bool early = notice > 0 && (record_.announcedAt == 0 || vm.getBlockTimestamp() < record_.announcedAt + notice);
+
+        bool refusal = record_.dead || _bornNow(chequebook) || early;
+        if (!_command(chequebook, byOwner, IMortal.kill.selector, refusal)) return;
+
+        assertEq(owner.addr.balance - before, held, "refund");
+        record_.ethOut += held;
+        if (notice > 0) _expect(6, vm.getBlockTimestamp() - record_.announcedAt >= notice);
+        _bury(chequebook);
+    }
+
+    function passTime(uint256 time) external {
+        skip(bound(time, 1, NOTICE));
+        vm.roll(vm.getBlockNumber() + 1);
+    }
+
+    /* HELPERS */
+
+    function _cashAndCompare(Cheque memory cheque) private {
+        Chequebook chequebook = cheque.chequebook;
+        bytes memory refusal = _refusal(chequebook, cheque.beneficiary, cheque.amount);
+        bool erased = _erased(chequebook);
+        bool overdraft = cheque.amount > _sent(chequebook, cheque.beneficiary) + address(chequebook).balance;
+        bool innerOverdraft = _preparedOverdraws();
+        uint256[] memory held = _balances();
+        uint256 before = cheque.beneficiary.balance;
+
+        (bool success, bytes memory answer) = _call(stranger, chequebook, _cashCalldata(cheque));
+
+        assertEq(success, erased || refusal.length == 0, "cash");
+        if (!erased) assertEq(answer, refusal);
+        if (success && !erased) {
+            if (overdraft) {
+                _bury(chequebook);
+            } else if (innerOverdraft && cheque.beneficiary == address(_reenterer) && _reentered()) {
+                _bury(_prepared.chequebook);
+            }
+        }
+        _enterPayments(cheque.beneficiary, held, cheque.beneficiary.balance - before);
+    }
+
+    function _enterPromise(Chequebook chequebook, address beneficiary, uint256 amount) private {
+        if (amount > largest[chequebook][beneficiary]) largest[chequebook][beneficiary] = amount;
+    }
+
+    /// @dev What left the chequebooks is what `to` received; a reenterer may be paid by two at once.
+    function _enterPayments(address to, uint256[] memory held, uint256 paid) private {
+        for (uint256 i; i < held.length; i++) {
+            uint256 left = held[i] - address(chequebooks[i]).balance;
+            received[chequebooks[i]][to] += left;
+            _record(chequebooks[i]).ethOut += left;
+            paid -= left;
+        }
+        assertEq(paid, 0, "paid out of nowhere");
+    }
+
+    /// @dev Whether the prepared cheque, once it is cashed, ends its chequebook. What the payment around it takes from
+    /// the same chequebook goes to the same beneficiary, so the sum of both does not change on the way.
+    function _preparedOverdraws() private view returns (bool) {
+        Chequebook chequebook = _prepared.chequebook;
+        if (address(chequebook) == address(0) || _erased(chequebook) || _record(chequebook).dead) return false;
+        return _prepared.amount > _sent(chequebook, address(_reenterer)) + address(chequebook).balance;
+    }
+
+    /// @dev How a well-signed cheque must be refused now; empty if it must be cashed.
+    function _refusal(Chequebook chequebook, address payable to, uint256 amount) private view returns (bytes memory) {
+        uint256 sent = _sent(chequebook, to);
+        if (amount <= sent) return _staleCheque(amount, sent);
+        if (amount - sent > address(chequebook).balance) {
+            if (_record(chequebook).dead) return _error(IMortal.Dead.selector);
+            if (_bornNow(chequebook)) return _error(IMortal.BornThisBlock.selector);
+            return "";
+        }
+        bool refuses = to == _burner || (to == address(_refuser) && !_refuser.accepting());
+        return refuses ? _error(IChequebook.PaymentFailed.selector) : bytes("");
+    }
+
+    function _command(Chequebook chequebook, bool byOwner, bytes4 selector, bool refusal)
+        private
+        returns (bool success)
+    {
+        bool erased = _erased(chequebook);
+        bytes memory answer;
+        (success, answer) = _call(byOwner ? owner.addr : stranger, chequebook, abi.encodeWithSelector(selector));
+        if (erased) return false; // it "succeeds" without any effect
+
+        _expect(5, byOwner || !success);
+        assertEq(success, byOwner && !refusal, "command");
+        if (!byOwner) assertEq(answer, abi.encodeWithSelector(IOwned.NotOwner.selector, stranger));
+        _expect(7, !success || !_record(chequebook).dead);
+    }
+
+    function _bury(Chequebook chequebook) private {
+        _record(chequebook).dead = true;
+        _record(chequebook).diedAt = vm.getBlockNumber();
+    }
+
+    function _call(address from, IChequebook chequebook, bytes memory data)
+        private
+        returns (bool success, bytes memory answer)
+    {
+        vm.prank(from);
+        (success, answer) = address(chequebook).call{gas: PAYMENT_GAS}(data);
+    }
+
+    function _cashCalldata(Cheque memory cheque) private view returns (bytes memory) {
+        return _cashCalldata(cheque, _sign(cheque.scheme, cheque.chequebook, cheque.beneficiary, cheque.amount));
+    }
+
+    function _cashCalldata(Cheque memory cheque, Signature memory signature) private pure returns (bytes memory) {
+        bytes4 selector = cheque.scheme == Scheme.Packed ? IChequebook.cash.selector : IChequebook.cashTyped.selector;
+        return
+            abi.encodeWithSelector(selector, cheque.beneficiary, cheque.amount, signature.v, signature.r, signature.s);
+    }
+
+    function _pick(uint256 which) private view returns (Chequebook) {
+        return chequebooks[which % chequebooks.length];
+    }
+
+    function _bornNow(Chequebook chequebook) private view returns (bool) {
+        return _record(chequebook).bornAt == vm.getBlockNumber();
+    }
+
+    /// @dev Of an erased chequebook: what it had sent when it was last seen.
+    function _sent(Chequebook chequebook, address beneficiary) private view returns (uint256) {
+        return _erased(chequebook) ? seen[chequebook][beneficiary] : chequebook.sent(beneficiary);
+    }
+
+    function _erased(Chequebook chequebook) private view returns (bool) {
+        return _codeSize(address(chequebook)) == 0;
+    }
+
+    function _balances() private view returns (uint256[] memory balances) {
+        balances = new uint256[](chequebooks.length);
+        for (uint256 i; i < balances.length; i++) {
+            balances[i] = address(chequebooks[i]).balance;
+        }
+    }
+
+    function _reentered() private view returns (bool) {
+        return _reenterer.payments() > _prepared.payments && _reenterer.succeeded();
+    }
+}

@@ -1,0 +1,63 @@
+# Every target does its own set-up. Nothing is installed outside this directory, but for what cargo and npm cache.
+SHELL := /bin/bash
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+HARDFORKS := shanghai cancun prague osaka
+CARGO_FLAGS := --locked
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test test-contracts test-rust coverage lint fmt bindings gas
+
+help:
+	@echo 'make demo      sign cheques in Rust and cash them on a local chain'
+	@echo 'make test      every test: contracts under each hardfork, coverage, gas, Rust'
+	@echo 'make lint      formatting, linters, documentation, and drift of generated files'
+	@echo 'make fmt       format all code'
+	@echo 'make bindings  write rust-client/abi from the contracts'
+	@echo 'make gas       write the gas snapshot, snapshots/'
+
+setup:
+	@tools/setup.sh
+
+build: setup
+	forge build
+
+demo: build
+	cargo run $(CARGO_FLAGS) -- demo
+
+test: test-contracts coverage test-rust
+	@echo 'all tests passed'
+
+# The gas tests set their hardfork by themselves, so the snapshot holds in every round.
+test-contracts: build
+	@for hardfork in $(HARDFORKS); do \
+		echo "== contracts under $$hardfork"; \
+		FOUNDRY_HARDFORK=$$hardfork FOUNDRY_GAS_SNAPSHOT_CHECK=true forge test || exit 1; \
+	done
+
+# Coverage is of the unoptimized build, which is neither as small nor as cheap as the real one.
+coverage: setup
+	forge coverage --no-match-contract '(Build|Gas|Invariant)Test$$' --no-match-coverage '^(test|script)/' \
+		--report summary --report lcov
+	node tools/coverage.mjs lcov.info
+
+test-rust: build
+	cargo test --workspace $(CARGO_FLAGS)
+
+lint: build
+	forge fmt --check
+	forge lint
+	node tools/bindings.mjs --check
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --all-features $(CARGO_FLAGS) -- --deny warnings
+	RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps $(CARGO_FLAGS)
+
+fmt: setup
+	forge fmt
+	cargo fmt --all
+
+bindings: build
+	node tools/bindings.mjs
+
+gas: build
+	FOUNDRY_GAS_SNAPSHOT_EMIT=true forge test --match-contract '^GasTest$$'

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.24;
+
+import {Script} from "forge-std/Script.sol";
+import {VmSafe} from "forge-std/Vm.sol";
+import {console} from "forge-std/console.sol";
+
+import {Chequebook} from "../contracts/Chequebook.sol";
+import {IChequebook, IMortal, IOwned} from "../contracts/interfaces/IChequebook.sol";
+
+/// @title Base
+/// @notice What the scripts share: who sends, which chequebook is meant, whether it is genuine, and how it stands.
+///
+///     CHEQUEBOOK=0x… forge script script/Kill.s.sol --sig "show()" --rpc-url $RPC_URL
+///
+/// prints how a chequebook stands on the chain and sends nothing. Every script has it.
+///
+/// @dev Forge runs a script on a copy of the chain first. What fails there is never broadcast.
+/// The copy keeps the rules of the hardfork in foundry.toml: a dead chequebook keeps its code there, on any chain.
+/// @dev Warning: the checks of a script see that copy. The chain may have moved on when a transaction is mined; forge
+/// then exits with an error if the transaction failed. `show()` tells how the chequebook really stands.
+abstract contract Base is Script {
+    /// @dev The `killableAt` of a dead chequebook.
+    uint256 private constant DEAD = type(uint256).max;
+
+    /// @notice Thrown when no wallet is given: forge would send from `sender`, its default, which nobody has a key of.
+    error NoWallet(address sender);
+
+    /// @notice Thrown when the code at `account`, if there is any, is not that of a chequebook.
+    error NotAChequebook(address account);
+
+    /// @notice Thrown when `chequebook` is dead, and what is asked of it needs a living one.
+    error DeadChequebook(address chequebook);
+
+    /// @notice Thrown when `sender` has less than it is to send. Both in wei.
+    error InsufficientFunds(address sender, uint256 balance, uint256 needed);
+
+    /// @notice Prints how the chequebook at $CHEQUEBOOK stands. Sends nothing.
+    function show() external {
+        _print(_chequebook());
+    }
+
+    /* PARAMETERS */
+
+    /// @dev `vm.envOr` takes the default for a malformed value, too: a mistyped signer would silently be the owner.
+    function _addressOr(string memory variable, address defaultValue) internal view returns (address) {
+        return vm.envExists(variable) ? vm.envAddress(variable) : defaultValue;
+    }
+
+    function _uintOr(string memory variable, uint256 defaultValue) internal view returns (uint256) {
+        return vm.envExists(variable) ? vm.envUint(variable) : defaultValue;
+    }
+
+    function _boolOr(string memory variable, bool defaultValue) internal view returns (bool) {
+        return vm.envExists(variable) ? vm.envBool(variable) : defaultValue;
+    }
+
+    /* WHO SENDS */
+
+    /// @dev The account that forge broadcasts from, which only a broadcast knows for every kind of wallet.
+    function _sender() internal returns (address sender) {
+        vm.startBroadcast();
+        (, sender,) = vm.readCallers();
+        vm.stopBroadcast();
+
+        if (sender == DEFAULT_SENDER) {
+            console.log("Choose a wallet: --account, --ledger, --private-key or --interactives 1");
+            revert NoWallet(sender);
+        }
+    }
+
+    /// @param needed What `sender` is to send, in wei. Gas comes on top.
+    function _requireFunds(address sender, uint256 needed) internal view {
+        if (sender.balance < needed) revert InsufficientFunds(sender, sender.balance, needed);
+    }
+
+    /* WHICH CHEQUEBOOK */
+
+    /// @dev The chequebook at $CHEQUEBOOK, which is genuine, but may be dead.
+    function _chequebook() internal returns (Chequebook) {
+        address account = vm.envAddress("CHEQUEBOOK");
+        _requireGenuine(account);
+
+        return Chequebook(payable(account));
+    }
+
+    /// @dev Compares the code with that of twins, which are made here and never broadcast. Immutables are part of the
+    /// code, so a twin has the same owner, signer and notice period. Only the block of creation has no getter: twins
+    /// from two blocks that have no byte in common differ just where it stands.
+    function _requireGenuine(address account) internal {
+        address owner = address(uint160(_ask(account, IOwned.owner.selector, type(uint160).max)));
+        address signer = address(uint160(_ask(account, IChequebook.signer.selector, type(uint160).max)));
+        uint32 noticePeriod = uint32(_ask(account, IMortal.noticePeriod.selector, type(uint32).max));
+        if (owner == address(0)) revert NotAChequebook(account);
+
+        bytes memory code = account.code;
+        bytes memory first = _twinCode(owner, signer, noticePeriod, 0);
+        bytes memory last = _twinCode(owner, signer, noticePeriod, type(uint256).max);
+
+        bool genuine = code.length == first.length;
+        for (uint256 i = 0; genuine && i < code.length; ++i) {
+            genuine = code[i] == first[i] || first[i] != last[i];
+        }
+        if (!genuine) revert NotAChequebook(account);
+    }
+
+    function _twinCode(address owner, address signer, uint32 noticePeriod, uint256 bornAt)
+        private
+        returns (bytes memory)
+    {
+        uint256 blockNumber = vm.getBlockNumber(); // the optimizer may read `block.number` anew, after the roll
+        vm.roll(bornAt);
+        Chequebook twin = new Chequebook(owner, signer, noticePeriod);
+        vm.roll(blockNumber);
+
+        return address(twin).code;
+    }
+
+    /// @dev A getter's answer, which is at most `max`. A low-level call, since there may be anything at `account`.
+    function _ask(address account, bytes4 getter, uint256 max) private view returns (uint256 answer) {
+        (bool success, bytes memory data) = account.staticcall(abi.encodePacked(getter));
+        if (!success || data.length != 32) revert NotAChequebook(account);
+
+        answer = abi.decode(data, (uint256));
+        if (answer > max) revert NotAChequebook(account);
+    }
+
+    /* WHAT IT DOES */
+
+    /// @dev Says of `action` what is true at that moment: it worked on a copy of the chain, and is yet to be sent.
+    function _printAction(string memory action) internal view {
+        bool broadcasts = vm.isContext(VmSafe.ForgeContext.ScriptBroadcast);
+        string memory next = broadcasts ? "forge broadcasts it now" : "nothing is sent without --broadcast";
+        console.log("%s: works on a copy of the chain, %s.", action, next);
+    }
+
+    /* HOW IT STANDS */
+
+    function _isDead(Chequebook chequebook) internal view returns (bool) {
+        return chequebook.killableAt() == DEAD;
+    }
+
+    function _requireAlive(Chequebook chequebook) internal view {
+        if (_isDead(chequebook)) revert DeadChequebook(address(chequebook));
+    }
+
+    function _print(Chequebook chequebook) internal view {
+        console.log("Chequebook:    %s", address(chequebook));
+        console.log("Owner:         %s", chequebook.owner());
+        console.log("Signer:        %s", chequebook.signer());
+        console.log("Notice period: %s seconds", chequebook.noticePeriod());
+        _printWei("Balance:      ", address(chequebook).balance);
+
+        uint256 killableAt = chequebook.killableAt();
+        if (killableAt == 0) console.log("End:           not announced");
+        else if (killableAt == DEAD) console.log("End:           dead");
+        else console.log("End:           announced, killable from %s on (Unix seconds)", killableAt);
+    }
+
+    function _printWei(string memory what, uint256 amount) internal pure {
+        console.log("%s %s wei (%18e ether)", what, amount, amount);
+    }
+}

@@ -1,0 +1,198 @@
+//! A chain, and forge run as a process against it.
+
+use std::{
+    process::Command,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use alloy::{
+    node_bindings::{Anvil, AnvilInstance},
+    primitives::{Address, U256, hex},
+    providers::{DynProvider, Provider, ProviderBuilder, ext::AnvilApi},
+    signers::local::PrivateKeySigner,
+};
+use chequebook::{Cheque, Chequebook, Chequebook::ChequebookInstance, Scheme};
+use eyre::{OptionExt, Result, WrapErr, ensure};
+use serde_json::Value;
+
+/// A chequebook on the chain.
+pub(super) type Instance = ChequebookInstance<DynProvider>;
+
+/// What the scripts read: not to be inherited from whoever runs the tests.
+const VARIABLES: [&str; 8] =
+    ["OWNER", "SIGNER", "NOTICE_PERIOD", "DEPOSIT", "CHEQUEBOOK", "AMOUNT", "CHEQUE", "ALLOW_OVERDRAFT"];
+
+/// Whether the scripts are built. Locked while forge runs: two of them would write the same files.
+static BUILT: Mutex<bool> = Mutex::new(false);
+
+/// Forge, which leaves all that it writes in cargo's target folder.
+fn forge() -> Command {
+    let mut command = Command::new("forge");
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    for (variable, folder) in
+        [("FOUNDRY_OUT", "out"), ("FOUNDRY_CACHE_PATH", "cache"), ("FOUNDRY_BROADCAST", "broadcast")]
+    {
+        command.env(variable, format!("{}/forge/{folder}", env!("CARGO_TARGET_TMPDIR")));
+    }
+    command.env("FOUNDRY_AST", "false"); // no script needs it, and forge starts twice as fast without
+    for variable in VARIABLES {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// Whether forge succeeds, and what it prints.
+fn output(command: &mut Command) -> Result<(bool, String)> {
+    let output = command.output().wrap_err("forge does not start, is it on PATH?")?;
+    let text = [output.stdout, output.stderr].concat();
+    Ok((output.status.success(), String::from_utf8(text)?))
+}
+
+/// A development chain. Its first account owns the chequebooks.
+pub(super) struct Chain {
+    anvil: AnvilInstance,
+    pub(super) provider: DynProvider,
+}
+
+impl Chain {
+    pub(super) fn start() -> Result<Self> {
+        Self::under("osaka")
+    }
+
+    /// A chain with the rules of `hardfork`.
+    pub(super) fn under(hardfork: &str) -> Result<Self> {
+        let anvil = Anvil::new().args(["--hardfork", hardfork]).try_spawn()?;
+        let wallet = anvil.wallet().ok_or_eyre("anvil has no accounts")?;
+        let provider = ProviderBuilder::new().wallet(wallet).connect_http(anvil.endpoint_url()).erased();
+        // The chain is next door, and mines at once.
+        provider.client().set_poll_interval(Duration::from_millis(10));
+        Ok(Self { anvil, provider })
+    }
+
+    pub(super) fn account(&self, index: usize) -> Address {
+        self.anvil.addresses()[index]
+    }
+
+    fn key(&self, index: usize) -> Result<PrivateKeySigner> {
+        Ok(self.anvil.nth_key(index).ok_or_eyre("anvil has too few accounts")?.into())
+    }
+
+    pub(super) fn chequebook(&self, address: Address) -> Instance {
+        Chequebook::new(address, self.provider.clone())
+    }
+
+    /// A chain with a chequebook, made as [`create`](Self::create) does.
+    pub(super) async fn with_chequebook(notice_period: u32, wei: u64) -> Result<(Self, Instance)> {
+        let chain = Self::start()?;
+        let chequebook = chain.create(notice_period, wei).await?;
+        Ok((chain, chequebook))
+    }
+
+    /// A chequebook of the first account with a deposit of `wei`, which may already die.
+    pub(super) async fn create(&self, notice_period: u32, wei: u64) -> Result<Instance> {
+        let builder = Chequebook::deploy_builder(self.provider.clone(), self.account(0), Address::ZERO, notice_period);
+        let chequebook = self.chequebook(builder.value(U256::from(wei)).deploy().await?);
+        self.provider.evm_mine(None).await?;
+        Ok(chequebook)
+    }
+
+    /// The JSON form of a cheque to the second account, signed by account `signer`.
+    pub(super) async fn cheque(&self, contract: Address, amount: u64, scheme: Scheme, signer: usize) -> Result<Value> {
+        let cheque = Cheque {
+            contract,
+            beneficiary: self.account(1),
+            amount: U256::from(amount),
+            scheme,
+            chain_id: self.anvil.chain_id(),
+        };
+        Ok(serde_json::to_value(cheque.sign(&self.key(signer)?).await?)?)
+    }
+
+    pub(super) async fn balance(&self, account: Address) -> Result<U256> {
+        Ok(self.provider.get_balance(account).await?)
+    }
+
+    /// A run of `script/{name}.s.sol` from the first account, with `--broadcast`.
+    pub(super) fn script(&self, name: &str) -> Script<'_> {
+        let mut command = forge();
+        command.args(["script", &format!("script/{name}.s.sol"), "--rpc-url", &self.anvil.endpoint()]);
+        Script { chain: self, command, wallet: Some(0), broadcast: true }
+    }
+}
+
+pub(super) struct Script<'a> {
+    chain: &'a Chain,
+    command: Command,
+    wallet: Option<usize>,
+    broadcast: bool,
+}
+
+impl Script<'_> {
+    pub(super) fn set(mut self, variable: &str, value: impl ToString) -> Self {
+        self.command.env(variable, value.to_string());
+        self
+    }
+
+    pub(super) fn from(mut self, account: Option<usize>) -> Self {
+        self.wallet = account;
+        self
+    }
+
+    pub(super) fn dry(mut self) -> Self {
+        self.broadcast = false;
+        self
+    }
+
+    pub(super) fn show(mut self) -> Self {
+        self.command.args(["--sig", "show()"]);
+        self.from(None).dry()
+    }
+
+    /// Whether forge succeeds, and what it prints.
+    fn run(mut self) -> Result<(bool, String)> {
+        if let Some(account) = self.wallet {
+            let key = hex::encode_prefixed(self.chain.key(account)?.to_bytes());
+            self.command.args(["--private-key", &key]);
+        }
+        if self.broadcast {
+            self.command.arg("--broadcast");
+        }
+
+        let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*built {
+            let (success, text) = output(forge().args(["build", "script"]))?;
+            ensure!(success, "the scripts do not build: {text}");
+            *built = true;
+        }
+        output(&mut self.command)
+    }
+
+    /// What forge prints, which must succeed.
+    pub(super) fn succeeds(self) -> Result<String> {
+        let (success, text) = self.run()?;
+        ensure!(success, "forge failed: {text}");
+        Ok(text)
+    }
+
+    /// What forge prints, which must succeed and send nothing.
+    pub(super) async fn sends_nothing(self) -> Result<String> {
+        let chain = self.chain;
+        let before = chain.provider.get_block_number().await?;
+        let text = self.succeeds()?;
+        assert_eq!(chain.provider.get_block_number().await?, before, "a transaction was sent: {text}");
+        Ok(text)
+    }
+
+    /// Forge must fail with `error`, before it sends anything.
+    pub(super) async fn refuses(self, error: impl AsRef<str>) -> Result<()> {
+        let chain = self.chain;
+        let before = chain.provider.get_block_number().await?;
+        let (success, text) = self.run()?;
+        assert!(!success, "forge succeeded: {text}");
+        let expected = format!("Error: script failed: {}", error.as_ref());
+        assert!(text.contains(&expected), "expected {expected:?} in: {text}");
+        assert_eq!(chain.provider.get_block_number().await?, before, "a transaction was sent: {text}");
+        Ok(())
+    }
+}

@@ -44,9 +44,10 @@ coverage: setup
 test-rust: build
 	cargo test --workspace $(CARGO_FLAGS)
 
+# Linting compiles without bytecode, so it keeps out of the way of the real build.
 lint: build
 	forge fmt --check
-	forge lint
+	FOUNDRY_OUT=cache/lint/out FOUNDRY_CACHE_PATH=cache/lint forge lint
 	node tools/bindings.mjs --check
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features $(CARGO_FLAGS) -- --deny warnings

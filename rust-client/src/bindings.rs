@@ -1,0 +1,9 @@
+//! The contract, as generated from the ABI and bytecode that the contracts compile to.
+#![allow(missing_docs, unreachable_pub, clippy::all, reason = "generated; IChequebook.sol documents the contract")]
+
+alloy::sol! {
+    #[sol(rpc)]
+    #[derive(Debug, PartialEq, Eq)]
+    Chequebook,
+    "abi/Chequebook.json"
+}

@@ -1,0 +1,183 @@
+//! What a cheque says, and how it is signed, verified and cashed. Nothing here asks a network or a disk.
+
+use alloy::{
+    consensus::crypto::SECP256K1N_HALF,
+    dyn_abi::TypedData,
+    primitives::{Address, B256, Bytes, ChainId, Signature, U256, keccak256},
+    signers::Signer,
+    sol_types::{Eip712Domain, SolCall, SolStruct, SolValue, eip712_domain},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, bindings::Chequebook, json};
+
+/// Which digest of a cheque is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheme {
+    /// The hash of contract, beneficiary and amount. It does not bind the chain: a chequebook of the same signer, at
+    /// the same address on another chain, honours the same cheque.
+    Packed,
+    /// EIP-712 typed data, which binds the chain, and which a wallet can show to its user.
+    Typed,
+}
+
+/// What a payer promises to one beneficiary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Cheque {
+    /// The chequebook that pays.
+    pub contract: Address,
+    /// Whom it pays.
+    pub beneficiary: Address,
+    /// The cumulative amount promised to the beneficiary by this and all earlier cheques, in wei.
+    pub amount: U256,
+    /// How it is signed.
+    pub scheme: Scheme,
+    /// The chain of the contract. Only a [typed](Scheme::Typed) cheque binds it with its signature.
+    pub chain_id: ChainId,
+}
+
+impl Cheque {
+    /// What the signer signs: the same hash as the contract computes.
+    pub fn digest(&self) -> B256 {
+        match self.scheme {
+            Scheme::Packed => keccak256((self.contract, self.beneficiary, self.amount).abi_encode_packed()),
+            Scheme::Typed => self.message().eip712_signing_hash(&self.domain()),
+        }
+    }
+
+    /// Signs the cheque. A packed cheque is signed as a hash; a typed one as typed data, so that a device can show it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Signer`] if the signer does not sign, for whatever reason it gives.
+    pub async fn sign<S: Signer + Sync + ?Sized>(self, signer: &S) -> Result<SignedCheque, Error> {
+        let signature = match self.scheme {
+            Scheme::Packed => signer.sign_hash(&self.digest()).await?,
+            // Only the dynamic form reaches a device through a `dyn Signer`; the other one would sign a bare hash.
+            Scheme::Typed => signer.sign_dynamic_typed_data(&self.typed_data()).await?,
+        };
+        SignedCheque::new(self, signature.normalized_s().as_bytes())
+    }
+
+    fn domain(&self) -> Eip712Domain {
+        eip712_domain! {
+            name: "Chequebook",
+            version: "1",
+            chain_id: self.chain_id,
+            verifying_contract: self.contract,
+        }
+    }
+
+    fn message(&self) -> eip712::Cheque {
+        eip712::Cheque { beneficiary: self.beneficiary, amount: self.amount }
+    }
+
+    fn typed_data(&self) -> TypedData {
+        TypedData::from_struct(&self.message(), Some(self.domain()))
+    }
+}
+
+/// The message of a typed cheque, in a module of its own because EIP-712 hashes its name.
+mod eip712 {
+    alloy::sol! {
+        #[derive(serde::Serialize)]
+        struct Cheque {
+            address beneficiary;
+            uint256 amount;
+        }
+    }
+}
+
+/// A cheque and a signature over it.
+///
+/// Its JSON form, through serde, is what payer and payee exchange. The amount is a string of decimal digits, in wei; an
+/// address in mixed case must have the right checksum; fields must not be missing, doubled or unknown.
+///
+/// ```json
+/// {
+///   "contract": "0x5FbDB2315678afecb367f032d93F642f64180aa3",
+///   "beneficiary": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+///   "amount": "42",
+///   "scheme": "typed",
+///   "chainId": 1,
+///   "signature": "0x…65 bytes: r, s, v"
+/// }
+/// ```
+///
+/// The signature has the form that the contract accepts, with the low `s` only: so a cheque has one form, and who
+/// relays it cannot make another one from it. Whose signature it is, only [`verify`](Self::verify) tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "json::SignedCheque", into = "json::SignedCheque")]
+pub struct SignedCheque {
+    cheque: Cheque,
+    signature: Signature,
+}
+
+impl SignedCheque {
+    /// Joins a cheque with its signature: 32 bytes `r`, 32 bytes `s`, one byte `v`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidV`] unless `v` is 27 or 28, [`Error::HighS`] if `s` is above half the order of the curve.
+    pub fn new(cheque: Cheque, signature: [u8; 65]) -> Result<Self, Error> {
+        let [rs @ .., v] = signature;
+        let odd = match v {
+            27 => false,
+            28 => true,
+            _ => return Err(Error::InvalidV { v }),
+        };
+        let signature = Signature::from_bytes_and_parity(&rs, odd);
+        if signature.s() > SECP256K1N_HALF {
+            return Err(Error::HighS { s: signature.s() });
+        }
+        Ok(Self { cheque, signature })
+    }
+
+    /// What the cheque says.
+    pub const fn cheque(&self) -> &Cheque {
+        &self.cheque
+    }
+
+    /// The signature: 32 bytes `r`, 32 bytes `s`, and `v`, which is 27 or 28.
+    pub fn signature(&self) -> [u8; 65] {
+        self.signature.as_bytes()
+    }
+
+    /// Whose key signed the cheque. For an altered cheque this is some address that nobody knows.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unrecoverable`] if no key makes this signature.
+    pub fn recover(&self) -> Result<Address, Error> {
+        self.signature.recover_address_from_prehash(&self.cheque.digest()).map_err(Error::Unrecoverable)
+    }
+
+    /// Checks that `signer` signed the cheque, as the contract will.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongSigner`] if it was another key, [`Error::Unrecoverable`] if it was none.
+    pub fn verify(&self, signer: Address) -> Result<(), Error> {
+        let recovered = self.recover()?;
+        if recovered != signer {
+            return Err(Error::WrongSigner { recovered, expected: signer });
+        }
+        Ok(())
+    }
+
+    /// The input of the transaction to [`Cheque::contract`] that cashes the cheque: a call of `cash` or `cashTyped`.
+    /// Anyone may send it.
+    pub fn calldata(&self) -> Bytes {
+        let Cheque { beneficiary, amount, scheme, .. } = self.cheque;
+        // On the chain v is 27 or 28; the parity alone would be no valid signature there.
+        let v = if self.signature.v() { 28 } else { 27 };
+        let (r, s) = (self.signature.r().into(), self.signature.s().into());
+
+        match scheme {
+            Scheme::Packed => Chequebook::cashCall { beneficiary, amount, v, r, s }.abi_encode(),
+            Scheme::Typed => Chequebook::cashTypedCall { beneficiary, amount, v, r, s }.abi_encode(),
+        }
+        .into()
+    }
+}

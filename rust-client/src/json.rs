@@ -1,0 +1,82 @@
+//! The JSON form of a signed cheque, field by field as text, and the strict way from the one to the other.
+
+use alloy::primitives::{Address, ChainId, U256, hex};
+use serde::{Deserialize, Serialize};
+
+use crate::{Cheque, Error, Scheme};
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct SignedCheque {
+    contract: String,
+    beneficiary: String,
+    amount: String,
+    scheme: Scheme,
+    chain_id: ChainId,
+    signature: String,
+}
+
+impl From<crate::SignedCheque> for SignedCheque {
+    fn from(signed: crate::SignedCheque) -> Self {
+        let Cheque { contract, beneficiary, amount, scheme, chain_id } = *signed.cheque();
+        Self {
+            contract: contract.to_string(),
+            beneficiary: beneficiary.to_string(),
+            amount: amount.to_string(),
+            scheme,
+            chain_id,
+            signature: hex::encode_prefixed(signed.signature()),
+        }
+    }
+}
+
+impl TryFrom<SignedCheque> for crate::SignedCheque {
+    type Error = Error;
+
+    fn try_from(json: SignedCheque) -> Result<Self, Error> {
+        let cheque = Cheque {
+            contract: parse_address("contract", json.contract)?,
+            beneficiary: parse_address("beneficiary", json.beneficiary)?,
+            amount: parse_amount(json.amount)?,
+            scheme: json.scheme,
+            chain_id: json.chain_id,
+        };
+        Self::new(cheque, parse_signature(json.signature)?)
+    }
+}
+
+fn parse_address(field: &'static str, value: String) -> Result<Address, Error> {
+    let Some(bytes) = parse_hex(&value) else { return Err(Error::InvalidAddress { field, value }) };
+    let address = Address::from(bytes);
+
+    let digits = value.as_bytes().iter().skip("0x".len());
+    let mixed = digits.clone().any(u8::is_ascii_lowercase) && digits.clone().any(u8::is_ascii_uppercase);
+    if mixed && value != address.to_checksum(None) {
+        return Err(Error::WrongChecksum { field, value, expected: address });
+    }
+    Ok(address)
+}
+
+fn parse_amount(value: String) -> Result<U256, Error> {
+    let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+    let leading_zero = value.len() > 1 && value.starts_with('0');
+    if !digits || leading_zero {
+        return Err(Error::InvalidAmount { value });
+    }
+    // Digits that are too large are all that is left to fail.
+    U256::from_str_radix(&value, 10).map_err(|_| Error::AmountTooLarge { value })
+}
+
+fn parse_signature(value: String) -> Result<[u8; 65], Error> {
+    parse_hex(&value).ok_or(Error::InvalidSignature { value })
+}
+
+/// 0x and exactly `N` bytes in hex, of either case.
+fn parse_hex<const N: usize>(value: &str) -> Option<[u8; N]> {
+    let digits = value.strip_prefix("0x")?;
+    // The decoder would skip a second prefix.
+    if digits.starts_with("0x") {
+        return None;
+    }
+    hex::decode_to_array(digits).ok()
+}

@@ -1,0 +1,83 @@
+//! A development chain of our own: anvil, which dies with this value.
+
+use std::{io::ErrorKind, time::Duration};
+
+use alloy::{
+    network::TransactionBuilder,
+    node_bindings::{Anvil, AnvilInstance, NodeError},
+    primitives::{Address, U256},
+    providers::{DynProvider, Provider, ProviderBuilder},
+    rpc::types::{TransactionReceipt, TransactionRequest},
+    signers::local::PrivateKeySigner,
+};
+use eyre::{OptionExt, Report, WrapErr};
+
+use crate::check::equal;
+
+/// A running chain, on a port that was free.
+pub(crate) struct Chain {
+    anvil: AnvilInstance,
+    provider: DynProvider,
+}
+
+impl Chain {
+    /// Starts anvil under the rules of `hardfork`.
+    ///
+    /// # Errors
+    ///
+    /// If anvil is not on the PATH, or does not start.
+    pub(crate) fn start(hardfork: &str) -> eyre::Result<Self> {
+        let anvil = Anvil::new().args(["--hardfork", hardfork]).try_spawn().map_err(|error| match error {
+            NodeError::SpawnError(error) if error.kind() == ErrorKind::NotFound => {
+                Report::msg("anvil is not on the PATH: run `npm ci`, and add node_modules/.bin to the PATH")
+            }
+            error => Report::new(error).wrap_err("anvil does not start"),
+        })?;
+        let wallet = anvil.wallet().ok_or_eyre("anvil has no accounts")?;
+        let provider = ProviderBuilder::new().wallet(wallet).connect_http(anvil.endpoint_url()).erased();
+        // The chain is next door, and mines at once.
+        provider.client().set_poll_interval(Duration::from_millis(10));
+        Ok(Self { anvil, provider })
+    }
+
+    /// How the chain is spoken to. It signs for all of [`accounts`](Self::accounts).
+    pub(crate) const fn provider(&self) -> &DynProvider {
+        &self.provider
+    }
+
+    /// Accounts with plenty of ether.
+    pub(crate) fn accounts(&self) -> &[Address] {
+        self.anvil.addresses()
+    }
+
+    /// The key of the account at `index`.
+    pub(crate) fn signer(&self, index: usize) -> eyre::Result<PrivateKeySigner> {
+        let key = self.anvil.nth_key(index).ok_or_eyre("anvil has too few accounts")?;
+        Ok(key.into())
+    }
+
+    /// The balance of `account`, in wei.
+    pub(crate) async fn balance(&self, account: Address) -> eyre::Result<U256> {
+        Ok(self.provider.get_balance(account).await?)
+    }
+
+    /// Sends a transaction from `sender` and waits until it is mined.
+    ///
+    /// # Errors
+    ///
+    /// If it fails, or costs the sender anything but its value and the gas of its receipt.
+    pub(crate) async fn send(&self, sender: Address, request: TransactionRequest) -> eyre::Result<TransactionReceipt> {
+        let value = request.value.unwrap_or_default();
+        let before = self.balance(sender).await?;
+        let receipt = self.provider.send_transaction(request.with_from(sender)).await?.get_receipt().await?;
+        let after = self.balance(sender).await?;
+
+        equal("status of the transaction", receipt.status(), true)?;
+        let fee = U256::from(receipt.gas_used)
+            .checked_mul(U256::from(receipt.effective_gas_price))
+            .ok_or_eyre("the fee of the transaction is beyond 256 bits")?;
+        let cost = fee.checked_add(value).ok_or_eyre("the cost of the transaction is beyond 256 bits")?;
+        equal("cost to the sender, in wei", before.checked_sub(after), Some(cost)).wrap_err("gas of the receipt")?;
+        Ok(receipt)
+    }
+}

@@ -1,0 +1,32 @@
+//! The command line.
+
+use clap::{Parser, Subcommand, value_parser};
+
+use crate::demo;
+
+/// Runs the chequebook contracts and the client against a development chain.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Pays three payees by cheques, cashes the newest ones, overdraws the chequebook, and checks every step on anvil.
+    Demo {
+        /// How many cheques to sign.
+        #[arg(long, default_value_t = 10_000, value_parser = value_parser!(u32).range(3..=1_000_000))]
+        cheques: u32,
+    },
+}
+
+impl Cli {
+    /// Does what the command line asks for. Any error means that it was not done, or not as the chain tells it.
+    pub(crate) async fn run(self) -> eyre::Result<()> {
+        match self.command {
+            Command::Demo { cheques } => demo::run(cheques).await,
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Runs the chequebook contracts and the client against a development chain.
+
+mod chain;
+mod check;
+mod cli;
+mod demo;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use eyre::bail;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::Cli;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // Whoever ends first, the chain is dropped with the other branch, and its process with it.
+    let result = tokio::select! {
+        result = cli.run() => result,
+        result = interrupted() => result,
+    };
+
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Ends with an error once somebody wants the program to end.
+async fn interrupted() -> eyre::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => bail!("terminated"),
+        _ = interrupt.recv() => bail!("interrupted"),
+    }
+}

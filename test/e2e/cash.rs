@@ -1,65 +1,51 @@
 //! The client's cheques and the contract's rules agree, on the oldest chain that runs the contract and on the newest.
 
 use alloy::{
-    contract::{CallBuilder, RawCallBuilder},
-    node_bindings::{Anvil, AnvilInstance},
+    contract::RawCallBuilder,
     primitives::{Address, U256},
-    providers::{DynProvider, Provider, ProviderBuilder},
-    signers::local::PrivateKeySigner,
+    providers::DynProvider,
 };
 use chequebook::{
     Cheque,
-    Chequebook::{self, Cashed, ChequebookInstance, InvalidSignature, StaleCheque},
+    Chequebook::{Cashed, InvalidSignature, StaleCheque},
     Scheme, SignedCheque,
 };
 use eyre::{OptionExt, Result};
+
+use crate::chain::{Chain, Instance};
 
 const HARDFORKS: [&str; 2] = ["shanghai", "osaka"];
 const SCHEMES: [Scheme; 2] = [Scheme::Packed, Scheme::Typed];
 const DEPOSIT: u64 = 1_000;
 
-/// A chequebook that holds the deposit, and the beneficiary of its cheques.
+/// A chequebook that holds the deposit.
 struct Story {
-    anvil: AnvilInstance,
-    provider: DynProvider,
-    contract: ChequebookInstance<DynProvider>,
-    beneficiary: Address,
+    chain: Chain,
+    contract: Instance,
 }
 
 impl Story {
     async fn start(hardfork: &str) -> Result<Self> {
-        let anvil = Anvil::new().args(["--hardfork", hardfork]).try_spawn()?;
-        let wallet = anvil.wallet().ok_or_eyre("anvil has no accounts")?;
-        let provider = ProviderBuilder::new().wallet(wallet).connect_http(anvil.endpoint_url()).erased();
-        let (owner, beneficiary) = (anvil.addresses()[0], Address::repeat_byte(0xbe));
-
-        let contract = Chequebook::deploy(provider.clone(), owner, Address::ZERO, 0).await?;
-        let deposit = CallBuilder::new_raw(&provider, [].into()).to(*contract.address()).value(U256::from(DEPOSIT));
-        assert!(deposit.send().await?.get_receipt().await?.status());
-        Ok(Self { anvil, provider, contract, beneficiary })
+        let chain = Chain::under(hardfork)?;
+        let contract = chain.create(0, DEPOSIT).await?;
+        Ok(Self { chain, contract })
     }
 
-    fn signer(&self, account: usize) -> PrivateKeySigner {
-        self.anvil.nth_key(account).unwrap().into()
+    fn beneficiary(&self) -> Address {
+        self.chain.account(1)
     }
 
     fn cheque(&self, scheme: Scheme, amount: u64) -> Cheque {
-        Cheque {
-            contract: *self.contract.address(),
-            beneficiary: self.beneficiary,
-            amount: U256::from(amount),
-            scheme,
-            chain_id: self.anvil.chain_id(),
-        }
+        self.chain.cheque(*self.contract.address(), amount, scheme)
     }
 
     /// The owner's signature on a cheque.
     async fn signed(&self, scheme: Scheme, amount: u64) -> Result<SignedCheque> {
-        Ok(self.cheque(scheme, amount).sign(&self.signer(0)).await?)
+        self.chain.signed(*self.contract.address(), amount, scheme, 0).await
     }
 
     fn cash(&self, signed: &SignedCheque) -> RawCallBuilder<&DynProvider> {
-        CallBuilder::new_raw(&self.provider, signed.calldata()).to(*self.contract.address())
+        self.chain.call(*self.contract.address(), signed.calldata())
     }
 
     /// What the chain says when a cheque is cashed that it must not accept.
@@ -72,17 +58,19 @@ impl Story {
 async fn pays_what_each_cheque_adds_to_those_before() -> Result<()> {
     for hardfork in HARDFORKS {
         let story = Story::start(hardfork).await?;
+        let before = story.chain.balance(story.beneficiary()).await?;
 
         for (scheme, amount, added) in [(Scheme::Packed, 300, 300), (Scheme::Typed, 700, 400), (Scheme::Packed, 701, 1)]
         {
             let receipt = story.cash(&story.signed(scheme, amount).await?).send().await?.get_receipt().await?;
 
             let event = receipt.decoded_log::<Cashed>().ok_or_eyre("no Cashed event")?;
-            assert_eq!(event.data, Cashed { beneficiary: story.beneficiary, paid: U256::from(added) }, "{hardfork}");
-            assert_eq!(story.provider.get_balance(story.beneficiary).await?, U256::from(amount), "{hardfork}");
-            assert_eq!(story.contract.sent(story.beneficiary).call().await?, U256::from(amount), "{hardfork}");
+            assert_eq!(event.data, Cashed { beneficiary: story.beneficiary(), paid: U256::from(added) }, "{hardfork}");
+            let balance = story.chain.balance(story.beneficiary()).await?;
+            assert_eq!(balance.checked_sub(before), Some(U256::from(amount)), "{hardfork}");
+            assert_eq!(story.contract.sent(story.beneficiary()).call().await?, U256::from(amount), "{hardfork}");
         }
-        assert_eq!(story.provider.get_balance(*story.contract.address()).await?, U256::from(DEPOSIT - 701));
+        assert_eq!(story.chain.balance(*story.contract.address()).await?, U256::from(DEPOSIT - 701));
     }
     Ok(())
 }
@@ -93,7 +81,7 @@ async fn refuses_a_cheque_of_another_key() -> Result<()> {
         let story = Story::start(hardfork).await?;
 
         for scheme in SCHEMES {
-            let forged = story.cheque(scheme, 300).sign(&story.signer(1)).await?;
+            let forged = story.cheque(scheme, 300).sign(&story.chain.key(1)?).await?;
             let error = story.refusal(&forged).await;
             assert!(error.as_decoded_error::<InvalidSignature>().is_some(), "{hardfork}, {scheme:?}: {error:?}");
         }
@@ -122,13 +110,13 @@ async fn refuses_a_typed_cheque_of_another_chain_but_not_a_packed_one() -> Resul
         let story = Story::start(hardfork).await?;
         let elsewhere = |scheme| Cheque { chain_id: 1, ..story.cheque(scheme, 300) };
 
-        let typed = elsewhere(Scheme::Typed).sign(&story.signer(0)).await?;
+        let typed = elsewhere(Scheme::Typed).sign(&story.chain.key(0)?).await?;
         let error = story.refusal(&typed).await;
         assert!(error.as_decoded_error::<InvalidSignature>().is_some(), "{hardfork}: {error:?}");
 
-        let packed = elsewhere(Scheme::Packed).sign(&story.signer(0)).await?;
+        let packed = elsewhere(Scheme::Packed).sign(&story.chain.key(0)?).await?;
         story.cash(&packed).send().await?.get_receipt().await?;
-        assert_eq!(story.contract.sent(story.beneficiary).call().await?, U256::from(300), "{hardfork}");
+        assert_eq!(story.contract.sent(story.beneficiary()).call().await?, U256::from(300), "{hardfork}");
     }
     Ok(())
 }

@@ -1,6 +1,9 @@
-//! The contracts, the client and the harness against a development chain: one module a story. Needs anvil on the PATH.
+//! The contracts, the client and the harness against a development chain: one module a story. Needs anvil and forge on
+//! the PATH.
 #![allow(clippy::arithmetic_side_effects, clippy::unwrap_used, reason = "tests")]
 
 mod cash;
+mod chain;
+mod create2;
 mod demo;
 mod scripts;

@@ -10,7 +10,7 @@ use chequebook::Scheme;
 use eyre::{OptionExt, Result};
 use serde_json::{Value, json};
 
-use self::forge::{Chain, Instance};
+use crate::chain::{Chain, Instance};
 
 /// The notice that Deploy gives by default, in seconds.
 const ONE_DAY: u64 = 86400;
@@ -105,7 +105,7 @@ async fn refuses_malformed_variable_instead_of_taking_the_default() -> Result<()
     ] {
         chain.script("Deploy").set(variable, value).refuses(error).await?;
     }
-    let cheque = chain.cheque(*chequebook.address(), 10, Scheme::Packed, 0).await?;
+    let cheque = chain.json(*chequebook.address(), 10, Scheme::Packed, 0).await?;
     let cash = chain.script("Cash").set("CHEQUEBOOK", chequebook.address()).set("CHEQUE", cheque);
     let error = "vm.envBool: failed parsing $ALLOW_OVERDRAFT as type `bool`";
     cash.set("ALLOW_OVERDRAFT", "maybe").refuses(error).await
@@ -182,9 +182,9 @@ async fn cashes_both_kinds_of_cheque_of_the_client() -> Result<()> {
     let before = chain.balance(chain.account(1)).await?;
     let cash = |cheque: Value| chain.script("Cash").set("CHEQUEBOOK", contract).set("CHEQUE", cheque);
 
-    let text = cash(chain.cheque(contract, 40, Scheme::Packed, 0).await?).succeeds()?;
+    let text = cash(chain.json(contract, 40, Scheme::Packed, 0).await?).succeeds()?;
     assert_prints(&text, "Payment:       40 wei");
-    let text = cash(chain.cheque(contract, 100, Scheme::Typed, 0).await?).succeeds()?;
+    let text = cash(chain.json(contract, 100, Scheme::Typed, 0).await?).succeeds()?;
     assert_prints(&text, "Payment:       60 wei");
 
     assert_eq!(chequebook.sent(chain.account(1)).call().await?, U256::from(100));
@@ -199,11 +199,11 @@ async fn refuses_cheque_that_the_chequebook_would_not_pay() -> Result<()> {
     let contract = *chequebook.address();
     let (owner, stranger) = (chain.account(0), chain.account(2));
     let cash = |cheque: &Value| chain.script("Cash").set("CHEQUEBOOK", contract).set("CHEQUE", cheque);
-    let good = chain.cheque(contract, 40, Scheme::Typed, 0).await?;
+    let good = chain.json(contract, 40, Scheme::Typed, 0).await?;
 
-    let cheque = chain.cheque(stranger, 40, Scheme::Packed, 0).await?;
+    let cheque = chain.json(stranger, 40, Scheme::Packed, 0).await?;
     cash(&cheque).refuses(format!("WrongChequebook({stranger}, {contract})")).await?;
-    let cheque = chain.cheque(contract, 40, Scheme::Packed, 2).await?;
+    let cheque = chain.json(contract, 40, Scheme::Packed, 2).await?;
     cash(&cheque).refuses(format!("WrongSigner({stranger}, {owner})")).await?;
     cash(&with(&good, "chainId", json!(1))).refuses("WrongChain(1, 31337 [3.133e4])").await?;
     let itself = with(&good, "beneficiary", json!(contract));
@@ -218,7 +218,7 @@ async fn refuses_malformed_cheque() -> Result<()> {
     let (chain, chequebook) = Chain::with_chequebook(60, 100).await?;
     let contract = *chequebook.address();
     let cash = || chain.script("Cash").set("CHEQUEBOOK", contract);
-    let good = chain.cheque(contract, 42, Scheme::Packed, 0).await?;
+    let good = chain.json(contract, 42, Scheme::Packed, 0).await?;
 
     cash().refuses("vm.envString: environment variable \"CHEQUE\" not found").await?;
     cash().set("CHEQUE", "{").refuses("vm.parseJsonAddress: failed parsing JSON").await?;
@@ -239,7 +239,7 @@ async fn refuses_malformed_cheque() -> Result<()> {
 async fn bounces_chequebook_only_with_consent() -> Result<()> {
     let (chain, chequebook) = Chain::with_chequebook(60, 7).await?;
     let contract = *chequebook.address();
-    let cheque = chain.cheque(contract, 10, Scheme::Typed, 0).await?;
+    let cheque = chain.json(contract, 10, Scheme::Typed, 0).await?;
     let cash = || chain.script("Cash").set("CHEQUEBOOK", contract).set("CHEQUE", &cheque);
 
     cash().refuses("OverdraftNotAllowed(7, 10)").await?;

@@ -1,23 +1,19 @@
-//! A chain, and forge run as a process against it.
+//! Forge, run as a process against a chain.
 
 use std::{
     process::Command,
     sync::{Mutex, PoisonError},
-    time::Duration,
 };
 
 use alloy::{
-    node_bindings::{Anvil, AnvilInstance},
-    primitives::{Address, U256, hex},
-    providers::{DynProvider, Provider, ProviderBuilder, ext::AnvilApi},
-    signers::local::PrivateKeySigner,
+    primitives::{Address, hex},
+    providers::Provider,
 };
-use chequebook::{Cheque, Chequebook, Chequebook::ChequebookInstance, Scheme};
-use eyre::{OptionExt, Result, WrapErr, ensure};
+use chequebook::Scheme;
+use eyre::{Result, WrapErr, ensure};
 use serde_json::Value;
 
-/// A chequebook on the chain.
-pub(super) type Instance = ChequebookInstance<DynProvider>;
+use crate::chain::{Chain, Instance};
 
 /// What the scripts read: not to be inherited from whoever runs the tests.
 const VARIABLES: [&str; 8] =
@@ -49,39 +45,7 @@ fn output(command: &mut Command) -> Result<(bool, String)> {
     Ok((output.status.success(), String::from_utf8(text)?))
 }
 
-/// A development chain. Its first account owns the chequebooks.
-pub(super) struct Chain {
-    anvil: AnvilInstance,
-    pub(super) provider: DynProvider,
-}
-
 impl Chain {
-    pub(super) fn start() -> Result<Self> {
-        Self::under("osaka")
-    }
-
-    /// A chain with the rules of `hardfork`.
-    pub(super) fn under(hardfork: &str) -> Result<Self> {
-        let anvil = Anvil::new().args(["--hardfork", hardfork]).try_spawn()?;
-        let wallet = anvil.wallet().ok_or_eyre("anvil has no accounts")?;
-        let provider = ProviderBuilder::new().wallet(wallet).connect_http(anvil.endpoint_url()).erased();
-        // The chain is next door, and mines at once.
-        provider.client().set_poll_interval(Duration::from_millis(10));
-        Ok(Self { anvil, provider })
-    }
-
-    pub(super) fn account(&self, index: usize) -> Address {
-        self.anvil.addresses()[index]
-    }
-
-    fn key(&self, index: usize) -> Result<PrivateKeySigner> {
-        Ok(self.anvil.nth_key(index).ok_or_eyre("anvil has too few accounts")?.into())
-    }
-
-    pub(super) fn chequebook(&self, address: Address) -> Instance {
-        Chequebook::new(address, self.provider.clone())
-    }
-
     /// A chain with a chequebook, made as [`create`](Self::create) does.
     pub(super) async fn with_chequebook(notice_period: u32, wei: u64) -> Result<(Self, Instance)> {
         let chain = Self::start()?;
@@ -89,28 +53,9 @@ impl Chain {
         Ok((chain, chequebook))
     }
 
-    /// A chequebook of the first account with a deposit of `wei`, which may already die.
-    pub(super) async fn create(&self, notice_period: u32, wei: u64) -> Result<Instance> {
-        let builder = Chequebook::deploy_builder(self.provider.clone(), self.account(0), Address::ZERO, notice_period);
-        let chequebook = self.chequebook(builder.value(U256::from(wei)).deploy().await?);
-        self.provider.evm_mine(None).await?;
-        Ok(chequebook)
-    }
-
     /// The JSON form of a cheque to the second account, signed by account `signer`.
-    pub(super) async fn cheque(&self, contract: Address, amount: u64, scheme: Scheme, signer: usize) -> Result<Value> {
-        let cheque = Cheque {
-            contract,
-            beneficiary: self.account(1),
-            amount: U256::from(amount),
-            scheme,
-            chain_id: self.anvil.chain_id(),
-        };
-        Ok(serde_json::to_value(cheque.sign(&self.key(signer)?).await?)?)
-    }
-
-    pub(super) async fn balance(&self, account: Address) -> Result<U256> {
-        Ok(self.provider.get_balance(account).await?)
+    pub(super) async fn json(&self, contract: Address, amount: u64, scheme: Scheme, signer: usize) -> Result<Value> {
+        Ok(serde_json::to_value(self.signed(contract, amount, scheme, signer).await?)?)
     }
 
     /// A run of `script/{name}.s.sol` from the first account, with `--broadcast`.

@@ -1,0 +1,51 @@
+//! Why a chequebook needs plain CREATE before Cancun: at a CREATE2 address it can be created a second time, and its
+//! cheques are good a second time. From Cancun on the dead keep their address.
+
+use alloy::primitives::{Address, B256, Bytes, U256, address};
+use chequebook::{Chequebook, Scheme};
+use eyre::Result;
+
+use crate::chain::Chain;
+
+/// The CREATE2 deployer that anvil, like most chains, has at this address. Its input is a salt and the code to run.
+const DEPLOYER: Address = address!("0x4e59b44847b379578588920cA78FbF26c0B4956C");
+const DEPOSIT: u64 = 100;
+const PROMISED: u64 = 300;
+
+/// Has a chequebook overdrawn, and tries to create it anew with what it owes, and to cash the same cheque again.
+/// Returns whether it could be created, and what the beneficiary was paid in all, in wei.
+async fn recreate(hardfork: &str) -> Result<(bool, U256)> {
+    let chain = Chain::under(hardfork)?;
+    let create = Chequebook::deploy_builder(&chain.provider, chain.account(0), Address::ZERO, 0).calldata().clone();
+    let input: Bytes = [B256::ZERO.as_slice(), &create].concat().into();
+    let address = DEPLOYER.create2_from_code(B256::ZERO, &create);
+    let cheque = chain.signed(address, PROMISED, Scheme::Packed, 0).await?;
+    let before = chain.balance(chain.account(1)).await?;
+
+    let opened = chain.call(DEPLOYER, input.clone()).value(U256::from(DEPOSIT)).send().await?.get_receipt().await?;
+    assert!(opened.status());
+    let bounced = chain.call(address, cheque.calldata()).send().await?.get_receipt().await?;
+    assert!(bounced.status());
+    assert_eq!(chain.balance(chain.account(1)).await?.checked_sub(before), Some(U256::from(DEPOSIT)));
+
+    let recreated = chain.call(DEPLOYER, input).value(U256::from(PROMISED)).gas(5_000_000).send().await?;
+    let recreated = recreated.get_receipt().await?.status();
+    let again = chain.call(address, cheque.calldata()).gas(1_000_000).send().await?.get_receipt().await?;
+    assert_eq!(again.status(), recreated);
+    let paid = chain.balance(chain.account(1)).await?.saturating_sub(before);
+    Ok((recreated, paid))
+}
+
+#[tokio::test]
+async fn before_cancun_a_bounced_cheque_is_good_again_after_a_re_creation() -> Result<()> {
+    assert_eq!(recreate("shanghai").await?, (true, U256::from(DEPOSIT + PROMISED)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn from_cancun_on_nothing_is_created_where_a_chequebook_died() -> Result<()> {
+    for hardfork in ["cancun", "prague", "osaka"] {
+        assert_eq!(recreate(hardfork).await?, (false, U256::from(DEPOSIT)), "{hardfork}");
+    }
+    Ok(())
+}

@@ -22,7 +22,7 @@ setup:
 build: setup
 	forge build
 
-demo: build
+demo: setup
 	cargo run $(CARGO_FLAGS) -- demo
 
 test: test-contracts coverage test-rust

@@ -79,7 +79,7 @@ contract ChequebookInvariantTest is BaseTest {
                 assertTrue(record.dead, "erased, but alive");
                 continue;
             }
-            uint256 announced = record.announcedAt == 0 ? 0 : record.announcedAt + chequebook.noticePeriod();
+            uint256 announced = record.announcedAt == 0 ? 0 : record.announcedAt + record.notice;
             assertEq(chequebook.killableAt(), record.dead ? NEVER : announced);
         }
     }

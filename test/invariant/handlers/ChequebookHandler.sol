@@ -53,8 +53,9 @@ contract ChequebookHandler is Ledger, BaseTest {
     function open(bool patient, uint256 amount) external watched(false) {
         vm.assume(chequebooks.length < MAX_CHEQUEBOOKS);
         amount = bound(amount, 0, MAX_WEI);
-        Chequebook chequebook = _openInThisBlock(patient ? NOTICE : 0, amount);
-        _addChequebook(chequebook, amount, vm.getBlockNumber());
+        uint32 notice = patient ? NOTICE : 0;
+        Chequebook chequebook = _openInThisBlock(notice, amount);
+        _addChequebook(chequebook, amount, notice, vm.getBlockNumber());
     }
 
     function deposit(uint256 which, uint256 amount) external watched(false) {
@@ -147,32 +148,32 @@ contract ChequebookHandler is Ledger, BaseTest {
 
     function announceKill(uint256 which, bool byOwner) external watched(false) {
         Chequebook chequebook = _pick(which);
-        bool success = _command(chequebook, byOwner, IMortal.announceKill.selector, _record(chequebook).dead);
-        if (success) _record(chequebook).announcedAt = vm.getBlockTimestamp();
+        if (_command(chequebook, byOwner, IMortal.announceKill.selector, _deadRefusal(chequebook))) {
+            _record(chequebook).announcedAt = vm.getBlockTimestamp();
+        }
     }
 
     function cancelKill(uint256 which, bool byOwner) external watched(false) {
         Chequebook chequebook = _pick(which);
-        Record storage record_ = _record(chequebook);
-        bool success =
-            _command(chequebook, byOwner, IMortal.cancelKill.selector, record_.dead || record_.announcedAt == 0);
-        if (success) record_.announcedAt = 0;
+        bytes memory refusal = _deadRefusal(chequebook);
+        if (refusal.length == 0 && _record(chequebook).announcedAt == 0) {
+            refusal = _error(IMortal.NotAnnounced.selector);
+        }
+        if (_command(chequebook, byOwner, IMortal.cancelKill.selector, refusal)) {
+            _record(chequebook).announcedAt = 0;
+        }
     }
 
     function kill(uint256 which, bool byOwner) external watched(true) {
         Chequebook chequebook = _pick(which);
-        Record storage record_ = _record(chequebook);
         uint256 before = owner.addr.balance;
         uint256 held = address(chequebook).balance;
-        uint256 notice = _erased(chequebook) ? 0 : chequebook.noticePeriod();
-        bool early = notice > 0 && (record_.announcedAt == 0 || vm.getBlockTimestamp() < record_.announcedAt + notice);
+        if (!_command(chequebook, byOwner, IMortal.kill.selector, _killRefusal(chequebook))) return;
 
-        bool refusal = record_.dead || _bornNow(chequebook) || early;
-        if (!_command(chequebook, byOwner, IMortal.kill.selector, refusal)) return;
-
+        Record storage record_ = _record(chequebook);
         assertEq(owner.addr.balance - before, held, "refund");
         record_.ethOut += held;
-        if (notice > 0) _expect(6, vm.getBlockTimestamp() - record_.announcedAt >= notice);
+        if (record_.notice > 0) _expect(6, vm.getBlockTimestamp() - record_.announcedAt >= record_.notice);
         _bury(chequebook);
     }
 
@@ -242,7 +243,24 @@ contract ChequebookHandler is Ledger, BaseTest {
         return refuses ? _error(IChequebook.PaymentFailed.selector) : bytes("");
     }
 
-    function _command(Chequebook chequebook, bool byOwner, bytes4 selector, bool refusal)
+    /// @dev How a command of the owner must be refused now; empty if it must be obeyed.
+    function _deadRefusal(Chequebook chequebook) private view returns (bytes memory) {
+        return _record(chequebook).dead ? _error(IMortal.Dead.selector) : bytes("");
+    }
+
+    function _killRefusal(Chequebook chequebook) private view returns (bytes memory) {
+        Record storage record_ = _record(chequebook);
+        uint256 time = vm.getBlockTimestamp();
+        uint256 killableAt = record_.announcedAt + record_.notice;
+        if (record_.dead) return _error(IMortal.Dead.selector);
+        if (record_.notice > 0 && record_.announcedAt == 0) return _error(IMortal.NotAnnounced.selector);
+        if (record_.notice > 0 && time < killableAt) {
+            return abi.encodeWithSelector(IMortal.NoticeRunning.selector, killableAt, time);
+        }
+        return _bornNow(chequebook) ? _error(IMortal.BornThisBlock.selector) : bytes("");
+    }
+
+    function _command(Chequebook chequebook, bool byOwner, bytes4 selector, bytes memory refusal)
         private
         returns (bool success)
     {
@@ -251,10 +269,11 @@ contract ChequebookHandler is Ledger, BaseTest {
         (success, answer) = _call(byOwner ? owner.addr : stranger, chequebook, abi.encodeWithSelector(selector));
         if (erased) return false; // it "succeeds" without any effect
 
+        if (!byOwner) refusal = abi.encodeWithSelector(IOwned.NotOwner.selector, stranger);
         _expect(5, byOwner || !success);
-        assertEq(success, byOwner && !refusal, "command");
-        if (!byOwner) assertEq(answer, abi.encodeWithSelector(IOwned.NotOwner.selector, stranger));
         _expect(7, !success || !_record(chequebook).dead);
+        assertEq(success, refusal.length == 0, "command");
+        assertEq(answer, refusal);
     }
 
     function _bury(Chequebook chequebook) private {

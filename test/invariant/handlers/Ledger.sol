@@ -17,6 +17,7 @@ contract Ledger {
     struct Record {
         uint256 ethIn;
         uint256 ethOut;
+        uint256 notice;
         uint256 bornAt;
         uint256 announcedAt;
         uint256 diedAt;
@@ -51,9 +52,10 @@ contract Ledger {
         return payees.length;
     }
 
-    function _addChequebook(Chequebook chequebook, uint256 deposit, uint256 blockNumber) internal {
+    function _addChequebook(Chequebook chequebook, uint256 deposit, uint256 notice, uint256 blockNumber) internal {
         chequebooks.push(chequebook);
         _records[chequebook].ethIn = deposit;
+        _records[chequebook].notice = notice;
         _records[chequebook].bornAt = blockNumber;
     }
 

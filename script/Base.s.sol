@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {Script} from "forge-std/Script.sol";
+import {ScriptBase} from "forge-std/Base.sol";
 import {VmSafe} from "forge-std/Vm.sol";
 import {console} from "forge-std/console.sol";
 
@@ -15,11 +15,14 @@ import {IChequebook, IMortal, IOwned} from "../contracts/interfaces/IChequebook.
 ///
 /// prints how a chequebook stands on the chain and sends nothing. Every script has it.
 ///
+/// @dev Not forge-std's `Script`, whose logging has so many warnings that solc would drop ours.
 /// @dev Forge runs a script on a copy of the chain first. What fails there is never broadcast.
 /// The copy keeps the rules of the hardfork in foundry.toml: a dead chequebook keeps its code there, on any chain.
 /// @dev Warning: the checks of a script see that copy. The chain may have moved on when a transaction is mined; forge
 /// then exits with an error if the transaction failed. `show()` tells how the chequebook really stands.
-abstract contract Base is Script {
+abstract contract Base is ScriptBase {
+    bool public constant IS_SCRIPT = true;
+
     /// @dev The `killableAt` of a dead chequebook.
     uint256 private constant DEAD = type(uint256).max;
 

@@ -5,10 +5,17 @@ import {Chequebook} from "../contracts/Chequebook.sol";
 import {IChequebook} from "../contracts/interfaces/IChequebook.sol";
 import {Forcer} from "./mocks/Senders.sol";
 import {Cheques, Scheme, Signature} from "./utils/Cheques.sol";
-import {Test} from "forge-std/Test.sol";
+import {TestBase} from "forge-std/Base.sol";
+import {StdAssertions} from "forge-std/StdAssertions.sol";
+import {StdCheats} from "forge-std/StdCheats.sol";
+import {StdInvariant} from "forge-std/StdInvariant.sol";
+import {StdUtils} from "forge-std/StdUtils.sol";
 
 /// @notice What all tests share: the people, and one line for each thing they do.
-abstract contract BaseTest is Test {
+/// @dev The parts of forge-std's `Test` but for its logging, which has so many warnings that solc would drop ours.
+abstract contract BaseTest is TestBase, StdAssertions, StdCheats, StdInvariant, StdUtils {
+    bool public constant IS_TEST = true;
+
     uint32 internal constant NOTICE = 1 days;
     uint256 internal constant DEPOSIT = 10 ether;
     /// @dev More ether than there is.

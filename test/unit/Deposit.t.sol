@@ -27,14 +27,15 @@ contract DepositTest is BaseTest {
     function test_DepositFitsInTheStipendOfAPlainTransfer() public {
         Chequebook chequebook = _open(NOTICE, 0);
 
-        this.transfer{value: 1 ether}(payable(chequebook));
+        assertTrue(this.transfer{value: 1 ether}(payable(chequebook)));
 
         assertEq(address(chequebook).balance, 1 ether);
     }
 
-    /// @dev A transaction of its own, so that the chequebook and its storage are cold, as they cost most.
-    function transfer(address payable to) external payable {
-        to.transfer(msg.value);
+    /// @dev A transaction of its own, so that the chequebook and its storage are cold, as they cost most. Without gas
+    /// of ours, the receiver has just the stipend of 2,300 that comes with the value.
+    function transfer(address payable to) external payable returns (bool success) {
+        (success,) = to.call{value: msg.value, gas: 0}("");
     }
 
     function test_RevertWhen_EtherComesWithACall() public {

@@ -61,12 +61,12 @@ contract GoldenTest is BaseTest {
 
     function _read(uint256 index) private view returns (Golden memory golden) {
         string memory json = _file();
-        string memory at = _at(index);
-        string memory cheque = string.concat(at, ".cheque");
+        string memory entry = _at(index);
+        string memory cheque = string.concat(entry, ".cheque");
         bytes memory signature = vm.parseJsonBytes(json, string.concat(cheque, ".signature"));
-        golden.name = vm.parseJsonString(json, string.concat(at, ".name"));
-        golden.signer = vm.parseJsonAddress(json, string.concat(at, ".signer"));
-        golden.digest = vm.parseJsonBytes32(json, string.concat(at, ".digest"));
+        golden.name = vm.parseJsonString(json, string.concat(entry, ".name"));
+        golden.signer = vm.parseJsonAddress(json, string.concat(entry, ".signer"));
+        golden.digest = vm.parseJsonBytes32(json, string.concat(entry, ".digest"));
         golden.chequebook = vm.parseJsonAddress(json, string.concat(cheque, ".contract"));
         golden.beneficiary = payable(vm.parseJsonAddress(json, string.concat(cheque, ".beneficiary")));
         golden.amount = vm.parseUint(vm.parseJsonString(json, string.concat(cheque, ".amount")));

@@ -113,7 +113,7 @@ contract ChequebookHandler is Ledger, BaseTest {
         Cheque memory cheque;
         cheque.chequebook = _pick(which);
         Chequebook other = _pick(which % chequebooks.length + 1);
-        vm.assume(!_erased(cheque.chequebook) && cheque.chequebook != other);
+        vm.assume(!_erased(cheque.chequebook) && address(cheque.chequebook) != address(other));
         cheque.beneficiary = payees[who % payees.length];
         cheque.amount = bound(amount, _sent(cheque.chequebook, cheque.beneficiary) + 1, type(uint256).max);
         cheque.scheme = typed ? Scheme.Typed : Scheme.Packed;

@@ -117,6 +117,10 @@ abstract contract BaseTest is TestBase, StdAssertions, StdCheats, StdInvariant, 
         return account.code.length;
     }
 
+    function _scheme(bool typed) internal pure returns (Scheme) {
+        return typed ? Scheme.Typed : Scheme.Packed;
+    }
+
     function _error(bytes4 selector) internal pure returns (bytes memory) {
         return abi.encodeWithSelector(selector);
     }

@@ -41,7 +41,7 @@ for tool in forge anvil cast; do
   package="@foundry-rs/$tool-$platform"
   want=$(node -p "require('./package.json').optionalDependencies['$package']")
   # npm passes over an optional package that it cannot get, so the binary may be missing without a word.
-  found=$(PATH="$PWD/node_modules/.bin:$PATH" "node_modules/.bin/$tool" --version 2>/dev/null | head -n 1) ||
+  found=$("node_modules/.bin/$tool" --version 2>/dev/null | head -n 1) ||
     fail "$package $want is not installed or does not run: remove node_modules and try again"
   case "$found" in
     *" $want"*) ;;

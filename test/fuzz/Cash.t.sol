@@ -23,7 +23,7 @@ contract CashFuzzTest is BaseTest {
         for (uint256 i; i < entries.length && i < MAX_CHEQUES; i++) {
             Entry calldata entry = entries[i];
             uint256 who = entry.toOther ? 1 : 0;
-            Scheme scheme = entry.typed ? Scheme.Typed : Scheme.Packed;
+            Scheme scheme = _scheme(entry.typed);
             address payable to = entry.toOther ? otherPayee : payee;
 
             if (entry.amount > largest[who]) {
@@ -58,7 +58,7 @@ contract CashFuzzTest is BaseTest {
         assumeNotForgeAddress(beneficiary);
         uint256 before = beneficiary.balance;
 
-        _cash(typed ? Scheme.Typed : Scheme.Packed, chequebook, beneficiary, amount);
+        _cash(_scheme(typed), chequebook, beneficiary, amount);
 
         assertEq(beneficiary.balance - before, amount);
         assertEq(chequebook.sent(beneficiary), amount);
@@ -69,7 +69,7 @@ contract CashFuzzTest is BaseTest {
     function testFuzz_Overdraft_BeginsOneWeiAboveTheBalance(uint256 balance, uint256 sent, uint256 over, bool typed)
         public
     {
-        Scheme scheme = typed ? Scheme.Typed : Scheme.Packed;
+        Scheme scheme = _scheme(typed);
         balance = bound(balance, 0, MAX_ETHER);
         sent = bound(sent, 0, MAX_ETHER);
         Chequebook chequebook = _open(NOTICE, balance + sent);

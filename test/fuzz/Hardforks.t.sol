@@ -97,10 +97,9 @@ contract HardforksFuzzTest is BaseTest {
         address payable[4] memory payees = [payee, otherPayee, payable(refuser), payable(chequebook)];
         address payable to = payees[step.who % payees.length];
         uint256 amount = uint256(step.value) * (2 * DEPOSIT) / type(uint64).max;
-        Scheme scheme = step.typed ? Scheme.Typed : Scheme.Packed;
+        Scheme scheme = _scheme(step.typed);
         Signature memory signature = Cheques.sign(scheme, key, address(chequebook), to, amount);
-        bytes4 selector = step.typed ? chequebook.cashTyped.selector : chequebook.cash.selector;
-        return abi.encodeWithSelector(selector, to, amount, signature.v, signature.r, signature.s);
+        return Cheques.cashCall(scheme, to, amount, signature);
     }
 
     function _balances() private view returns (uint256[5] memory) {

@@ -93,8 +93,4 @@ contract SignatureFuzzTest is BaseTest {
         _refused(scheme, chequebook, payee, amount, twinFirst ? signature : twin, _staleCheque(amount, amount));
         assertEq(payee.balance, amount);
     }
-
-    function _scheme(bool typed) private pure returns (Scheme) {
-        return typed ? Scheme.Typed : Scheme.Packed;
-    }
 }

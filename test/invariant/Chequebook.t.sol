@@ -93,6 +93,7 @@ contract ChequebookInvariantTest is BaseTest {
     }
 
     function invariant_CB11_NoneDiesInTheBlockOfItsCreation() public view {
+        assertEq(handler.breaches(11), 0);
         for (uint256 i; i < handler.chequebooksLength(); i++) {
             Ledger.Record memory record = handler.record(handler.chequebooks(i));
             if (record.dead) assertGt(record.diedAt, record.bornAt);

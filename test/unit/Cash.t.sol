@@ -156,7 +156,8 @@ abstract contract CashTest is BaseTest {
         address payable burner = payable(address(new GasBurner()));
         Signature memory signature = _sign(SCHEME, chequebook, burner, 1);
 
-        (bool success, bytes memory answer) = address(chequebook).call{gas: 1_000_000}(_calldata(burner, 1, signature));
+        (bool success, bytes memory answer) =
+            address(chequebook).call{gas: 1_000_000}(Cheques.cashCall(SCHEME, burner, 1, signature));
 
         assertFalse(success);
         assertEq(answer, _error(IChequebook.PaymentFailed.selector));
@@ -167,7 +168,7 @@ abstract contract CashTest is BaseTest {
         address payable bomber = payable(address(new ReturnBomber()));
         Signature memory signature = _sign(SCHEME, chequebook, bomber, 1);
 
-        (bool success,) = address(chequebook).call{gas: 1_000_000}(_calldata(bomber, 1, signature));
+        (bool success,) = address(chequebook).call{gas: 1_000_000}(Cheques.cashCall(SCHEME, bomber, 1, signature));
 
         assertFalse(success);
         assertEq(chequebook.sent(bomber), 0);
@@ -228,15 +229,6 @@ abstract contract CashTest is BaseTest {
 
         _cash(SCHEME, newborn, payee, DEPOSIT);
         assertEq(payee.balance, DEPOSIT);
-    }
-
-    function _calldata(address payable beneficiary, uint256 amount, Signature memory signature)
-        internal
-        view
-        returns (bytes memory)
-    {
-        bytes4 selector = SCHEME == Scheme.Packed ? IChequebook.cash.selector : IChequebook.cashTyped.selector;
-        return abi.encodeWithSelector(selector, beneficiary, amount, signature.v, signature.r, signature.s);
     }
 }
 

@@ -2,10 +2,10 @@
 pragma solidity ^0.8.24;
 
 import {Chequebook} from "../../contracts/Chequebook.sol";
-import {IChequebook, IMortal} from "../../contracts/interfaces/IChequebook.sol";
+import {IMortal} from "../../contracts/interfaces/IChequebook.sol";
 import {BaseTest} from "../Base.t.sol";
 import {Create2Deployer, OneTransaction} from "../mocks/Senders.sol";
-import {Scheme, Signature} from "../utils/Cheques.sol";
+import {Cheques, Scheme} from "../utils/Cheques.sol";
 import {Hardfork} from "../utils/Hardfork.sol";
 
 /// @notice CB11. The attack: open a chequebook at a CREATE2 address, overdraw it so that it vanishes with what it has
@@ -21,8 +21,7 @@ contract Create2Test is BaseTest {
     function setUp() public {
         target = Chequebook(payable(deployer.predict(0, owner.addr, signer.addr, 0)));
         open = abi.encodeCall(Create2Deployer.deploy, (0, owner.addr, signer.addr, 0));
-        Signature memory signature = _sign(Scheme.Packed, target, payee, PROMISED);
-        overdraw = abi.encodeCall(IChequebook.cash, (payee, PROMISED, signature.v, signature.r, signature.s));
+        overdraw = Cheques.cashCall(Scheme.Packed, payee, PROMISED, _sign(Scheme.Packed, target, payee, PROMISED));
         vm.deal(address(this), 100 ether);
     }
 

@@ -5,7 +5,7 @@ import {Chequebook} from "../../contracts/Chequebook.sol";
 import {IChequebook, IMortal} from "../../contracts/interfaces/IChequebook.sol";
 import {BaseTest} from "../Base.t.sol";
 import {OneTransaction} from "../mocks/Senders.sol";
-import {Scheme, Signature} from "../utils/Cheques.sol";
+import {Cheques, Scheme, Signature} from "../utils/Cheques.sol";
 import {Hardfork} from "../utils/Hardfork.sol";
 
 /// @notice What is left of a dead chequebook. Until the end of the transaction of its death that is the same under
@@ -88,8 +88,7 @@ abstract contract DeadTest is BaseTest {
     }
 
     function _cashCall(IChequebook chequebook_, uint256 amount) internal view returns (bytes memory) {
-        Signature memory signature = _sign(Scheme.Packed, chequebook_, payee, amount);
-        return abi.encodeCall(IChequebook.cash, (payee, amount, signature.v, signature.r, signature.s));
+        return Cheques.cashCall(Scheme.Packed, payee, amount, _sign(Scheme.Packed, chequebook_, payee, amount));
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
+import {IChequebook} from "../../contracts/interfaces/IChequebook.sol";
 import {Vm} from "forge-std/Vm.sol";
 
 enum Scheme {
@@ -27,6 +28,16 @@ library Cheques {
         returns (Signature memory signature)
     {
         (signature.v, signature.r, signature.s) = vm.sign(key, digest(scheme, chequebook, beneficiary, amount));
+    }
+
+    /// @notice The call that cashes a cheque of this scheme.
+    function cashCall(Scheme scheme, address payable beneficiary, uint256 amount, Signature memory signature)
+        internal
+        pure
+        returns (bytes memory)
+    {
+        bytes4 selector = scheme == Scheme.Packed ? IChequebook.cash.selector : IChequebook.cashTyped.selector;
+        return abi.encodeWithSelector(selector, beneficiary, amount, signature.v, signature.r, signature.s);
     }
 
     /// @notice The same signature in its other form, which `ecrecover` takes for the same signer.

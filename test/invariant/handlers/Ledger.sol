@@ -63,7 +63,9 @@ contract Ledger {
         return _records[chequebook];
     }
 
-    function _expect(uint256 number, bool holds) internal {
+    /// @dev On a breach the caller must end its action without a revert, which would roll the entry back.
+    function _expect(uint256 number, bool holds) internal returns (bool) {
         if (!holds) breaches[number]++;
+        return holds;
     }
 }

@@ -1,15 +1,21 @@
 //! What a cheque says, and how it is signed, verified and cashed. Nothing here asks a network or a disk.
 
 use alloy::{
-    consensus::crypto::SECP256K1N_HALF,
     dyn_abi::TypedData,
-    primitives::{Address, B256, Bytes, ChainId, Signature, U256, keccak256},
+    primitives::{Address, B256, Bytes, ChainId, Signature, U256, keccak256, uint},
     signers::Signer,
     sol_types::{Eip712Domain, SolCall, SolStruct, SolValue, eip712_domain},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, bindings::Chequebook, json};
+use crate::{
+    Error,
+    bindings::Chequebook::{cashCall, cashTypedCall},
+    json,
+};
+
+/// Half the order of the curve secp256k1, the largest `s` of a canonical signature (EIP-2).
+pub(crate) const HALF_ORDER: U256 = uint!(0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0_U256);
 
 /// Which digest of a cheque is signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -128,7 +134,7 @@ impl SignedCheque {
             _ => return Err(Error::InvalidV { v }),
         };
         let signature = Signature::from_bytes_and_parity(&rs, odd);
-        if signature.s() > SECP256K1N_HALF {
+        if signature.s() > HALF_ORDER {
             return Err(Error::HighS { s: signature.s() });
         }
         Ok(Self { cheque, signature })
@@ -175,8 +181,8 @@ impl SignedCheque {
         let (r, s) = (self.signature.r().into(), self.signature.s().into());
 
         match scheme {
-            Scheme::Packed => Chequebook::cashCall { beneficiary, amount, v, r, s }.abi_encode(),
-            Scheme::Typed => Chequebook::cashTypedCall { beneficiary, amount, v, r, s }.abi_encode(),
+            Scheme::Packed => cashCall { beneficiary, amount, v, r, s }.abi_encode(),
+            Scheme::Typed => cashTypedCall { beneficiary, amount, v, r, s }.abi_encode(),
         }
         .into()
     }

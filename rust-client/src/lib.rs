@@ -5,6 +5,42 @@ mod cheque;
 mod error;
 mod json;
 
-pub use bindings::Chequebook;
+#[cfg(feature = "client")]
+mod backup;
+#[cfg(feature = "client")]
+mod cash;
+#[cfg(feature = "client")]
+mod chain;
+#[cfg(feature = "client")]
+mod chequebook;
+#[cfg(feature = "client")]
+mod client;
+#[cfg(feature = "client")]
+mod inbox;
+#[cfg(feature = "client")]
+mod rows;
+#[cfg(feature = "client")]
+pub mod store;
+#[cfg(feature = "client")]
+mod transactions;
+
+#[cfg(feature = "client")]
+pub use backup::Backup;
+#[cfg(feature = "client")]
+pub use cash::Overdraft;
+#[cfg(feature = "client")]
+pub use chain::Genuine;
 pub use cheque::{Cheque, Scheme, SignedCheque};
+#[cfg(feature = "client")]
+pub use chequebook::{AutoDeposit, Balance, Chequebook, Outbox, Terms};
+#[cfg(feature = "client")]
+pub use client::{Client, Config};
 pub use error::Error;
+#[cfg(feature = "client")]
+pub use inbox::{AutoCash, Inbox, Policy};
+#[cfg(feature = "client")]
+pub use rows::Purpose;
+#[cfg(feature = "client")]
+pub use store::{Store, StoreError};
+#[cfg(feature = "client")]
+pub use transactions::{Status, Transaction};

@@ -9,7 +9,7 @@ use alloy::{
     signers::local::PrivateKeySigner,
     sol_types::SolCall,
 };
-use chequebook::{Cheque, Chequebook, Error, Scheme, SignedCheque};
+use chequebook::{Cheque, Error, Scheme, SignedCheque, bindings::Chequebook};
 use proptest::prelude::*;
 use support::{cheques, sign, signers};
 

@@ -7,7 +7,7 @@ use alloy::{
     rpc::types::TransactionRequest,
     signers::local::PrivateKeySigner,
 };
-use chequebook::Chequebook::{self, ChequebookInstance};
+use chequebook::bindings::Chequebook::{self, ChequebookInstance};
 use eyre::OptionExt;
 
 use crate::{chain::Chain, check::equal};

@@ -7,8 +7,8 @@ use alloy::{
     rpc::types::{TransactionReceipt, TransactionRequest},
 };
 use chequebook::{
-    Chequebook::{self, Overdraft},
     SignedCheque,
+    bindings::Chequebook::{self, Overdraft},
 };
 use eyre::{OptionExt, WrapErr, bail};
 

@@ -6,9 +6,8 @@ use alloy::{
     providers::DynProvider,
 };
 use chequebook::{
-    Cheque,
-    Chequebook::{Cashed, InvalidSignature, StaleCheque},
-    Scheme, SignedCheque,
+    Cheque, Scheme, SignedCheque,
+    bindings::Chequebook::{Cashed, InvalidSignature, StaleCheque},
 };
 use eyre::{OptionExt, Result};
 

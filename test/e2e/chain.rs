@@ -9,7 +9,10 @@ use alloy::{
     providers::{DynProvider, Provider, ProviderBuilder, ext::AnvilApi},
     signers::local::PrivateKeySigner,
 };
-use chequebook::{Cheque, Chequebook, Chequebook::ChequebookInstance, Scheme, SignedCheque};
+use chequebook::{
+    Cheque, Scheme, SignedCheque,
+    bindings::Chequebook::{self, ChequebookInstance},
+};
 use eyre::{OptionExt, Result};
 
 /// A chequebook on the chain.

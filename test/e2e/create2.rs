@@ -2,7 +2,7 @@
 //! cheques are good a second time. From Cancun on the dead keep their address.
 
 use alloy::primitives::{Address, B256, Bytes, U256, address};
-use chequebook::{Chequebook, Scheme};
+use chequebook::{Scheme, bindings::Chequebook};
 use eyre::Result;
 
 use crate::chain::Chain;

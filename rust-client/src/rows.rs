@@ -1,0 +1,186 @@
+//! What the client keeps in its store: one kind of row for each kind of fact.
+//!
+//! A key is a letter for the kind, and then what it belongs to, in a fixed number of bytes. A row is what postcard makes
+//! of it. A change of either is a new [`FORMAT`].
+
+use alloy::primitives::{Address, B256, BlockNumber, Bytes, ChainId, FixedBytes, U256};
+use serde::{Deserialize, Serialize};
+
+use crate::{Cheque, Error, Scheme, SignedCheque};
+
+/// The version of all this.
+pub(crate) const FORMAT: u32 = 1;
+
+/// A key of the store.
+pub(crate) type Key = Vec<u8>;
+
+/// What each kind of key begins with.
+pub(crate) mod kind {
+    pub(crate) const BOOK: &[u8] = b"b";
+    pub(crate) const ISSUED: &[u8] = b"i";
+    pub(crate) const INBOX: &[u8] = b"n";
+    pub(crate) const TRANSACTION: &[u8] = b"x";
+}
+
+/// To which chain the store belongs.
+pub(crate) fn origin_key() -> Key {
+    b"o".to_vec()
+}
+
+/// A chequebook that we sign for.
+pub(crate) fn book_key(contract: Address) -> Key {
+    [kind::BOOK, contract.as_slice()].concat()
+}
+
+/// The total issued on a chequebook.
+pub(crate) fn total_key(contract: Address) -> Key {
+    [b"t", contract.as_slice()].concat()
+}
+
+/// How far the cashed cheques of a chequebook are summed.
+pub(crate) fn paid_key(contract: Address) -> Key {
+    [b"p", contract.as_slice()].concat()
+}
+
+/// All that was issued on a chequebook.
+pub(crate) fn issued_prefix(contract: Address) -> Key {
+    [kind::ISSUED, contract.as_slice()].concat()
+}
+
+/// The newest cheque that we issued to a beneficiary.
+pub(crate) fn issued_key(contract: Address, beneficiary: Address) -> Key {
+    [kind::ISSUED, contract.as_slice(), beneficiary.as_slice()].concat()
+}
+
+/// The newest cheque that we received for a beneficiary.
+pub(crate) fn inbox_key(contract: Address, beneficiary: Address) -> Key {
+    [kind::INBOX, contract.as_slice(), beneficiary.as_slice()].concat()
+}
+
+/// The nonce of an account's next transaction.
+pub(crate) fn nonce_key(account: Address) -> Key {
+    [b"a", account.as_slice()].concat()
+}
+
+/// A transaction of ours.
+pub(crate) fn transaction_key(account: Address, nonce: u64) -> Key {
+    [kind::TRANSACTION, account.as_slice(), &nonce.to_be_bytes()].concat()
+}
+
+/// The address at the end of a key.
+pub(crate) fn address_at_end(key: &[u8]) -> Option<Address> {
+    key.last_chunk::<20>().map(Address::from)
+}
+
+/// To which chain a store belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Origin {
+    pub(crate) format: u32,
+    pub(crate) chain_id: ChainId,
+    /// The hash of its first block: two development chains may have one id.
+    pub(crate) genesis: B256,
+}
+
+/// A chequebook that we sign for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Book {
+    pub(crate) signer: Address,
+}
+
+/// How much a chequebook has paid by cheques up to a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Paid {
+    pub(crate) block: BlockNumber,
+    pub(crate) hash: B256,
+    /// In wei.
+    pub(crate) total: U256,
+}
+
+/// What was promised to one beneficiary, by us or to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Promise {
+    /// The cumulative amount, in wei.
+    pub(crate) amount: U256,
+    /// The cheque over this amount. A recovered promise may have none: then the chain alone tells of it.
+    pub(crate) signed: Option<Signed>,
+}
+
+/// How a promise was signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Signed {
+    pub(crate) scheme: Scheme,
+    pub(crate) signature: FixedBytes<65>,
+}
+
+impl Promise {
+    pub(crate) fn of(cheque: &SignedCheque) -> Self {
+        let Cheque { amount, scheme, .. } = *cheque.cheque();
+        Self { amount, signed: Some(Signed { scheme, signature: cheque.signature().into() }) }
+    }
+
+    /// The cheque, if there is one.
+    pub(crate) fn cheque(
+        &self,
+        contract: Address,
+        beneficiary: Address,
+        chain_id: ChainId,
+    ) -> Result<Option<SignedCheque>, Error> {
+        let Some(Signed { scheme, signature }) = self.signed else { return Ok(None) };
+        let cheque = Cheque { contract, beneficiary, amount: self.amount, scheme, chain_id };
+        SignedCheque::new(cheque, signature.0).map(Some)
+    }
+}
+
+/// What a transaction of ours is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum Purpose {
+    /// To deploy a chequebook.
+    #[serde(rename_all = "camelCase")]
+    Deploy {
+        /// Its address.
+        contract: Address,
+    },
+    /// To deposit ether.
+    #[serde(rename_all = "camelCase")]
+    Deposit {
+        /// The chequebook.
+        contract: Address,
+        /// In wei.
+        amount: U256,
+    },
+    /// To cash a cheque.
+    #[serde(rename_all = "camelCase")]
+    Cash {
+        /// The chequebook that pays.
+        contract: Address,
+        /// Whom it pays.
+        beneficiary: Address,
+        /// The cumulative amount of the cheque, in wei.
+        amount: U256,
+    },
+}
+
+/// A transaction of ours, from before it is sent first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TransactionRow {
+    pub(crate) purpose: Purpose,
+    /// Signed, as it is sent, the newest last. They have one nonce, so that at most one of them is ever included.
+    pub(crate) variants: Vec<Bytes>,
+    /// What became of it, once that is final.
+    pub(crate) outcome: Option<Outcome>,
+}
+
+/// What finally became of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Outcome {
+    Confirmed { block: BlockNumber, hash: B256 },
+    Reverted { block: BlockNumber, hash: B256 },
+    Replaced,
+}

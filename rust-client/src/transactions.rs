@@ -1,0 +1,466 @@
+//! The transactions of an account: each is stored, signed, before it is sent, and followed until its fate is final.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use alloy::{
+    consensus::{SignableTransaction, TxEip1559, TxEnvelope, transaction::Transaction as _},
+    eips::{BlockId, Decodable2718, Encodable2718},
+    network::{TransactionBuilder, TxSigner},
+    primitives::{Address, B256, BlockNumber, Bytes, Signature, TxKind, U256},
+    rpc::types::{TransactionReceipt, TransactionRequest},
+};
+use tokio::sync::watch;
+
+use crate::{
+    Error, Purpose,
+    chain::{Chain, Head},
+    rows::{Outcome, TransactionRow, kind, nonce_key, transaction_key},
+    store::{Batch, Ledger, StoreError},
+};
+
+/// The most gas that a transaction of ours may need. A deployment needs 560,000; a beneficiary's code can ask for any.
+const MAX_GAS: u64 = 2_000_000;
+
+/// Who signs transactions, and pays for their gas.
+pub(crate) type Account = Arc<dyn TxSigner<Signature> + Send + Sync>;
+
+/// What a transaction is to do.
+pub(crate) struct Call {
+    pub(crate) to: TxKind,
+    /// In wei.
+    pub(crate) value: U256,
+    pub(crate) input: Bytes,
+}
+
+/// How far a transaction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Status {
+    /// Sent, and not yet included in a block.
+    Pending,
+    /// The node has forgotten it, or never heard of it. It is sent again.
+    Dropped,
+    /// Included in a block that a reorganisation may still drop.
+    Included {
+        /// The number of the block.
+        block: BlockNumber,
+        /// Whether it did what it was to do.
+        success: bool,
+    },
+    /// Final, and it did what it was to do.
+    Confirmed {
+        /// The number of the block.
+        block: BlockNumber,
+        /// The hash of the transaction, of several variants with different fees perhaps.
+        hash: B256,
+    },
+    /// Final, but the contract refused it. It had no effect but for its fee.
+    Reverted {
+        /// The number of the block.
+        block: BlockNumber,
+        /// The hash of the transaction.
+        hash: B256,
+    },
+    /// Another transaction of the account, not one of ours, took its nonce. It can never be included.
+    Replaced,
+}
+
+impl Status {
+    /// Whether nothing can change it any more.
+    pub const fn is_final(&self) -> bool {
+        matches!(self, Self::Confirmed { .. } | Self::Reverted { .. } | Self::Replaced)
+    }
+}
+
+impl From<Outcome> for Status {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Confirmed { block, hash } => Self::Confirmed { block, hash },
+            Outcome::Reverted { block, hash } => Self::Reverted { block, hash },
+            Outcome::Replaced => Self::Replaced,
+        }
+    }
+}
+
+/// A transaction of the client's account. The client sends it again when a node forgets it, also after a restart, and
+/// offers more for its gas when the price has risen above what it offers.
+#[derive(Clone)]
+pub struct Transaction {
+    all: Arc<Transactions>,
+    id: Id,
+    purpose: Purpose,
+}
+
+/// Account and nonce.
+pub(crate) type Id = (Address, u64);
+
+impl Transaction {
+    /// Its nonce, by which the client knows it.
+    pub const fn nonce(&self) -> u64 {
+        self.id.1
+    }
+
+    /// What it is for.
+    pub const fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
+    /// How far it was when the client looked last.
+    pub fn status(&self) -> Status {
+        self.all.lock().get(&self.id).map_or(Status::Pending, |entry| entry.status)
+    }
+
+    /// Waits until it is included in a block, which a reorganisation may still drop.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Reverted`] or [`Error::Replaced`] if it is not what was included, [`Error::Stopped`] if the client is.
+    ///
+    /// # Cancel safety
+    ///
+    /// The transaction goes its way, whether or not anybody waits.
+    pub async fn included(&self) -> Result<BlockNumber, Error> {
+        self.wait(|status| match status {
+            Status::Included { block, success: true } => Some(block),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Waits until it is final.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Reverted`] or [`Error::Replaced`] if that is how it ended, [`Error::Stopped`] if the client is.
+    ///
+    /// # Cancel safety
+    ///
+    /// The transaction goes its way, whether or not anybody waits.
+    pub async fn confirmed(&self) -> Result<BlockNumber, Error> {
+        self.wait(|_| None).await
+    }
+
+    async fn wait(&self, enough: impl Fn(Status) -> Option<BlockNumber>) -> Result<BlockNumber, Error> {
+        let mut rounds = self.all.stopped.subscribe();
+        loop {
+            let stopped = *rounds.borrow_and_update();
+            let status = self.status();
+            match status {
+                Status::Confirmed { block, .. } => return Ok(block),
+                Status::Reverted { block, hash } => return Err(Error::Reverted { hash, block }),
+                Status::Replaced => return Err(Error::Replaced { nonce: self.nonce() }),
+                _ => {}
+            }
+            if let Some(block) = enough(status) {
+                return Ok(block);
+            }
+            if stopped || rounds.changed().await.is_err() {
+                return Err(Error::Stopped);
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Transaction {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { id: (account, nonce), purpose, .. } = self;
+        formatter
+            .debug_struct("Transaction")
+            .field("account", account)
+            .field("nonce", nonce)
+            .field("purpose", purpose)
+            .field("status", &self.status())
+            .finish()
+    }
+}
+
+#[derive(Clone)]
+struct Entry {
+    row: TransactionRow,
+    status: Status,
+}
+
+/// All transactions that the store knows.
+pub(crate) struct Transactions {
+    chain: Arc<Chain>,
+    ledger: Arc<Ledger>,
+    account: Account,
+    /// In blocks.
+    confirmations: u64,
+    /// In wei for each gas.
+    max_fee_per_gas: u128,
+    /// Held while a nonce is given out.
+    sending: tokio::sync::Mutex<()>,
+    /// Held while the chain is asked what became of them.
+    advancing: tokio::sync::Mutex<()>,
+    entries: Mutex<BTreeMap<Id, Entry>>,
+    /// Changes with every look at the chain; true once nobody looks any more.
+    pub(crate) stopped: watch::Sender<bool>,
+}
+
+impl Transactions {
+    /// Reads what the store knows.
+    pub(crate) fn open(
+        chain: Arc<Chain>,
+        ledger: Arc<Ledger>,
+        account: Account,
+        confirmations: u64,
+        max_fee_per_gas: u128,
+    ) -> Result<Self, Error> {
+        let mut entries = BTreeMap::new();
+        for (key, row) in ledger.scan::<TransactionRow>(kind::TRANSACTION)? {
+            let id = id(&key).ok_or(StoreError::BadRow { key })?;
+            let status = row.outcome.map_or(Status::Pending, Status::from);
+            entries.insert(id, Entry { row, status });
+        }
+        Ok(Self {
+            chain,
+            ledger,
+            account,
+            confirmations,
+            max_fee_per_gas,
+            sending: tokio::sync::Mutex::default(),
+            advancing: tokio::sync::Mutex::default(),
+            entries: Mutex::new(entries),
+            stopped: watch::Sender::new(false),
+        })
+    }
+
+    pub(crate) fn account(&self) -> Address {
+        self.account.address()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Id, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All of them, each account's in the order of their nonces.
+    pub(crate) fn list(self: &Arc<Self>) -> Vec<Transaction> {
+        let entries = self.lock();
+        entries.iter().map(|(&id, entry)| self.handle(id, entry.row.purpose)).collect()
+    }
+
+    fn handle(self: &Arc<Self>, id: Id, purpose: Purpose) -> Transaction {
+        Transaction { all: Arc::clone(self), id, purpose }
+    }
+
+    /* SEND */
+
+    /// Signs and stores a transaction, and sends it. `record` says, given the nonce, what it is for, and what is to be
+    /// stored with it. From the moment it is stored it goes its way, whatever happens to the caller, or to the sending.
+    pub(crate) async fn send(
+        self: &Arc<Self>,
+        call: Call,
+        record: impl FnOnce(u64) -> Result<(Purpose, Batch), Error>,
+    ) -> Result<Transaction, Error> {
+        let mut transaction = self.price(call).await?;
+
+        let sending = self.sending.lock().await;
+        let account = self.account();
+        let ours = self.ledger.get::<u64>(&nonce_key(account))?.unwrap_or_default();
+        transaction.nonce = ours.max(self.chain.nonce(account, BlockId::pending()).await?);
+        let (purpose, mut batch) = record(transaction.nonce)?;
+        let id = (account, transaction.nonce);
+        let row = TransactionRow { purpose, variants: vec![self.sign(transaction).await?], outcome: None };
+        batch.put(nonce_key(account), &id.1.saturating_add(1))?;
+        batch.put(transaction_key(id.0, id.1), &row)?;
+        let durable = self.ledger.submit(batch);
+        drop(sending);
+
+        // The caller may go away. What is stored must still be sent, or it would hold up all later nonces.
+        let all = Arc::clone(self);
+        let sent = tokio::spawn(async move {
+            durable.await?;
+            let raw = row.variants.first().cloned().unwrap_or_default();
+            all.lock().insert(id, Entry { row, status: Status::Pending });
+            all.broadcast(id, &raw).await;
+            Ok::<_, Error>(())
+        });
+        sent.await.map_err(|_| Error::Stopped)??;
+        Ok(self.handle(id, purpose))
+    }
+
+    /// A transaction that offers what the chain asks for today. Its nonce is still missing.
+    async fn price(&self, call: Call) -> Result<TxEip1559, Error> {
+        let Call { to, value, input } = call;
+        let account = self.account();
+        let mut request = TransactionRequest::default().with_from(account).with_value(value).with_input(input.clone());
+        request.to = Some(to);
+        let estimate = self.chain.estimate_gas(request).await?;
+        // What a storage slot costs may change until the transaction is included.
+        let gas_limit = estimate.saturating_add(estimate / 4);
+        if gas_limit > MAX_GAS {
+            return Err(Error::TooMuchGas { found: gas_limit, max: MAX_GAS });
+        }
+        let fees = self.chain.fees().await?;
+        self.check_fee(fees.max_fee_per_gas)?;
+
+        let needed = U256::from(fees.max_fee_per_gas)
+            .checked_mul(U256::from(gas_limit))
+            .and_then(|fee| fee.checked_add(value))
+            .unwrap_or(U256::MAX);
+        let balance = self.chain.balance(account, BlockId::latest()).await?;
+        if balance < needed {
+            return Err(Error::AccountShort { account, balance, needed });
+        }
+        Ok(TxEip1559 {
+            chain_id: self.chain.id(),
+            gas_limit,
+            max_fee_per_gas: fees.max_fee_per_gas,
+            max_priority_fee_per_gas: fees.max_priority_fee_per_gas,
+            to,
+            value,
+            input,
+            ..TxEip1559::default()
+        })
+    }
+
+    fn check_fee(&self, found: u128) -> Result<(), Error> {
+        if found > self.max_fee_per_gas {
+            return Err(Error::FeeTooHigh { found, max: self.max_fee_per_gas });
+        }
+        Ok(())
+    }
+
+    /// The signed transaction, as it is sent.
+    async fn sign(&self, mut transaction: TxEip1559) -> Result<Bytes, Error> {
+        let signature = self.account.sign_transaction(&mut transaction).await?;
+        Ok(TxEnvelope::from(transaction.into_signed(signature)).encoded_2718().into())
+    }
+
+    /// Sends what is stored. That it fails is no news: whether the chain has it is found out by looking.
+    async fn broadcast(&self, id: Id, raw: &[u8]) {
+        if let Err(error) = self.chain.send_raw(raw).await {
+            tracing::debug!(account = %id.0, nonce = id.1, %error, "transaction was not accepted, will be sent again");
+        }
+    }
+
+    /* FOLLOW */
+
+    /// Asks the chain what became of all that is not final, and sends again what got lost.
+    pub(crate) async fn advance(&self) -> Result<(), Error> {
+        let _advancing = self.advancing.lock().await;
+        let open: Vec<_> = {
+            let entries = self.lock();
+            entries.iter().filter(|(_, entry)| !entry.status.is_final()).map(|(&id, e)| (id, e.clone())).collect()
+        };
+        let result = self.follow(open).await;
+        self.stopped.send_if_modified(|stopped| !*stopped);
+        result
+    }
+
+    async fn follow(&self, open: Vec<(Id, Entry)>) -> Result<(), Error> {
+        if open.is_empty() {
+            return Ok(());
+        }
+        let head = self.chain.head().await?;
+        let confirmed = self.chain.block(head.number.saturating_sub(self.confirmations)).await?;
+        let mut nonces = HashMap::new();
+        for (id @ (account, _), mut entry) in open {
+            let known = nonces.get(&account).copied();
+            let (newest, final_) = match known {
+                Some(nonces) => nonces,
+                None => {
+                    tokio::try_join!(self.chain.nonce(account, head.id()), self.chain.nonce(account, confirmed.id()))?
+                }
+            };
+            nonces.insert(account, (newest, final_));
+
+            if newest <= id.1 {
+                entry.status = self.push(id, &mut entry.row, head).await?;
+            } else {
+                entry.status = self.settle(&entry.row, confirmed, final_ > id.1).await?;
+                self.record(id, &mut entry).await?;
+            }
+            tracing::debug!(account = %account, nonce = id.1, status = ?entry.status, "transaction");
+            self.lock().insert(id, entry);
+        }
+        Ok(())
+    }
+
+    /// Its nonce is not used yet: makes sure that the node knows the transaction, and that it offers enough.
+    async fn push(&self, id: Id, row: &mut TransactionRow, head: Head) -> Result<Status, Error> {
+        let Some(raw) = row.variants.last().cloned() else { return Err(Error::from(bad_row(id))) };
+        let newest = decode(id, &raw)?;
+        if head.base_fee > newest.max_fee_per_gas() && id.0 == self.account() {
+            let raw = self.raise(id, row, &newest).await?;
+            self.broadcast(id, &raw).await;
+            return Ok(Status::Pending);
+        }
+        if self.chain.knows(*newest.tx_hash()).await? {
+            return Ok(Status::Pending);
+        }
+        self.broadcast(id, &raw).await;
+        Ok(Status::Dropped)
+    }
+
+    /// Adds a variant that offers what the chain asks for today, and by an eighth more than before, or nodes would not
+    /// take it for the other.
+    async fn raise(&self, id: Id, row: &mut TransactionRow, newest: &TxEnvelope) -> Result<Bytes, Error> {
+        let mut transaction = newest.as_eip1559().ok_or_else(|| bad_row(id))?.tx().clone();
+        let fees = self.chain.fees().await?;
+        let more = |fee: u128| fee.saturating_add(fee / 8).saturating_add(1);
+        transaction.max_fee_per_gas = more(transaction.max_fee_per_gas).max(fees.max_fee_per_gas);
+        transaction.max_priority_fee_per_gas =
+            more(transaction.max_priority_fee_per_gas).max(fees.max_priority_fee_per_gas);
+        self.check_fee(transaction.max_fee_per_gas)?;
+
+        let raw = self.sign(transaction).await?;
+        row.variants.push(raw.clone());
+        let mut batch = Batch::new();
+        batch.put(transaction_key(id.0, id.1), row)?;
+        self.ledger.submit(batch).await?;
+        Ok(raw)
+    }
+
+    /// Its nonce is used: by one of its variants, or by a stranger.
+    async fn settle(&self, row: &TransactionRow, confirmed: Head, is_final: bool) -> Result<Status, Error> {
+        for raw in row.variants.iter().rev() {
+            let hash = alloy::primitives::keccak256(raw);
+            let Some(receipt) = self.chain.receipt(hash).await? else { continue };
+            let Some((block, block_hash)) = place(&receipt) else { continue };
+            let success = receipt.status();
+            if block > confirmed.number || self.chain.block(block).await?.hash != block_hash {
+                return Ok(Status::Included { block, success });
+            }
+            return Ok(if success { Status::Confirmed { block, hash } } else { Status::Reverted { block, hash } });
+        }
+        // Not yet final, it may come back: a reorganisation can drop the stranger's.
+        Ok(if is_final { Status::Replaced } else { Status::Dropped })
+    }
+
+    /// Stores the outcome, if there is one.
+    async fn record(&self, id: Id, entry: &mut Entry) -> Result<(), Error> {
+        entry.row.outcome = match entry.status {
+            Status::Confirmed { block, hash } => Some(Outcome::Confirmed { block, hash }),
+            Status::Reverted { block, hash } => Some(Outcome::Reverted { block, hash }),
+            Status::Replaced => Some(Outcome::Replaced),
+            _ => return Ok(()),
+        };
+        let mut batch = Batch::new();
+        batch.put(transaction_key(id.0, id.1), &entry.row)?;
+        self.ledger.submit(batch).await?;
+        Ok(())
+    }
+}
+
+fn place(receipt: &TransactionReceipt) -> Option<(BlockNumber, B256)> {
+    receipt.block_number.zip(receipt.block_hash)
+}
+
+fn decode(id: Id, raw: &Bytes) -> Result<TxEnvelope, Error> {
+    TxEnvelope::decode_2718_exact(raw).map_err(|_| bad_row(id).into())
+}
+
+fn bad_row((account, nonce): Id) -> StoreError {
+    StoreError::BadRow { key: transaction_key(account, nonce) }
+}
+
+/// Account and nonce of a key.
+pub(crate) fn id(key: &[u8]) -> Option<Id> {
+    let (account, nonce) = key.strip_prefix(kind::TRANSACTION)?.split_first_chunk::<20>()?;
+    Some((account.into(), u64::from_be_bytes(*nonce.first_chunk::<8>()?)))
+}

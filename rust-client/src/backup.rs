@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Client, Error, Scheme, SignedCheque, Store,
     rows::{
-        Book, FORMAT, Key, Origin, Promise, TransactionRow, address_at_end, book_key, inbox_key, issued_key,
-        issued_prefix, kind, nonce_key, origin_key, total_key, transaction_key,
+        Book, FORMAT, Key, Origin, Promise, Signed, TransactionRow, address_at_end, book_key, decimal, inbox_key,
+        issued_key, issued_prefix, kind, nonce_key, origin_key, total_key, transaction_key,
     },
     store::{Batch, StoreError},
     transactions::id,
@@ -45,8 +45,9 @@ struct Issuer {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Issued {
     beneficiary: Address,
-    /// In wei, as decimal digits.
-    amount: String,
+    /// In wei.
+    #[serde(with = "decimal")]
+    amount: U256,
     /// What is not there was recovered from the chain.
     scheme: Option<Scheme>,
     signature: Option<alloy::primitives::FixedBytes<65>>,
@@ -85,7 +86,7 @@ impl Client {
             for (key, promise) in ledger.scan::<Promise>(&issued_prefix(contract))? {
                 let beneficiary = address_at_end(&key).ok_or(StoreError::BadRow { key })?;
                 let (scheme, signature) = promise.signed.map(|signed| (signed.scheme, signed.signature)).unzip();
-                issued.push(Issued { beneficiary, amount: promise.amount.to_string(), scheme, signature });
+                issued.push(Issued { beneficiary, amount: promise.amount, scheme, signature });
             }
             chequebooks.push(Issuer { contract, signer: book.signer, issued });
         }
@@ -138,7 +139,7 @@ impl Backup {
         let mut seen: BTreeMap<Key, ()> = BTreeMap::new();
         for line in issued {
             let bad = |reason: &str| bad(format!("cheque to {}: {reason}", line.beneficiary));
-            let promise = line.promise().map_err(|reason| bad(&reason))?;
+            let promise = line.promise().map_err(bad)?;
             if let Some(cheque) = promise.cheque(contract, line.beneficiary, self.chain_id)? {
                 cheque.verify(signer)?;
             }
@@ -171,15 +172,13 @@ impl Backup {
 }
 
 impl Issued {
-    fn promise(&self) -> Result<Promise, String> {
-        let amount = U256::from_str_radix(&self.amount, 10)
-            .map_err(|_| format!("amount {:?} is not a number of wei, expected decimal digits", self.amount))?;
+    fn promise(&self) -> Result<Promise, &'static str> {
         let signed = match (self.scheme, self.signature) {
-            (Some(scheme), Some(signature)) => Some(crate::rows::Signed { scheme, signature }),
+            (Some(scheme), Some(signature)) => Some(Signed { scheme, signature }),
             (None, None) => None,
-            _ => return Err("either scheme or signature is missing, expected both or none".to_owned()),
+            _ => return Err("either scheme or signature is missing, expected both or none"),
         };
-        Ok(Promise { amount, signed })
+        Ok(Promise { amount: self.amount, signed })
     }
 }
 

@@ -185,6 +185,8 @@ impl Chequebook {
     ///
     /// Cancel safe.
     pub async fn balance(&self) -> Result<Balance, Error> {
+        // First the deposits under way: one that counts by now must not count twice.
+        self.0.client.shared().transactions.advance().await?;
         self.0.ask_funds().await?;
         self.0.balance()
     }

@@ -55,6 +55,9 @@ impl Default for Config {
     }
 }
 
+/// The chequebooks that are open, and the inboxes, which have a beneficiary.
+type Opened = Arc<Mutex<HashSet<(Address, Option<Address>)>>>;
+
 /// An account on a chain, with its durable state. Payers ([`Chequebook`](crate::Chequebook)) and payees
 /// ([`Inbox`](crate::Inbox)) are opened on it; all of them share one view of the chain and one sequence of
 /// transactions, so there must be only one client for an account.
@@ -74,7 +77,7 @@ pub(crate) struct Shared {
     pub(crate) cashing: Locks,
     /// Changes with every new block.
     pub(crate) rounds: watch::Sender<u64>,
-    opened: Arc<Mutex<HashSet<(Address, Option<Address>)>>>,
+    opened: Opened,
     tasks: Mutex<Option<JoinSet<()>>>,
 }
 
@@ -270,7 +273,7 @@ async fn check_origin(ledger: &Ledger, expected: Origin) -> Result<(), Error> {
 
 /// What [`Client::claim`] claimed, until it is dropped.
 pub(crate) struct Claim {
-    opened: Arc<Mutex<HashSet<(Address, Option<Address>)>>>,
+    opened: Opened,
     key: (Address, Option<Address>),
 }
 

@@ -151,6 +151,7 @@ pub enum Purpose {
         /// The chequebook.
         contract: Address,
         /// In wei.
+        #[serde(with = "decimal")]
         amount: U256,
     },
     /// To cash a cheque.
@@ -161,8 +162,32 @@ pub enum Purpose {
         /// Whom it pays.
         beneficiary: Address,
         /// The cumulative amount of the cheque, in wei.
+        #[serde(with = "decimal")]
         amount: U256,
     },
+}
+
+/// Wei as decimal digits where people read it, like in a cheque.
+pub(crate) mod decimal {
+    use alloy::primitives::U256;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    pub(crate) fn serialize<S: Serializer>(amount: &U256, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            return amount.to_string().serialize(serializer);
+        }
+        amount.serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<U256, D::Error> {
+        if deserializer.is_human_readable() {
+            let digits = String::deserialize(deserializer)?;
+            return U256::from_str_radix(&digits, 10).map_err(|_| {
+                D::Error::custom(format!("amount {digits:?} is not a number of wei, expected decimal digits"))
+            });
+        }
+        U256::deserialize(deserializer)
+    }
 }
 
 /// A transaction of ours, from before it is sent first.

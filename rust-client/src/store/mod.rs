@@ -1,113 +1,54 @@
-//! stub
-#![allow(missing_docs)]
-use serde::{Serialize, de::DeserializeOwned};
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-};
+//! Where the client keeps what must survive: behind one small trait, with an embedded store as default.
+
+mod error;
+mod ledger;
+mod memory;
+#[cfg(feature = "redb")]
+mod redb;
+
+pub(crate) use self::ledger::{Batch, Durable, Ledger};
+#[cfg(feature = "redb")]
+pub use self::redb::Redb;
+pub use self::{error::StoreError, memory::Memory};
+
+/// One change of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Write {
+    /// What is changed.
     pub key: Vec<u8>,
+    /// What it is from now on. `None` removes the key.
     pub value: Option<Vec<u8>>,
 }
+
+/// A key and its value.
+pub type Entry = (Vec<u8>, Vec<u8>);
+
+/// A sorted map of bytes to bytes, which commits as a whole and durably.
+///
+/// All functions block the thread, for short. The client calls [`get`](Self::get) and [`scan`](Self::scan) from any thread,
+/// and [`commit`](Self::commit) from one that it keeps for that: many promises share one commit.
+///
+/// An implementation must refuse to be opened twice at a time, by two processes too: two clients on one store promise the
+/// same deposit twice.
 pub trait Store: Send + Sync + 'static {
+    /// The value of `key`.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be told whether there is one. A store that is damaged must not answer `None`.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
-    fn scan(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError>;
+
+    /// All entries whose keys begin with `prefix`, in the order of their keys.
+    ///
+    /// # Errors
+    ///
+    /// If one cannot be read.
+    fn scan(&self, prefix: &[u8]) -> Result<Vec<Entry>, StoreError>;
+
+    /// Makes all changes, in their order, or none. Returns once they would survive the end of the process and of the power.
+    ///
+    /// # Errors
+    ///
+    /// If they are not made for sure. They may be: only opening the store again tells.
     fn commit(&self, writes: &[Write]) -> Result<(), StoreError>;
-}
-#[derive(Debug, thiserror::Error, Clone)]
-pub enum StoreError {
-    #[error("bad row")]
-    BadRow { key: Vec<u8> },
-    #[error("unknown {found} {expected}")]
-    UnknownFormat { found: u32, expected: u32 },
-    #[error("closed")]
-    Closed,
-}
-#[derive(Clone, Default, Debug)]
-pub struct Memory(Arc<Mutex<BTreeMap<Vec<u8>, Vec<u8>>>>);
-impl Memory {
-    pub fn new() -> Self {
-        Self::default()
-    }
-}
-impl Store for Memory {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.0.lock().unwrap().get(key).cloned())
-    }
-    fn scan(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
-        Ok(self
-            .0
-            .lock()
-            .unwrap()
-            .iter()
-            .filter(|(k, _)| k.starts_with(prefix))
-            .map(|(k, v)| (k.clone(), v.clone()))
-            .collect())
-    }
-    fn commit(&self, writes: &[Write]) -> Result<(), StoreError> {
-        let mut m = self.0.lock().unwrap();
-        for w in writes {
-            match &w.value {
-                Some(v) => {
-                    m.insert(w.key.clone(), v.clone());
-                }
-                None => {
-                    m.remove(&w.key);
-                }
-            }
-        }
-        Ok(())
-    }
-}
-#[derive(Default)]
-pub(crate) struct Batch(Vec<Write>);
-impl Batch {
-    pub(crate) fn new() -> Self {
-        Self::default()
-    }
-    pub(crate) fn put(&mut self, key: Vec<u8>, row: &impl Serialize) -> Result<&mut Self, StoreError> {
-        let v = postcard::to_allocvec(row).map_err(|_| StoreError::BadRow { key: key.clone() })?;
-        self.0.push(Write { key, value: Some(v) });
-        Ok(self)
-    }
-    pub(crate) fn into_writes(self) -> Vec<Write> {
-        self.0
-    }
-}
-pub(crate) struct Durable(Result<(), StoreError>);
-impl Future for Durable {
-    type Output = Result<(), StoreError>;
-    fn poll(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<Self::Output> {
-        std::task::Poll::Ready(self.0.clone())
-    }
-}
-pub(crate) struct Ledger(Box<dyn Store>);
-impl Ledger {
-    pub(crate) fn new(s: impl Store) -> Result<Self, StoreError> {
-        Ok(Self(Box::new(s)))
-    }
-    pub(crate) fn get<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
-        self.0
-            .get(key)?
-            .map(|v| postcard::from_bytes(&v).map_err(|_| StoreError::BadRow { key: key.to_vec() }))
-            .transpose()
-    }
-    pub(crate) fn scan<T: DeserializeOwned>(&self, p: &[u8]) -> Result<Vec<(Vec<u8>, T)>, StoreError> {
-        self.0
-            .scan(p)?
-            .into_iter()
-            .map(|(k, v)| {
-                let t = postcard::from_bytes(&v).map_err(|_| StoreError::BadRow { key: k.clone() })?;
-                Ok((k, t))
-            })
-            .collect()
-    }
-    pub(crate) fn scan_raw(&self, p: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
-        self.0.scan(p)
-    }
-    pub(crate) fn submit(&self, b: Batch) -> Durable {
-        Durable(self.0.commit(&b.0))
-    }
-    pub(crate) async fn close(&self) {}
 }

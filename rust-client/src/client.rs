@@ -9,7 +9,7 @@ use std::{
 
 use alloy::{
     network::TxSigner,
-    primitives::{Address, ChainId, Signature},
+    primitives::{Address, B256, ChainId, Signature},
     providers::Provider,
 };
 use tokio::{sync::watch, task::JoinSet};
@@ -76,7 +76,7 @@ pub(crate) struct Shared {
     /// One cash of a cheque at a time.
     pub(crate) cashing: Locks,
     /// Changes with every new block.
-    pub(crate) rounds: watch::Sender<u64>,
+    pub(crate) rounds: watch::Sender<B256>,
     opened: Opened,
     tasks: Mutex<Option<JoinSet<()>>>,
 }
@@ -121,7 +121,7 @@ impl Client {
             ledger,
             transactions: Arc::new(transactions),
             cashing: Locks::default(),
-            rounds: watch::Sender::new(0),
+            rounds: watch::Sender::new(B256::ZERO),
             opened: Arc::default(),
             tasks: Mutex::new(Some(JoinSet::new())),
         }));
@@ -234,7 +234,7 @@ impl Shared {
         // A chequebook that cannot be read must not keep our transactions from being followed.
         let (head, followed) = tokio::join!(self.view.advance(), self.transactions.advance());
         let head = head?;
-        self.rounds.send_if_modified(|last| std::mem::replace(last, head.number) != head.number);
+        self.rounds.send_if_modified(|last| std::mem::replace(last, head.hash) != head.hash);
         followed
     }
 }

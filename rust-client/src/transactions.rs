@@ -1,22 +1,24 @@
 //! The transactions of an account: each is stored, signed, before it is sent, and followed until its fate is final.
 
+mod follow;
+
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use alloy::{
-    consensus::{SignableTransaction, TxEip1559, TxEnvelope, transaction::Transaction as _},
-    eips::{BlockId, Decodable2718, Encodable2718},
+    consensus::{SignableTransaction, TxEip1559, TxEnvelope},
+    eips::{BlockId, Encodable2718},
     network::{TransactionBuilder, TxSigner},
     primitives::{Address, B256, BlockNumber, Bytes, Signature, TxKind, U256},
-    rpc::types::{TransactionReceipt, TransactionRequest},
+    rpc::types::TransactionRequest,
 };
 use tokio::sync::watch;
 
 use crate::{
     Error, Purpose,
-    chain::{Chain, Head},
+    chain::Chain,
     rows::{Outcome, TransactionRow, kind, nonce_key, transaction_key},
     store::{Batch, Ledger, StoreError},
 };
@@ -337,126 +339,6 @@ impl Transactions {
             tracing::debug!(account = %id.0, nonce = id.1, %error, "transaction was not accepted, will be sent again");
         }
     }
-
-    /* FOLLOW */
-
-    /// Asks the chain what became of all that is not final, and sends again what got lost.
-    pub(crate) async fn advance(&self) -> Result<(), Error> {
-        let _advancing = self.advancing.lock().await;
-        let open: Vec<_> = {
-            let entries = self.lock();
-            entries.iter().filter(|(_, entry)| !entry.status.is_final()).map(|(&id, e)| (id, e.clone())).collect()
-        };
-        let result = self.follow(open).await;
-        self.stopped.send_if_modified(|stopped| !*stopped);
-        result
-    }
-
-    async fn follow(&self, open: Vec<(Id, Entry)>) -> Result<(), Error> {
-        if open.is_empty() {
-            return Ok(());
-        }
-        let head = self.chain.head().await?;
-        let confirmed = self.chain.block(head.number.saturating_sub(self.confirmations)).await?;
-        let mut nonces = HashMap::new();
-        for (id @ (account, _), mut entry) in open {
-            let known = nonces.get(&account).copied();
-            let (newest, final_) = match known {
-                Some(nonces) => nonces,
-                None => {
-                    tokio::try_join!(self.chain.nonce(account, head.id()), self.chain.nonce(account, confirmed.id()))?
-                }
-            };
-            nonces.insert(account, (newest, final_));
-
-            if newest <= id.1 {
-                entry.status = self.push(id, &mut entry.row, head).await?;
-            } else {
-                entry.status = self.settle(&entry.row, confirmed, final_ > id.1).await?;
-                self.record(id, &mut entry).await?;
-            }
-            tracing::debug!(account = %account, nonce = id.1, status = ?entry.status, "transaction");
-            self.lock().insert(id, entry);
-        }
-        Ok(())
-    }
-
-    /// Its nonce is not used yet: makes sure that the node knows the transaction, and that it offers enough.
-    async fn push(&self, id: Id, row: &mut TransactionRow, head: Head) -> Result<Status, Error> {
-        let Some(raw) = row.variants.last().cloned() else { return Err(Error::from(bad_row(id))) };
-        let newest = decode(id, &raw)?;
-        if head.base_fee > newest.max_fee_per_gas() && id.0 == self.account() {
-            let raw = self.raise(id, row, &newest).await?;
-            self.broadcast(id, &raw).await;
-            return Ok(Status::Pending);
-        }
-        if self.chain.knows(*newest.tx_hash()).await? {
-            return Ok(Status::Pending);
-        }
-        self.broadcast(id, &raw).await;
-        Ok(Status::Dropped)
-    }
-
-    /// Adds a variant that offers what the chain asks for today, and by an eighth more than before, or nodes would not
-    /// take it for the other.
-    async fn raise(&self, id: Id, row: &mut TransactionRow, newest: &TxEnvelope) -> Result<Bytes, Error> {
-        let mut transaction = newest.as_eip1559().ok_or_else(|| bad_row(id))?.tx().clone();
-        let fees = self.chain.fees().await?;
-        let more = |fee: u128| fee.saturating_add(fee / 8).saturating_add(1);
-        transaction.max_fee_per_gas = more(transaction.max_fee_per_gas).max(fees.max_fee_per_gas);
-        transaction.max_priority_fee_per_gas =
-            more(transaction.max_priority_fee_per_gas).max(fees.max_priority_fee_per_gas);
-        self.check_fee(transaction.max_fee_per_gas)?;
-
-        let raw = self.sign(transaction).await?;
-        row.variants.push(raw.clone());
-        let mut batch = Batch::new();
-        batch.put(transaction_key(id.0, id.1), row)?;
-        self.ledger.submit(batch).await?;
-        Ok(raw)
-    }
-
-    /// Its nonce is used: by one of its variants, or by a stranger.
-    async fn settle(&self, row: &TransactionRow, confirmed: Head, is_final: bool) -> Result<Status, Error> {
-        for raw in row.variants.iter().rev() {
-            let hash = alloy::primitives::keccak256(raw);
-            let Some(receipt) = self.chain.receipt(hash).await? else { continue };
-            let Some((block, block_hash)) = place(&receipt) else { continue };
-            let success = receipt.status();
-            if block > confirmed.number || self.chain.block(block).await?.hash != block_hash {
-                return Ok(Status::Included { block, success });
-            }
-            return Ok(if success { Status::Confirmed { block, hash } } else { Status::Reverted { block, hash } });
-        }
-        // Not yet final, it may come back: a reorganisation can drop the stranger's.
-        Ok(if is_final { Status::Replaced } else { Status::Dropped })
-    }
-
-    /// Stores the outcome, if there is one.
-    async fn record(&self, id: Id, entry: &mut Entry) -> Result<(), Error> {
-        entry.row.outcome = match entry.status {
-            Status::Confirmed { block, hash } => Some(Outcome::Confirmed { block, hash }),
-            Status::Reverted { block, hash } => Some(Outcome::Reverted { block, hash }),
-            Status::Replaced => Some(Outcome::Replaced),
-            _ => return Ok(()),
-        };
-        let mut batch = Batch::new();
-        batch.put(transaction_key(id.0, id.1), &entry.row)?;
-        self.ledger.submit(batch).await?;
-        Ok(())
-    }
-}
-
-fn place(receipt: &TransactionReceipt) -> Option<(BlockNumber, B256)> {
-    receipt.block_number.zip(receipt.block_hash)
-}
-
-fn decode(id: Id, raw: &Bytes) -> Result<TxEnvelope, Error> {
-    TxEnvelope::decode_2718_exact(raw).map_err(|_| bad_row(id).into())
-}
-
-fn bad_row((account, nonce): Id) -> StoreError {
-    StoreError::BadRow { key: transaction_key(account, nonce) }
 }
 
 /// Account and nonce of a key.

@@ -113,8 +113,8 @@ fn bench_issue(criterion: &mut Criterion) {
         }
         runtime.block_on(client.stop());
     }
+    let key = world.key(0);
     raw(&mut group, "sign", |index| {
-        let key = PrivateKeySigner::from_slice(&[7; 32]).unwrap();
         let cheque = Cheque { amount: U256::from(index), ..example() };
         black_box(futures_executor(cheque.sign(&key)));
     });

@@ -1,4 +1,5 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(feature = "redb", doc = include_str!("../README.md"))]
+#![cfg_attr(not(feature = "redb"), doc = "Cheques of a chequebook contract: the crate with fewer features.")]
 
 pub mod bindings;
 mod cheque;

@@ -147,6 +147,12 @@ impl Transaction {
 
     async fn wait(&self, enough: impl Fn(Status) -> Option<BlockNumber>) -> Result<BlockNumber, Error> {
         let mut rounds = self.all.stopped.subscribe();
+        // It may have happened since the last poll.
+        if !self.status().is_final()
+            && let Err(error) = self.all.advance().await
+        {
+            tracing::debug!(%error, "could not look what became of a transaction, will look again");
+        }
         loop {
             let stopped = *rounds.borrow_and_update();
             let status = self.status();

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 use alloy::{node_bindings::Anvil, primitives::U256, providers::ProviderBuilder, signers::local::PrivateKeySigner};
-use chequebook::{*};
+use chequebook::*;
 use std::time::Duration;
 #[tokio::test]
 async fn smoke() {
@@ -8,14 +8,36 @@ async fn smoke() {
     let key: PrivateKeySigner = anvil.nth_key(0).unwrap().into();
     let config = Config { confirmations: 0, poll_interval: Duration::from_millis(20), ..Config::default() };
     let provider = || ProviderBuilder::new().connect_http(anvil.endpoint_url());
-    let payer = Client::open(provider(), key.clone(), store::Redb::create(format!("/tmp/smoke/{}.redb", std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos())).unwrap(), config).await.unwrap();
+    let payer = Client::open(
+        provider(),
+        key.clone(),
+        store::Redb::create(format!(
+            "/tmp/smoke/{}.redb",
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos()
+        ))
+        .unwrap(),
+        config,
+    )
+    .await
+    .unwrap();
     let book =
         Chequebook::deploy(&payer, key.clone(), Terms { deposit: U256::from(1000), notice_period: 86400, owner: None })
             .await
             .unwrap();
     println!("{:?} {:?}", book, book.balance().await.unwrap());
     let bob: PrivateKeySigner = anvil.nth_key(1).unwrap().into();
-    let payee = Client::open(provider(), bob.clone(), store::Redb::create(format!("/tmp/smoke/{}.redb", std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos())).unwrap(), config).await.unwrap();
+    let payee = Client::open(
+        provider(),
+        bob.clone(),
+        store::Redb::create(format!(
+            "/tmp/smoke/{}.redb",
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos()
+        ))
+        .unwrap(),
+        config,
+    )
+    .await
+    .unwrap();
     let inbox = Inbox::open(&payee, book.address(), bob.address(), Policy { confirmations: 0, ..Policy::default() })
         .await
         .unwrap();

@@ -6,7 +6,7 @@ HARDFORKS := shanghai cancun prague osaka
 CARGO_FLAGS := --locked
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-contracts test-rust coverage lint fmt bindings gas
+.PHONY: help setup build demo test test-contracts test-rust coverage lint fmt bindings gas bench wasm
 
 help:
 	@echo 'make demo      sign cheques in Rust and cash them on a local chain'
@@ -15,6 +15,8 @@ help:
 	@echo 'make fmt       format all code'
 	@echo 'make bindings  write rust-client/abi from the contracts'
 	@echo 'make gas       write the gas snapshot, snapshots/'
+	@echo 'make bench     how many cheques a second the client issues and receives'
+	@echo 'make wasm      check that cheques build for wasm32; rustup target add wasm32-unknown-unknown first'
 
 setup:
 	@tools/setup.sh
@@ -53,6 +55,7 @@ lint: build
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features $(CARGO_FLAGS) -- --deny warnings
 	RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps $(CARGO_FLAGS)
+	tools/crate.sh
 
 fmt: setup
 	forge fmt
@@ -63,3 +66,9 @@ bindings: build
 
 gas: build
 	FOUNDRY_GAS_SNAPSHOT_EMIT=true forge test --match-contract '^GasTest$$'
+
+bench: setup
+	cargo bench --package chequebook $(CARGO_FLAGS)
+
+wasm:
+	cargo check --package chequebook --no-default-features --target wasm32-unknown-unknown $(CARGO_FLAGS)

@@ -1,11 +1,11 @@
 //! What became of the transactions.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 
 use alloy::{
     consensus::{TxEnvelope, transaction::Transaction as _},
     eips::Decodable2718,
-    primitives::{Bytes, keccak256},
+    primitives::{Address, Bytes, keccak256},
 };
 
 use super::{Entry, Id, Status, Transactions};
@@ -20,41 +20,40 @@ impl Transactions {
     /// Asks the chain what became of all that is not final, and sends again what got lost.
     pub(crate) async fn advance(&self) -> Result<(), Error> {
         let _advancing = self.advancing.lock().await;
-        let open: Vec<_> = {
-            let entries = self.lock();
-            entries.iter().filter(|(_, entry)| !entry.status.is_final()).map(|(&id, e)| (id, e.clone())).collect()
-        };
-        let result = self.follow(open).await;
+        let result = self.follow_all().await;
         self.stopped.send_if_modified(|stopped| !*stopped);
         result
     }
 
-    /// Looks at each of them. One that fails must not keep the others from being followed.
-    async fn follow(&self, open: Vec<(Id, Entry)>) -> Result<(), Error> {
-        if open.is_empty() {
+    async fn follow_all(&self) -> Result<(), Error> {
+        let accounts: BTreeSet<_> = self.lock().keys().map(|(account, _)| *account).collect();
+        if accounts.is_empty() {
             return Ok(());
         }
         let head = self.chain.head().await?;
         let confirmed = self.chain.block(head.number.saturating_sub(self.confirmations)).await?;
-        let mut nonces = HashMap::new();
+        // One that fails must not keep the others from being followed.
         let mut result = Ok(());
-        for (id @ (account, nonce), mut entry) in open {
-            let (newest, confirmed_nonce) = match nonces.get(&account) {
-                Some(&asked) => asked,
-                None => {
-                    tokio::try_join!(self.chain.nonce(account, head.id()), self.chain.nonce(account, confirmed.id()),)?
-                }
-            };
-            nonces.insert(account, (newest, confirmed_nonce));
+        for account in accounts {
+            result = result.and(self.follow(account, head, confirmed).await);
+        }
+        result
+    }
 
-            let looked = if newest <= nonce {
+    /// Looks at the transactions of one account.
+    async fn follow(&self, account: Address, head: Head, confirmed: Head) -> Result<(), Error> {
+        let (newest, final_) =
+            tokio::try_join!(self.chain.nonce(account, head.id()), self.chain.nonce(account, confirmed.id()))?;
+        let mut result = Ok(());
+        for (id, mut entry) in self.unsettled(account, newest) {
+            let looked = if newest <= id.1 {
                 self.push(id, &mut entry.row, head).await
             } else {
-                self.settle(id, &mut entry.row, confirmed, confirmed_nonce > nonce).await
+                self.settle(id, &mut entry.row, confirmed, final_ > id.1).await
             };
             match looked {
                 Ok(status) => {
-                    tracing::debug!(%account, nonce, ?status, "transaction");
+                    tracing::debug!(%account, nonce = id.1, ?status, "transaction");
                     entry.status = status;
                     self.lock().insert(id, entry);
                 }
@@ -62,6 +61,19 @@ impl Transactions {
             }
         }
         result
+    }
+
+    /// What is not final; and what was, but is not on the chain any more, because a reorganisation went deeper than was
+    /// foreseen: it would hold up all later ones.
+    fn unsettled(&self, account: Address, newest: u64) -> Vec<(Id, Entry)> {
+        let entries = self.lock();
+        let mine = entries.range((account, 0)..=(account, u64::MAX));
+        let open = mine.filter(|((_, nonce), entry)| match entry.status {
+            Status::Confirmed { .. } | Status::Reverted { .. } => *nonce >= newest,
+            Status::Replaced => false,
+            _ => true,
+        });
+        open.map(|(&id, entry)| (id, entry.clone())).collect()
     }
 
     /// Its nonce is not used yet: makes sure that the node knows the transaction, and that it offers enough.

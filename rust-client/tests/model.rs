@@ -1,6 +1,6 @@
 //! Payer, payee and a chain in memory, driven through random sequences, beside a model that is too simple to be wrong: the
 //! equation of the payer, and CB2 of the contract. `CHEQUEBOOK_MODEL_CASES` sets how many sequences.
-#![allow(clippy::arithmetic_side_effects, clippy::unwrap_used, missing_docs, reason = "tests")]
+#![allow(clippy::arithmetic_side_effects, clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 #[path = "support/sim/mod.rs"]
 mod sim;

@@ -168,7 +168,9 @@ impl Inbox {
             watched.claims(*beneficiary, amount);
         }
         durable.await?;
-        self.0.received.notify_one();
+        if self.0.auto().waits_for_cheques() {
+            self.0.received.notify_one();
+        }
         Ok(added)
     }
 
@@ -223,6 +225,10 @@ impl Inner {
     /// The cumulative amount of the newest cheque, in wei.
     fn promised(&self) -> U256 {
         self.newest().map_or(U256::ZERO, |newest| newest.cheque().amount)
+    }
+
+    fn auto(&self) -> auto_cash::Mode {
+        *self.auto.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn set_auto(&self, mode: auto_cash::Mode) {

@@ -1,9 +1,6 @@
 //! Cashing without being asked.
 
-use std::{
-    sync::{Arc, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use alloy::primitives::U256;
 use tokio::time::{Instant, sleep_until};
@@ -44,6 +41,12 @@ pub(super) enum Mode {
     Stopped,
 }
 
+impl Mode {
+    pub(super) const fn waits_for_cheques(self) -> bool {
+        matches!(self, Self::Auto(_))
+    }
+}
+
 /// Runs until the inbox is dropped or the client stopped.
 pub(super) fn follow(inbox: &Arc<Inner>) {
     let weak = Arc::downgrade(inbox);
@@ -70,7 +73,7 @@ pub(super) fn follow(inbox: &Arc<Inner>) {
             fallen = (fallen || now.balance < before.balance) && inbox.0.is_thin(&now);
             before = now;
 
-            let mode = *inbox.0.auto.lock().unwrap_or_else(PoisonError::into_inner);
+            let mode = inbox.0.auto();
             let interval = if let Mode::Auto(settings) = mode { settings.interval } else { None };
             let interval = interval.filter(|interval| !interval.is_zero());
             again = None;

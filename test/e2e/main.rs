@@ -7,3 +7,4 @@ mod chain;
 mod create2;
 mod demo;
 mod scripts;
+mod sigkill;

@@ -14,10 +14,10 @@ use tokio::sync::Notify;
 pub use self::{auto_cash::AutoCash, policy::Policy};
 use crate::{
     Cheque, Client, Error, Overdraft, SignedCheque, Transaction,
-    chain::{Genuine, Watched},
+    chain::{Genuine, Snapshot, Watched},
     client::Claim,
     rows::{Promise, inbox_key},
-    store::Batch,
+    store::{Batch, Durable},
 };
 
 /// The cheques of one chequebook to one beneficiary.
@@ -146,32 +146,18 @@ impl Inbox {
     /// # Cancel safety
     ///
     /// Cancel safe, in that nothing is lost: either the cheque is stored, or it was not received. [`last`](Self::last)
-    /// tells. A cheque that comes a second time is a [`Error::StaleCheque`].
+    /// tells. A cheque that comes a second time is a [`Error::StaleCheque`], which says that a cheque over as much is
+    /// durable.
     #[tracing::instrument(skip_all, fields(contract = %self.0.contract), level = "debug")]
     pub async fn receive(&self, cheque: &SignedCheque) -> Result<U256, Error> {
-        let Inner { client, contract, beneficiary, policy, watched, .. } = &*self.0;
-        self.0.check(cheque)?;
-        let amount = cheque.cheque().amount;
-        policy.check_cheque(cheque, &watched.genuine)?;
-        let snapshot = watched.snapshot(client.shared().config.max_age).await?;
-
-        let durable;
-        let added;
-        {
-            let mut newest = self.0.newest();
-            added = rise(newest.as_ref(), amount)?;
-            policy.check_chequebook(watched, &snapshot, *beneficiary, amount)?;
-            let mut batch = Batch::new();
-            batch.put(inbox_key(*contract, *beneficiary), &Promise::of(cheque))?;
-            durable = client.shared().ledger.submit(batch);
-            *newest = Some(*cheque);
-            watched.claims(*beneficiary, amount);
+        let result = self.0.receive(cheque).await;
+        if matches!(result, Err(Error::StaleCheque { .. })) {
+            self.0.client.shared().ledger.submit(Batch::new()).await?;
         }
-        durable.await?;
-        if self.0.auto().waits_for_cheques() {
+        if result.is_ok() && self.0.auto().waits_for_cheques() {
             self.0.received.notify_one();
         }
-        Ok(added)
+        result
     }
 
     /* CASH */
@@ -234,6 +220,31 @@ impl Inner {
     fn set_auto(&self, mode: auto_cash::Mode) {
         *self.auto.lock().unwrap_or_else(PoisonError::into_inner) = mode;
         self.changed.notify_one();
+    }
+
+    async fn receive(&self, cheque: &SignedCheque) -> Result<U256, Error> {
+        let Self { client, policy, watched, .. } = self;
+        self.check(cheque)?;
+        policy.check_cheque(cheque, &watched.genuine)?;
+        let snapshot = watched.snapshot(client.shared().config.max_age).await?;
+        let (durable, added) = self.accept(cheque, &snapshot)?;
+        durable.await?;
+        Ok(added)
+    }
+
+    /// Takes a good cheque, unless another task was faster with a better one.
+    fn accept(&self, cheque: &SignedCheque, snapshot: &Snapshot) -> Result<(Durable, U256), Error> {
+        let Self { client, contract, beneficiary, policy, watched, .. } = self;
+        let amount = cheque.cheque().amount;
+        let mut newest = self.newest();
+        let added = rise(newest.as_ref(), amount)?;
+        policy.check_chequebook(watched, snapshot, *beneficiary, amount)?;
+        let mut batch = Batch::new();
+        batch.put(inbox_key(*contract, *beneficiary), &Promise::of(cheque))?;
+        let durable = client.shared().ledger.submit(batch);
+        *newest = Some(*cheque);
+        watched.claims(*beneficiary, amount);
+        Ok((durable, added))
     }
 
     /// What can be said of a cheque without the chain. The cheapest first: the rest is for those who sign for us.

@@ -2,9 +2,11 @@
 //! the PATH.
 #![allow(clippy::arithmetic_side_effects, clippy::unwrap_used, reason = "tests")]
 
+mod both;
 mod cash;
 mod chain;
 mod create2;
 mod demo;
+mod payments;
 mod scripts;
 mod sigkill;

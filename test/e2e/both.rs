@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use alloy::{
     primitives::{Address, Bytes, U256, utils::Unit},
-    providers::{Provider, ext::AnvilApi},
+    providers::ext::AnvilApi,
     sol_types::SolCall,
 };
 use chequebook::{Chequebook, Client, Config, Error, Inbox, Policy, Scheme, SignedCheque, Terms, store::Redb};

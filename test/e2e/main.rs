@@ -2,11 +2,13 @@
 //! the PATH.
 #![allow(clippy::arithmetic_side_effects, clippy::unwrap_used, reason = "tests")]
 
+mod automatic;
 mod both;
 mod cash;
 mod chain;
 mod create2;
 mod demo;
+mod endings;
 mod payments;
 mod scripts;
 mod sigkill;

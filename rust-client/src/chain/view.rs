@@ -282,12 +282,14 @@ impl View {
             return Ok(None);
         }
 
-        // A deposit has no event.
+        // A deposit has no event, nor has that it is confirmed.
         let balances = all.iter().map(|watched| self.chain.balance(watched.contract, head.id()));
         let balances = try_join_all(balances).await?;
-        let changed = all.iter().zip(balances).filter(|(watched, balance)| watched.newest().balance != *balance);
+        let changed = all.iter().zip(balances).filter(|(watched, balance)| {
+            let newest = watched.newest();
+            newest.balance != *balance || newest.balance != newest.confirmed_balance
+        });
         let mut touched: BTreeSet<_> = changed.map(|(watched, _)| watched.contract).collect();
-
         let contracts: Vec<_> = all.iter().map(|watched| watched.contract).collect();
         if !contracts.is_empty() {
             let filter = Filter::new().address(contracts);

@@ -40,7 +40,6 @@ pub(super) struct Funds {
     /// In wei, at `block`.
     funded: U256,
     block: BlockNumber,
-    life: Life,
     /// In wei: what the store has as total, or will have.
     issued: U256,
     /// In wei: promised by cheques that are just being signed.
@@ -50,7 +49,7 @@ pub(super) struct Funds {
 impl Funds {
     /// Nothing, until the chain is asked.
     pub(super) const fn new(issued: U256) -> Self {
-        Self { funded: U256::ZERO, block: 0, life: Life::Alive, issued, reserved: U256::ZERO }
+        Self { funded: U256::ZERO, block: 0, issued, reserved: U256::ZERO }
     }
 
     /// In wei. Zero if more was issued than is there now, which only a deep reorganisation or the owner can bring about.
@@ -105,12 +104,12 @@ impl Inner {
 
     fn try_reserve(&self, amount: U256) -> Result<(), Error> {
         let contract = self.contract;
-        let mut funds = self.funds();
-        match funds.life {
+        match self.watched.newest().life {
             Life::Alive => {}
             Life::Announced { killable_at } => return Err(Error::KillAnnounced { contract, killable_at }),
             Life::Dead => return Err(Error::Dead { contract }),
         }
+        let mut funds = self.funds();
         let available = funds.available();
         if amount > available {
             return Err(Error::Insufficient { contract, amount, available });
@@ -129,7 +128,7 @@ impl Inner {
         let funded = snapshot.confirmed_balance.checked_add(paid).ok_or(Error::Overflow)?;
 
         let mut funds = self.funds();
-        (funds.funded, funds.block, funds.life) = (funded, snapshot.confirmed.number, snapshot.life);
+        (funds.funded, funds.block) = (funded, snapshot.confirmed.number);
         Ok(())
     }
 

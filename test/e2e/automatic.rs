@@ -1,0 +1,267 @@
+//! Deposits and cashes that nobody asks for, as go-ethereum's tests had them, and those that it did not have.
+
+use std::time::Duration;
+
+use alloy::primitives::U256;
+use chequebook::{
+    AutoCash, AutoDeposit, Error, Inbox, Overdraft, Policy, Purpose, Scheme, Status,
+    bindings::Chequebook::{announceKillCall, cancelKillCall},
+};
+use eyre::Result;
+
+use crate::both::{Both, HARDFORKS, eventually, gwei, somebody};
+
+/// Often, and never.
+const OFTEN: Option<Duration> = Some(Duration::from_millis(30));
+const NEVER: Option<Duration> = None;
+
+impl Both {
+    async fn available(&self) -> Result<U256> {
+        Ok(self.book.balance().await?.available)
+    }
+
+    async fn fills_up_to(&self, gwei: u64) -> Result<()> {
+        let full = || async { Ok(self.available().await? == self::gwei(gwei)) };
+        eventually("the deposit", full).await
+    }
+
+    /// Looks at the chain some more times, and counts the deposits.
+    async fn deposits(&self) -> Result<usize> {
+        for _ in 0..5 {
+            self.payer.refresh().await?;
+            self.book.balance().await?;
+        }
+        Ok(self.payer.transactions().len() - 1) // but for the deployment
+    }
+
+    fn auto_deposit(&self, interval: Option<Duration>, threshold: u64, buffer: u64) {
+        self.book.auto_deposit(AutoDeposit { interval, threshold: gwei(threshold), buffer: gwei(buffer) });
+    }
+}
+
+#[tokio::test]
+async fn deposits_when_a_cheque_leaves_too_little() -> Result<()> {
+    for hardfork in HARDFORKS {
+        let both = Both::start(hardfork, 40).await?;
+        both.auto_deposit(NEVER, 10, 40);
+        both.issue(30).await?; // leaves as much as the threshold
+        assert_eq!(both.deposits().await?, 0, "{hardfork}");
+        both.issue(1).await?;
+        both.fills_up_to(40).await?;
+        assert_eq!(both.deposits().await?, 1, "{hardfork}");
+
+        // A cheque that is refused for want of a deposit brings it about.
+        both.issue(30).await?;
+        assert!(matches!(both.issue(11).await.unwrap_err(), Error::Insufficient { .. }));
+        assert_eq!(both.deposits().await?, 1, "there was as much as the threshold");
+
+        both.book.stop();
+        both.issue(5).await?;
+        assert_eq!(both.deposits().await?, 1, "{hardfork}: stopped");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn deposits_after_every_cheque_with_a_threshold_at_the_buffer_or_above() -> Result<()> {
+    for (hardfork, threshold) in HARDFORKS.into_iter().zip([40, 50]) {
+        let both = Both::start(hardfork, 40).await?;
+        // An interval is of no use then.
+        both.auto_deposit(OFTEN, threshold, 40);
+        for count in 1..4 {
+            both.issue(5).await?;
+            both.fills_up_to(40).await?;
+            assert_eq!(both.deposits().await?, count, "{hardfork}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn deposits_every_interval_what_is_missing_of_the_buffer() -> Result<()> {
+    for hardfork in HARDFORKS {
+        let both = Both::start(hardfork, 40).await?;
+        both.issue(20).await?;
+        both.auto_deposit(OFTEN, 1, 40);
+        both.fills_up_to(40).await?; // though no cheque was issued since
+        both.issue(2).await?;
+        both.fills_up_to(40).await?;
+        both.auto_deposit(NEVER, 1, 80); // in place of the other
+        assert_eq!(both.deposits().await?, 2, "{hardfork}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn deposits_once_for_what_is_missing_once() -> Result<()> {
+    // A deposit counts late, and until then there is the same shortage at every look.
+    let both = Both::confirmed("osaka", 40, 3).await?;
+    both.auto_deposit(OFTEN, 20, 40);
+    both.issue(30).await?;
+    eventually("the deposit", || async { Ok(both.book.balance().await?.pending == gwei(30)) }).await?;
+    for _ in 0..10 {
+        both.issue(1).await?;
+        both.book.balance().await?;
+    }
+    eventually("all that is missing is under way", || async {
+        let balance = both.book.balance().await?;
+        Ok(balance.available + balance.pending == gwei(40))
+    })
+    .await?;
+    let amounts = both.payer.transactions().into_iter().filter_map(|transaction| match transaction.purpose() {
+        Purpose::Deposit { amount, .. } => Some(amount),
+        _ => None,
+    });
+    assert_eq!(amounts.fold(U256::ZERO, |sum, amount| sum + amount), gwei(40), "as much as was issued");
+    Ok(())
+}
+
+impl Both {
+    async fn auto_inbox(&self, interval: Option<Duration>, max_uncashed: u64) -> Result<Inbox> {
+        let inbox = self.inbox().await?;
+        inbox.auto_cash(AutoCash { interval, max_uncashed: gwei(max_uncashed) });
+        Ok(inbox)
+    }
+
+    /// How many cashes there were.
+    fn cashes(&self) -> usize {
+        self.payee.transactions().len()
+    }
+}
+
+async fn is_cashed(inbox: &Inbox) -> Result<()> {
+    eventually("the cash", || async { Ok(inbox.uncashed().await?.is_zero()) }).await
+}
+
+/// Lets the inbox look for reasons to cash a few times.
+async fn looks(both: &Both, inbox: &Inbox) -> Result<()> {
+    for _ in 0..10 {
+        both.payee.refresh().await?;
+        inbox.uncashed().await?;
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn cashes_on_receipt() -> Result<()> {
+    for hardfork in HARDFORKS {
+        let both = Both::start(hardfork, 100).await?;
+        let inbox = both.auto_inbox(NEVER, 0).await?;
+        for _ in 0..3 {
+            inbox.receive(&both.issue(5).await?).await?;
+            is_cashed(&inbox).await?;
+        }
+        assert_eq!(both.cashes(), 3, "{hardfork}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn cashes_above_the_most_that_may_stay_uncashed() -> Result<()> {
+    for hardfork in HARDFORKS {
+        let both = Both::start(hardfork, 100).await?;
+        let inbox = both.auto_inbox(NEVER, 10).await?;
+        inbox.receive(&both.issue(10).await?).await?;
+        looks(&both, &inbox).await?;
+        assert_eq!(inbox.uncashed().await?, gwei(10), "{hardfork}: as much as may stay");
+        inbox.receive(&both.issue(1).await?).await?;
+        is_cashed(&inbox).await?;
+        assert_eq!(both.cashes(), 1, "{hardfork}");
+
+        inbox.stop();
+        inbox.receive(&both.issue(20).await?).await?;
+        looks(&both, &inbox).await?;
+        assert_eq!(both.cashes(), 1, "{hardfork}: stopped");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn cashes_every_interval() -> Result<()> {
+    for hardfork in HARDFORKS {
+        let both = Both::start(hardfork, 100).await?;
+        let inbox = both.auto_inbox(OFTEN, 1_000).await?;
+        for _ in 0..2 {
+            inbox.receive(&both.issue(5).await?).await?;
+            is_cashed(&inbox).await?;
+        }
+        assert_eq!(both.cashes(), 2, "{hardfork}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn cashes_nothing_that_is_not_worth_its_gas() -> Result<()> {
+    let both = Both::start("osaka", 1_000_000_000).await?;
+    let policy = Policy { gas_worth: 2, ..both.policy() };
+    let inbox = Inbox::open(&both.payee, both.book.address(), both.payee.account(), policy).await?;
+    inbox.auto_cash(AutoCash { interval: OFTEN, max_uncashed: U256::ZERO });
+    inbox.receive(&both.issue(1).await?).await?;
+    looks(&both, &inbox).await?;
+    assert_eq!(both.cashes(), 0, "a gwei");
+    inbox.receive(&both.issue(10_000_000).await?).await?;
+    is_cashed(&inbox).await?;
+    assert_eq!(both.cashes(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn cashes_at_once_when_the_end_is_announced() -> Result<()> {
+    for hardfork in HARDFORKS {
+        let both = Both::start(hardfork, 100).await?;
+        let inbox = both.inbox().await?; // without automatic cash
+        inbox.receive(&both.issue(5).await?).await?;
+        looks(&both, &inbox).await?;
+        assert_eq!(both.cashes(), 0);
+
+        both.command(announceKillCall {}).await?;
+        is_cashed(&inbox).await?;
+
+        // From now on nothing is promised, and nothing taken.
+        both.payer.refresh().await?;
+        assert!(matches!(both.issue(1).await.unwrap_err(), Error::KillAnnounced { .. }));
+        both.command(cancelKillCall {}).await?;
+        both.payer.refresh().await?;
+        let cheque = both.issue(1).await?;
+        both.command(announceKillCall {}).await?;
+        both.payee.refresh().await?;
+        assert!(matches!(inbox.receive(&cheque).await.unwrap_err(), Error::KillAnnounced { .. }));
+        both.command(cancelKillCall {}).await?;
+        both.payee.refresh().await?;
+        assert_eq!(inbox.receive(&cheque).await?, gwei(1));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn cashes_at_once_what_was_received_before_a_restart() -> Result<()> {
+    let both = Both::start("osaka", 100).await?;
+    let inbox = both.inbox().await?;
+    inbox.receive(&both.issue(5).await?).await?;
+    both.payee.stop().await;
+    drop(inbox);
+    both.command(announceKillCall {}).await?;
+    let payee = crate::both::open(&both.chain, crate::both::PAYEE, both.path("payee"), 0).await?;
+    let inbox = Inbox::open(&payee, both.book.address(), payee.account(), both.policy()).await?;
+    is_cashed(&inbox).await
+}
+
+#[tokio::test]
+async fn cashes_at_once_when_others_leave_little() -> Result<()> {
+    for hardfork in HARDFORKS {
+        let both = Both::start(hardfork, 100).await?;
+        let inbox = both.auto_inbox(NEVER, 1_000).await?;
+        inbox.receive(&both.issue(30).await?).await?;
+        let other = both.book.issue(somebody(1), gwei(30), Scheme::Packed).await?;
+        both.book.cash(&other, Overdraft::Refuse).await?.confirmed().await?;
+        looks(&both, &inbox).await?;
+        assert_eq!(inbox.uncashed().await?, gwei(30), "70 gwei are more than twice as much");
+
+        let other = both.book.issue(somebody(1), gwei(20), Scheme::Packed).await?;
+        both.book.cash(&other, Overdraft::Refuse).await?.confirmed().await?;
+        is_cashed(&inbox).await?;
+        assert!(both.payee.transactions().iter().all(|cash| !matches!(cash.status(), Status::Reverted { .. })));
+    }
+    Ok(())
+}

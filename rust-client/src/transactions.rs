@@ -11,7 +11,7 @@ use alloy::{
     consensus::{SignableTransaction, TxEip1559, TxEnvelope},
     eips::{BlockId, Encodable2718},
     network::{TransactionBuilder, TxSigner},
-    primitives::{Address, B256, BlockNumber, Bytes, Signature, TxKind, U256},
+    primitives::{Address, B256, BlockNumber, Bytes, Signature, TxKind, U256, keccak256},
     rpc::types::TransactionRequest,
 };
 use tokio::sync::watch;
@@ -103,6 +103,11 @@ impl Transaction {
     /// Its nonce, by which the client knows it.
     pub const fn nonce(&self) -> u64 {
         self.id.1
+    }
+
+    /// The hash that it was last sent with. It changes when more is offered for its gas.
+    pub fn hash(&self) -> B256 {
+        self.all.lock().get(&self.id).and_then(|entry| entry.row.variants.last()).map(keccak256).unwrap_or_default()
     }
 
     /// What it is for.

@@ -9,6 +9,7 @@ mod chain;
 mod create2;
 mod demo;
 mod endings;
+mod fates;
 mod payments;
 mod scripts;
 mod sigkill;

@@ -10,6 +10,7 @@ mod create2;
 mod demo;
 mod endings;
 mod fates;
+mod faults;
 mod payments;
 mod scripts;
 mod sigkill;

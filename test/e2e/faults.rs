@@ -1,0 +1,222 @@
+//! Nodes that cannot be relied on: nothing is lost, and nothing is paid twice.
+
+mod proxy;
+
+use std::time::Duration;
+
+use alloy::{
+    primitives::{Address, U256, keccak256},
+    providers::{Provider, ProviderBuilder},
+};
+use chequebook::{
+    Chequebook, Client, Config, Error, Inbox, Overdraft, Policy, Purpose, Scheme, Status, Terms, store::Redb,
+};
+use eyre::{Result, ensure};
+use tempfile::TempDir;
+
+use self::proxy::{DELAY, Fault, Proxy};
+use crate::{
+    both::{PAYEE, PAYER, gwei, somebody},
+    chain::Chain,
+};
+
+const DEPOSIT: u64 = 1_000;
+
+/// Both sides behind a node that may misbehave.
+struct World {
+    chain: Chain,
+    proxy: Proxy,
+    directory: TempDir,
+    payer: Client,
+    payee: Client,
+    book: Chequebook,
+    inboxes: Vec<Inbox>,
+}
+
+async fn client(chain: &Chain, proxy: &Proxy, key: usize, directory: &TempDir) -> Result<Client, Error> {
+    let config = Config {
+        confirmations: 0,
+        poll_interval: Duration::from_millis(20),
+        max_age: Duration::ZERO, // so that each receipt asks the node
+        rpc_timeout: DELAY / 3,
+        ..Config::default()
+    };
+    let provider = ProviderBuilder::new().connect_http(proxy.url.parse().unwrap());
+    let store = Redb::open_or_create(directory.path().join(key.to_string()))?;
+    Client::open(provider, chain.key(key).unwrap(), store, config).await
+}
+
+impl World {
+    async fn start() -> Result<Self> {
+        let chain = Chain::start()?;
+        let proxy = Proxy::start(&chain.anvil).await?;
+        let directory = TempDir::new()?;
+        let payer = client(&chain, &proxy, PAYER, &directory).await?;
+        let payee = client(&chain, &proxy, PAYEE, &directory).await?;
+        let terms = Terms { deposit: gwei(DEPOSIT), notice_period: 86_400, owner: None };
+        let book = Chequebook::deploy(&payer, chain.key(PAYER)?, terms).await?;
+        let policy = Policy { confirmations: 0, ..Policy::default() };
+        let mut inboxes = Vec::new();
+        for index in 1..4 {
+            inboxes.push(Inbox::open(&payee, book.address(), somebody(index), policy).await?);
+        }
+        Ok(Self { chain, proxy, directory: directory, payer, payee, book, inboxes })
+    }
+
+    /// Does something, and says whether it was done.
+    async fn act(&self, dice: [u8; 32], sure: &mut Sure) -> Result<(), Error> {
+        let inbox = &self.inboxes[usize::from(dice[0]) % self.inboxes.len()];
+        let amount = gwei(1 + u64::from(dice[1] % 9));
+        match dice[2] % 8 {
+            0 | 1 => {
+                self.book.deposit(amount).await?;
+                sure.deposited += amount;
+            }
+            2 => {
+                inbox.cash(Overdraft::Refuse).await?;
+            }
+            _ => {
+                let cheque = self.book.issue(inbox.beneficiary(), amount, Scheme::Typed).await?;
+                sure.issued += amount;
+                sure.received += inbox.receive(&cheque).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// With a node that behaves, everything comes to its end, and the books agree with the chain to the wei.
+    async fn settle(&self, sure: &Sure) -> Result<()> {
+        self.proxy.set(Fault::None, 0);
+        let mut paid = U256::ZERO;
+        for inbox in &self.inboxes {
+            let last = self.book.outbox(inbox.beneficiary(), Scheme::Typed).last().await?;
+            let Some(last) = last else { continue };
+            match inbox.receive(&last).await {
+                Ok(_) | Err(Error::StaleCheque { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+            for cash in self.payee.transactions() {
+                cash.confirmed().await?;
+            }
+            if !inbox.uncashed().await?.is_zero() {
+                inbox.cash(Overdraft::Refuse).await?.confirmed().await?;
+            }
+            ensure!(
+                self.chain.balance(inbox.beneficiary()).await? == last.cheque().amount,
+                "paid to {}",
+                inbox.beneficiary()
+            );
+            paid += last.cheque().amount;
+        }
+        let mut deposited = U256::ZERO;
+        for transaction in self.payer.transactions() {
+            transaction.confirmed().await?;
+            if let Purpose::Deposit { amount, .. } = transaction.purpose() {
+                deposited += amount;
+            }
+        }
+        ensure!(deposited == sure.deposited, "deposited {deposited}, and told of {}", sure.deposited);
+        let balance = self.book.balance().await?;
+        ensure!(balance.issued == sure.issued && balance.issued == paid, "issued {balance:?}, {paid} paid");
+        ensure!(paid >= sure.received, "paid {paid}, received {}", sure.received);
+        ensure!(balance.funded == gwei(DEPOSIT) + deposited && balance.pending.is_zero(), "funded {balance:?}");
+        ensure!(self.chain.balance(self.book.address()).await? + paid == balance.funded, "what is left");
+        for (client, key) in [(&self.payer, PAYER), (&self.payee, PAYEE)] {
+            let sent = self.chain.provider.get_transaction_count(self.chain.account(key)).await?;
+            ensure!(sent == u64::try_from(client.transactions().len())?, "{sent} transactions");
+        }
+        Ok(())
+    }
+}
+
+/// What was told to be done. In wei.
+#[derive(Default)]
+struct Sure {
+    deposited: U256,
+    issued: U256,
+    received: U256,
+}
+
+async fn survives(fault: Fault) -> Result<()> {
+    let world = World::start().await?;
+    let mut sure = Sure::default();
+    world.proxy.set(fault, 6); // of a hundred requests, of which each act needs a dozen
+    let (mut done, mut failed) = (0, 0);
+    for round in 0..60_u64 {
+        match world.act(keccak256(round.to_be_bytes()).0, &mut sure).await {
+            Ok(()) => done += 1,
+            Err(Error::Rpc { .. } | Error::RpcTimeout { .. }) => failed += 1,
+            // Cheques that got lost are in those that arrive, which are cashed at other times then.
+            Err(Error::NothingReceived { .. } | Error::AlreadyCashed { .. }) => {}
+            Err(error) => eyre::bail!("{fault:?}, round {round}: {error}"),
+        }
+    }
+    world.settle(&sure).await.map_err(|error| error.wrap_err(format!("{fault:?}")))?;
+    ensure!(done > 10 && (failed > 3 || fault == Fault::Double), "{fault:?}: {done} done, {failed} failed");
+    Ok(())
+}
+
+#[tokio::test]
+async fn survives_lost_requests() -> Result<()> {
+    survives(Fault::LoseRequest).await
+}
+
+#[tokio::test]
+async fn survives_lost_answers() -> Result<()> {
+    survives(Fault::LoseAnswer).await
+}
+
+#[tokio::test]
+async fn survives_answers_that_come_too_late() -> Result<()> {
+    survives(Fault::Delay).await
+}
+
+#[tokio::test]
+async fn survives_requests_that_arrive_twice() -> Result<()> {
+    survives(Fault::Double).await
+}
+
+#[tokio::test]
+async fn survives_a_node_that_fails() -> Result<()> {
+    survives(Fault::Status500).await
+}
+
+#[tokio::test]
+async fn survives_answers_that_are_garbage() -> Result<()> {
+    survives(Fault::Garbage).await
+}
+
+#[tokio::test]
+async fn signs_nothing_for_another_chain() -> Result<()> {
+    let world = World::start().await?;
+    world.proxy.set(Fault::ChainId, 100);
+    let refused = world.payer.refresh().await.unwrap_err();
+    assert!(matches!(refused, Error::WrongChain { found: 1, expected: 31_337 }), "{refused:?}");
+    // What is signed names the chain that the store belongs to, whatever the node says now.
+    let cheque = world.book.issue(somebody(1), gwei(1), Scheme::Typed).await?;
+    assert_eq!(cheque.cheque().chain_id, 31_337);
+    world.proxy.set(Fault::None, 0);
+    world.payer.stop().await;
+
+    world.proxy.set(Fault::ChainId, 100);
+    let refused = client(&world.chain, &world.proxy, PAYER, &world.directory).await.unwrap_err();
+    assert!(matches!(refused, Error::WrongChain { found: 1, expected: 31_337 }), "{refused:?}");
+    world.proxy.set(Fault::None, 0);
+    client(&world.chain, &world.proxy, PAYER, &world.directory).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn offers_no_price_that_only_a_liar_asks_for() -> Result<()> {
+    let world = World::start().await?;
+    world.proxy.set(Fault::Price, 100);
+    let refused = world.book.deposit(gwei(1)).await.unwrap_err();
+    assert!(matches!(refused, Error::FeeTooHigh { max: 1_000_000_000_000, .. }), "{refused:?}");
+    let beneficiary: Address = somebody(1);
+    let cheque = world.book.issue(beneficiary, gwei(1), Scheme::Packed).await?;
+    let refused = world.book.cash(&cheque, Overdraft::Refuse).await.unwrap_err();
+    assert!(matches!(refused, Error::FeeTooHigh { .. }), "{refused:?}");
+    assert!(world.payer.transactions().iter().all(|sent| matches!(sent.status(), Status::Confirmed { .. })));
+    assert_eq!(world.payer.transactions().len(), 1, "but for the deployment");
+    Ok(())
+}

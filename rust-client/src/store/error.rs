@@ -1,6 +1,6 @@
 //! What can go wrong with a store.
 
-use std::{error::Error, path::PathBuf, sync::Arc};
+use std::{error::Error, io, path::PathBuf, sync::Arc};
 
 use alloy::primitives::hex;
 
@@ -75,6 +75,15 @@ pub enum StoreError {
     /// The client was stopped, and has let go of the store.
     #[error("store is closed")]
     Closed,
+
+    /// The file system refuses.
+    #[error("store {} cannot be used", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        source: Arc<io::Error>,
+    },
 
     /// Something else, as the store says it.
     #[error("store failed")]

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock},
     task::{Context, Poll, ready},
     thread,
 };
@@ -69,62 +69,84 @@ struct Queue {
 }
 
 impl Queue {
+    /// Whether the store may be trusted.
     fn check(&self) -> Result<(), StoreError> {
         match &self.failed {
             Some(reason) => Err(StoreError::Failed { reason: reason.clone() }),
             None => Ok(()),
         }
     }
+
+    /// Whether it may be used.
+    fn check_open(&self) -> Result<(), StoreError> {
+        self.check()?;
+        if self.closing { Err(StoreError::Closed) } else { Ok(()) }
+    }
 }
 
-#[derive(Default)]
 struct Shared {
+    /// Gone once the ledger is closed.
+    store: RwLock<Option<Box<dyn Store>>>,
     queue: Mutex<Queue>,
     wake: Condvar,
+    /// Locked for writing from before a commit until its changes are no longer pending, and for reading by scans.
+    committing: RwLock<()>,
 }
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn with_store<T>(&self, ask: impl FnOnce(&dyn Store) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let store = self.store.read().unwrap_or_else(PoisonError::into_inner);
+        ask(store.as_deref().ok_or(StoreError::Closed)?)
+    }
+
+    /// Tells the thread to commit what waits, and to end.
+    fn begin_close(&self) {
+        self.lock().closing = true;
+        self.wake.notify_one();
+    }
 }
 
 /// The store of a client, with a thread that commits to it.
 pub(crate) struct Ledger {
-    /// Gone once the ledger is closed.
-    store: Mutex<Option<Arc<dyn Store>>>,
     shared: Arc<Shared>,
     /// True once the thread has ended.
     ended: watch::Receiver<bool>,
-    thread: Mutex<Option<thread::JoinHandle<()>>>,
+    thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Ledger {
     pub(crate) fn new(store: impl Store) -> Result<Self, StoreError> {
-        let store: Arc<dyn Store> = Arc::new(store);
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::new(Shared {
+            store: RwLock::new(Some(Box::new(store))),
+            queue: Mutex::default(),
+            wake: Condvar::new(),
+            committing: RwLock::new(()),
+        });
         let (end, ended) = watch::channel(false);
-        let committer = { (Arc::clone(&store), Arc::clone(&shared)) };
+        let committer = Arc::clone(&shared);
         let thread = thread::Builder::new().name("chequebook-store".to_owned()).spawn(move || {
-            let (store, shared) = committer;
-            while commit_next(&*store, &shared) {}
-            drop(store); // first the lock of the file, then the news
+            while commit_next(&committer) {}
+            // First the lock of the file, then the news.
+            drop(committer.store.write().unwrap_or_else(PoisonError::into_inner).take());
             end.send_replace(true);
         });
-        let thread = Mutex::new(Some(thread.map_err(StoreError::other)?));
-        Ok(Self { store: Mutex::new(Some(store)), shared, ended, thread })
+        Ok(Self { shared, ended, thread: Some(thread.map_err(StoreError::other)?) })
     }
 
     /// The row at `key`, as it was last submitted.
     pub(crate) fn get<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
         // First what is under way: what is no more, the store has.
         let queue = self.shared.lock();
-        queue.check()?;
+        queue.check_open()?;
         let value = match queue.pending.get(key) {
             Some((_, value)) => value.clone(),
             None => {
                 drop(queue);
-                self.store()?.get(key)?
+                self.shared.with_store(|store| store.get(key))?
             }
         };
         value.map(|value| decode(key, &value)).transpose()
@@ -137,12 +159,14 @@ impl Ledger {
     }
 
     pub(crate) fn scan_raw(&self, prefix: &[u8]) -> Result<Vec<Entry>, StoreError> {
+        // No commit may come between: some of its changes would be seen, others not.
+        let _commits = self.shared.committing.read().unwrap_or_else(PoisonError::into_inner);
         let queue = self.shared.lock();
-        queue.check()?;
+        queue.check_open()?;
         let pending = queue.pending.iter().filter(|(key, _)| key.starts_with(prefix));
         let pending: Vec<_> = pending.map(|(key, (_, value))| (key.clone(), value.clone())).collect();
         drop(queue);
-        let mut rows: BTreeMap<_, _> = self.store()?.scan(prefix)?.into_iter().collect();
+        let mut rows: BTreeMap<_, _> = self.shared.with_store(|store| store.scan(prefix))?.into_iter().collect();
         for (key, value) in pending {
             match value {
                 Some(value) => rows.insert(key, value),
@@ -156,7 +180,7 @@ impl Ledger {
     pub(crate) fn submit(&self, batch: Batch) -> Durable {
         let (done, durable) = oneshot::channel();
         let mut queue = self.shared.lock();
-        if let Err(error) = queue.check().and(if queue.closing { Err(StoreError::Closed) } else { Ok(()) }) {
+        if let Err(error) = queue.check_open() {
             drop(queue);
             let _ = done.send(Err(error)); // the other half is here
             return Durable(durable);
@@ -174,26 +198,18 @@ impl Ledger {
 
     /// Waits until all that was submitted is committed, and lets go of the store. Then nothing is submitted any more.
     pub(crate) async fn close(&self) {
-        self.shared.lock().closing = true;
-        self.shared.wake.notify_one();
-        drop(self.store.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.shared.begin_close();
         let mut ended = self.ended.clone();
         let _ = ended.wait_for(|&ended| ended).await; // an error says that the thread has ended, too
-    }
-
-    fn store(&self) -> Result<Arc<dyn Store>, StoreError> {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(StoreError::Closed)
     }
 }
 
 impl Drop for Ledger {
     fn drop(&mut self) {
-        self.shared.lock().closing = true;
-        self.shared.wake.notify_one();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // It may end by itself: then there is nobody to wait for. It never panics.
-        if let Some(thread) = thread.filter(|handle| handle.thread().id() != thread::current().id()) {
-            let _ = thread.join();
+        self.shared.begin_close();
+        // Whoever drops it there need not wait for itself.
+        if let Some(thread) = self.thread.take().filter(|handle| handle.thread().id() != thread::current().id()) {
+            let _ = thread.join(); // if it panicked, that was in the store, at its end
         }
     }
 }
@@ -206,7 +222,7 @@ fn decode<T: DeserializeOwned>(key: &[u8], value: &[u8]) -> Result<T, StoreError
 }
 
 /// Waits for batches, and commits all there are. False once there will be no more.
-fn commit_next(store: &dyn Store, shared: &Shared) -> bool {
+fn commit_next(shared: &Shared) -> bool {
     let mut queue = shared.lock();
     while queue.waiting.is_empty() {
         if queue.closing {
@@ -221,7 +237,8 @@ fn commit_next(store: &dyn Store, shared: &Shared) -> bool {
     drop(queue);
 
     let (writes, done) = merge(group);
-    let result = failed.and_then(|()| commit(store, &writes));
+    let commits = shared.committing.write().unwrap_or_else(PoisonError::into_inner);
+    let result = failed.and_then(|()| commit(shared, &writes));
     let mut queue = shared.lock();
     match &result {
         Ok(()) => {
@@ -234,6 +251,7 @@ fn commit_next(store: &dyn Store, shared: &Shared) -> bool {
         Err(error) => queue.failed = queue.failed.take().or_else(|| Some(describe(error))),
     }
     drop(queue);
+    drop(commits);
     for done in done {
         let _ = done.send(result.clone()); // nobody may wait
     }
@@ -252,11 +270,11 @@ fn merge(group: Vec<Waiting>) -> (Vec<Write>, Vec<oneshot::Sender<Result<(), Sto
 }
 
 /// Commits. A store that panics has failed: nobody must wait for it for ever.
-fn commit(store: &dyn Store, writes: &[Write]) -> Result<(), StoreError> {
+fn commit(shared: &Shared, writes: &[Write]) -> Result<(), StoreError> {
     if writes.is_empty() {
         return Ok(());
     }
-    catch_unwind(AssertUnwindSafe(|| store.commit(writes)))
+    catch_unwind(AssertUnwindSafe(|| shared.with_store(|store| store.commit(writes))))
         .unwrap_or_else(|_| Err(StoreError::Failed { reason: "it panicked".to_owned() }))
 }
 
@@ -270,3 +288,6 @@ fn describe(error: &StoreError) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

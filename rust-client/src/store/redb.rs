@@ -1,21 +1,31 @@
 //! The embedded store: one file.
 
+mod trial;
+
 use std::{
-    fs::{File, OpenOptions, hard_link, metadata, remove_file},
-    io::ErrorKind,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    fmt::Display,
+    fs::{File, OpenOptions, Permissions, TryLockError, hard_link, remove_file},
+    hash::{BuildHasher, Hasher, RandomState},
+    io,
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use redb::{
-    Builder, Database, DatabaseError, Durability, ReadableDatabase, StorageError, TableDefinition,
+    Builder, Database, Durability, ReadableDatabase, StorageBackend, TableDefinition, WriteTransaction,
     backends::FileBackend,
 };
 
+use self::trial::Trial;
 use super::{Entry, Store, StoreError, Write};
 
 const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("chequebook");
+
+/// What tells our files from others, and one version of them from the next.
+const FORMAT_TABLE: TableDefinition<'_, (), u32> = TableDefinition::new("chequebook format");
+const FORMAT: u32 = 1;
 
 /// Read and write for the owner of the file, nothing for anybody else.
 const MODE: u32 = 0o600;
@@ -25,44 +35,50 @@ const CACHE: usize = 256 << 20;
 
 /// A store in one file, of [redb](https://docs.rs/redb/4). It is locked while it is open, readable for its owner only,
 /// and checked as a whole when it is opened, which takes a fifth of a second for a million cheques.
+///
+/// A file that is refused was not changed. One that was not closed, because the process or the machine died, opens with
+/// all that was committed. After a commit fails, so do all others; opening the file again tells which was the last.
 #[derive(Debug)]
 pub struct Redb {
     database: Database,
 }
 
 impl Redb {
-    /// Creates a new file. It appears under its name once it is complete.
+    /// Creates a new file. It appears under its name once it is complete; until then, and if the process dies meanwhile,
+    /// there is one with that name and an ending beside it.
     ///
     /// # Errors
     ///
     /// [`StoreError::Exists`] if there is one; or what the file system says.
     pub fn create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        if path.try_exists().map_err(StoreError::other)? {
+        if path.try_exists().map_err(|error| io(path, error))? {
             return Err(StoreError::Exists { path: path.to_owned() });
         }
         let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.new", std::process::id()));
+        name.push(format!(".{:x}.new", RandomState::new().build_hasher().finish()));
         let temporary = path.with_file_name(name);
         let store = Self::create_at(&temporary, path);
         // Whether or not it was created: the file has its own name, or is of no use.
         let removed = remove_file(&temporary);
         let store = store?;
-        removed.and_then(|()| sync_directory(path)).map_err(StoreError::other)?;
+        removed.and_then(|()| sync_directory(path)).map_err(|error| io(path, error))?;
         Ok(store)
     }
 
     fn create_at(temporary: &Path, path: &Path) -> Result<Self, StoreError> {
         let mut options = OpenOptions::new();
-        let file =
-            options.read(true).write(true).create_new(true).mode(MODE).open(temporary).map_err(StoreError::other)?;
+        let file = options.read(true).write(true).create_new(true).mode(MODE).open(temporary);
+        let file = file.map_err(|error| io(path, error))?;
+        // The mode above is less what the process masks.
+        file.set_permissions(Permissions::from_mode(MODE)).map_err(|error| io(path, error))?;
         let backend = FileBackend::new(file).map_err(|error| refusal(path, error))?;
         let database = builder().create_with_backend(backend).map_err(|error| refusal(path, error))?;
         let store = Self { database };
-        store.commit(&[])?; // makes the table
+        store.commit_with(&[], Some(FORMAT))?;
         hard_link(temporary, path).map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => StoreError::Exists { path: path.to_owned() },
-            _ => StoreError::other(error),
+            io::ErrorKind::AlreadyExists => StoreError::Exists { path: path.to_owned() },
+            _ => io(path, error),
         })?;
         Ok(store)
     }
@@ -73,25 +89,26 @@ impl Redb {
     /// # Errors
     ///
     /// [`StoreError::Missing`], [`StoreError::InUse`], [`StoreError::Permissions`] if others have access,
-    /// [`StoreError::Corrupt`] if anything in it is not as it was written; or what the file system says.
+    /// [`StoreError::Corrupt`] if anything in it is not as it was written, [`StoreError::UnknownFormat`] if another
+    /// version wrote it; or what the file system says.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        let found = metadata(path).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => StoreError::Missing { path: path.to_owned() },
-            _ => StoreError::other(error),
+        let file = OpenOptions::new().read(true).write(true).open(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => StoreError::Missing { path: path.to_owned() },
+            _ => io(path, error),
         })?;
-        let mode = found.mode() & 0o777;
+        let mode = file.metadata().map_err(|error| io(path, error))?.mode() & 0o777;
         if mode & 0o077 != 0 {
             return Err(StoreError::Permissions { path: path.to_owned(), found: mode, expected: MODE });
         }
-        // Of a damaged file, some damage makes the library panic.
-        let opened = catch_unwind(AssertUnwindSafe(|| {
-            let database = builder().open(path).map_err(|error| refusal(path, error))?;
-            let read = database.begin_read().map_err(|error| corrupt(path, error))?;
-            read.open_table(TABLE).map_err(|error| corrupt(path, error))?;
-            Ok(Self { database })
-        }));
-        opened.unwrap_or_else(|_| Err(corrupt(path, "its pages contradict each other")))
+        // The library takes the same lock again. We need it before: while we look, nobody must write.
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => StoreError::InUse { path: path.to_owned() },
+            TryLockError::Error(error) => io(path, error),
+        })?;
+        check(path, &file)?;
+        let backend = FileBackend::new(file).map_err(|error| refusal(path, error))?;
+        Ok(Self { database: open_backend(path, &builder(), backend)? })
     }
 
     /// Opens the file if there is one, else creates it. A file that was deleted then looks like one that never was; the
@@ -106,6 +123,20 @@ impl Redb {
             Err(StoreError::Missing { .. }) => Self::create(path),
             opened => opened,
         }
+    }
+
+    fn commit_with(&self, writes: &[Write], format: Option<u32>) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin_write().map_err(StoreError::other)?;
+        // With one phase, a last commit that was damaged later looks like one that was never finished, and the one before
+        // is taken in silence. Two phases tell the two apart.
+        transaction.set_two_phase_commit(true);
+        transaction.set_durability(Durability::Immediate).map_err(StoreError::other)?;
+        if let Some(format) = format {
+            let mut table = transaction.open_table(FORMAT_TABLE).map_err(StoreError::other)?;
+            table.insert((), format).map_err(StoreError::other)?;
+        }
+        apply(&transaction, writes)?;
+        transaction.commit().map_err(StoreError::other)
     }
 }
 
@@ -132,52 +163,134 @@ impl Store for Redb {
     }
 
     fn commit(&self, writes: &[Write]) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin_write().map_err(StoreError::other)?;
-        // With one phase, a last commit that was damaged later looks like one that was never finished, and the one before
-        // is taken in silence. Two phases tell the two apart.
-        transaction.set_two_phase_commit(true);
-        transaction.set_durability(Durability::Immediate).map_err(StoreError::other)?;
-        {
-            let mut table = transaction.open_table(TABLE).map_err(StoreError::other)?;
-            for Write { key, value } in writes {
-                match value {
-                    Some(value) => table.insert(key.as_slice(), value.as_slice()),
-                    None => table.remove(key.as_slice()),
-                }
-                .map_err(StoreError::other)?;
-            }
-        }
-        transaction.commit().map_err(StoreError::other)
+        self.commit_with(writes, None)
     }
+}
+
+fn apply(transaction: &WriteTransaction, writes: &[Write]) -> Result<(), StoreError> {
+    let mut table = transaction.open_table(TABLE).map_err(StoreError::other)?;
+    for Write { key, value } in writes {
+        match value {
+            Some(value) => table.insert(key.as_slice(), value.as_slice()),
+            None => table.remove(key.as_slice()),
+        }
+        .map_err(StoreError::other)?;
+    }
+    Ok(())
 }
 
 fn builder() -> Builder {
     let mut builder = Builder::new();
-    builder.set_cache_size(CACHE).set_check_integrity_on_open(true);
+    builder.set_cache_size(CACHE);
     builder
 }
 
-/// Why the library does not open a file.
-fn refusal(path: &Path, error: DatabaseError) -> StoreError {
-    match error {
-        DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
+/// What a file begins with: the mark of the library, then a byte of flags. Two places for commits follow, which are used
+/// in turn.
+const MARK: &[u8; 9] = b"redb\x1a\x0a\xa9\x0d\x0a";
+const FLAGS: u64 = 9;
+const PLACES: [usize; 2] = [64, 192];
+/// The second place has the last commit, else the first.
+const SECOND: u8 = 1;
+/// The last commit was made in two phases, as all of ours.
+const TWO_PHASE: u8 = 4;
+
+/// Checks all of a file, and sees to it that its last commit is the one that is found.
+///
+/// The flag that says which place has the last commit is the one thing in the file that has no checksum: were it wrong,
+/// the library would take the commit before, in silence. But commits are numbered. When the other place has the higher
+/// number, either this flag is wrong, or the last commit was not finished and nobody was told that it is made. In both
+/// cases it is right to take that commit if all of it is there.
+fn check(path: &Path, file: &File) -> Result<(), StoreError> {
+    let mut header = [0; 320];
+    file.read_exact_at(&mut header, 0).map_err(|error| refusal(path, error))?;
+    if !header.starts_with(MARK) {
+        return Err(corrupt(path, "it is not a store"));
+    }
+    let [.., flags] = *header.first_chunk::<10>().unwrap_or(&[0; 10]);
+    if flags & TWO_PHASE == 0 {
+        return Err(corrupt(path, "its flags are wrong"));
+    }
+    // This first: a number is right only if its commit is, and both are compared.
+    check_as(path, file, Vec::new())?;
+    let [first, second] = PLACES.map(|place| commit_number(&header, place));
+    let other_is_newer = if flags & SECOND == 0 { second > first } else { first > second };
+    if !other_is_newer {
+        return Ok(());
+    }
+    let swapped = flags ^ SECOND;
+    match check_as(path, file, vec![(FLAGS, vec![swapped])]) {
+        Ok(()) => set_flags(file, swapped).map_err(|error| io(path, error)),
+        Err(StoreError::Corrupt { .. }) => Ok(()), // not finished
+        Err(error) => Err(error),
+    }
+}
+
+/// The number of the commit at a place of the header.
+fn commit_number(header: &[u8], place: usize) -> u64 {
+    let number = header.get(place..).and_then(|place| place.get(104..)).and_then(<[u8]>::first_chunk);
+    u64::from_le_bytes(*number.unwrap_or(&[0; 8]))
+}
+
+/// Checks all of a file, with some bytes changed.
+fn check_as(path: &Path, file: &File, changed: Vec<(u64, Vec<u8>)>) -> Result<(), StoreError> {
+    let trial = file.try_clone().and_then(|file| Trial::new(file, changed)).map_err(|error| io(path, error))?;
+    open_backend(path, builder().set_check_integrity_on_open(true), trial).map(drop)
+}
+
+/// Makes sure first that the commit which the flags will name is on the disk.
+fn set_flags(file: &File, flags: u8) -> io::Result<()> {
+    file.sync_all()?;
+    file.write_all_at(&[flags], FLAGS)?;
+    file.sync_all()
+}
+
+fn open_backend(path: &Path, builder: &Builder, backend: impl StorageBackend) -> Result<Database, StoreError> {
+    // Some damage makes the library panic.
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        let database = builder.create_with_backend(backend).map_err(|error| refusal(path, error))?;
+        check_format(path, &database)?;
+        Ok(database)
+    }));
+    opened.unwrap_or_else(|_| Err(corrupt(path, "its pages contradict each other")))
+}
+
+fn check_format(path: &Path, database: &Database) -> Result<(), StoreError> {
+    let read = database.begin_read().map_err(|error| refusal(path, error))?;
+    let table = read.open_table(FORMAT_TABLE).map_err(|error| refusal(path, error))?;
+    let format = table.get(()).map_err(|error| refusal(path, error))?;
+    let format = format.ok_or_else(|| corrupt(path, "it does not tell its format"))?.value();
+    if format != FORMAT {
+        return Err(StoreError::UnknownFormat { found: format, expected: FORMAT });
+    }
+    read.open_table(TABLE).map_err(|error| refusal(path, error)).map(drop)
+}
+
+/// Why a file is not opened: for what it contains, or because it cannot be read.
+fn refusal(path: &Path, error: impl Into<redb::Error>) -> StoreError {
+    match error.into() {
+        redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => {
             StoreError::InUse { path: path.to_owned() }
         }
-        DatabaseError::Storage(StorageError::Io(error))
-            if !matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) =>
+        redb::Error::Io(error)
+            if !matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) =>
         {
-            StoreError::other(error)
+            io(path, error)
         }
         error => corrupt(path, error),
     }
 }
 
-fn corrupt(path: &Path, reason: impl std::fmt::Display) -> StoreError {
+fn corrupt(path: &Path, reason: impl Display) -> StoreError {
     StoreError::Corrupt { path: path.to_owned(), reason: reason.to_string() }
 }
 
+fn io(path: &Path, error: io::Error) -> StoreError {
+    StoreError::Io { path: path.to_owned(), source: Arc::new(error) }
+}
+
 /// Makes the name of a file durable.
-fn sync_directory(path: &Path) -> std::io::Result<()> {
+fn sync_directory(path: &Path) -> io::Result<()> {
     let directory =
         path.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or(PathBuf::from("."), Path::to_owned);
     File::open(directory)?.sync_all()

@@ -1,0 +1,165 @@
+//! Other processes, some of which do not end well. They are this test program, told to run one of the ignored tests.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    io::{BufRead, BufReader, Lines},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Stdio},
+};
+
+use chequebook::store::{Redb, Store, StoreError};
+use tempfile::tempdir;
+
+use super::{put, scratch};
+
+const STORE: &str = "CHEQUEBOOK_TEST_STORE";
+/// Written before a number by a child that was told that the number is stored.
+const ACKNOWLEDGED: &str = "acknowledged ";
+
+/// The store that this process was started for, if it is a child.
+fn store_of_child() -> Option<PathBuf> {
+    env::var_os(STORE).map(PathBuf::from)
+}
+
+/// Runs an ignored test of this module in a process of its own. `shell` runs before it, and limits it.
+fn spawn(test: &str, store: &Path, shell: &str) -> (Child, Lines<BufReader<ChildStdout>>) {
+    let arguments = ["--exact", test, "--ignored", "--nocapture", "--test-threads=1"].map(OsString::from);
+    let mut child = Command::new("sh")
+        .args(["-c", &format!("{shell} exec \"$@\""), "sh"])
+        .arg(env::current_exe().unwrap())
+        .args(arguments)
+        .env(STORE, store)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    (child, lines)
+}
+
+fn acknowledged(line: &str) -> Option<u64> {
+    line.split_once(ACKNOWLEDGED)?.1.parse().ok()
+}
+
+/// Commits ever higher numbers, and says so, until it fails.
+fn count_up(store: &Redb, padding: usize) -> StoreError {
+    let mut number = last(store);
+    loop {
+        number += 1;
+        let row = [number.to_be_bytes().to_vec(), vec![0xab; padding]].concat();
+        match store.commit(&[put("last", number.to_be_bytes()), put(number.to_be_bytes(), row)]) {
+            Ok(()) => println!("{ACKNOWLEDGED}{number}"),
+            Err(error) => return error,
+        }
+    }
+}
+
+/// The last number in a store, which must have all those before it.
+fn last(store: &Redb) -> u64 {
+    let last = store.get(b"last").unwrap().map_or(0, |last| u64::from_be_bytes(last.try_into().unwrap()));
+    let rows = store.scan(&[0]).unwrap();
+    assert!(rows.iter().map(|(key, _)| key.clone()).eq((1..=last).map(|number| number.to_be_bytes().to_vec())));
+    assert!(rows.iter().all(|(key, row)| row.starts_with(key)));
+    last
+}
+
+#[test]
+#[ignore = "run by another test"]
+fn child_counts() {
+    if let Some(path) = store_of_child() {
+        panic!("{}", count_up(&Redb::open_or_create(path).unwrap(), 50));
+    }
+}
+
+#[test]
+fn keeps_every_acknowledged_commit_when_killed() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("store");
+    let mut stored = 0;
+    for round in 1..=8 {
+        let (mut child, lines) = spawn("process::child_counts", &path, "");
+        let mut numbers = lines.filter_map(|line| acknowledged(&line.unwrap()));
+        let seen = numbers.nth(round).unwrap();
+        child.kill().unwrap();
+        let seen = numbers.last().unwrap_or(seen);
+        child.wait().unwrap();
+        let found = last(&Redb::open(&path).unwrap());
+        assert!(found == seen || found == seen + 1, "acknowledged {seen}, found {found}");
+        assert!(found > stored);
+        stored = found;
+    }
+}
+
+#[test]
+#[ignore = "run by another test"]
+fn child_opens() {
+    if let Some(path) = store_of_child() {
+        let refusals = [Redb::open(&path), Redb::open_or_create(&path)].map(Result::unwrap_err);
+        let in_use = refusals.iter().all(|error| matches!(error, StoreError::InUse { path: of } if *of == path));
+        println!("{ACKNOWLEDGED}{}", u64::from(in_use));
+    }
+}
+
+#[test]
+fn refuses_to_be_opened_by_a_second_process() {
+    let directory = scratch();
+    let path = directory.path().join("store");
+    let store = Redb::create(&path).unwrap();
+    let (mut child, lines) = spawn("process::child_opens", &path, "");
+    assert_eq!(lines.filter_map(|line| acknowledged(&line.unwrap())).collect::<Vec<_>>(), [1]);
+    assert!(child.wait().unwrap().success());
+    store.commit(&[put("key", "value")]).unwrap();
+}
+
+#[test]
+#[ignore = "run by another test"]
+fn child_creates() {
+    if let Some(path) = store_of_child() {
+        drop(Redb::create(path).unwrap());
+    }
+}
+
+#[test]
+fn creates_a_file_for_its_owner_whatever_the_mask() {
+    for mask in ["000", "022", "077", "777"] {
+        let directory = scratch();
+        let path = directory.path().join("store");
+        let (mut child, _lines) = spawn("process::child_creates", &path, &format!("umask {mask};"));
+        assert!(child.wait().unwrap().success());
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "with mask {mask}");
+    }
+}
+
+#[test]
+#[ignore = "run by another test"]
+fn child_fills_the_disk() {
+    let Some(path) = store_of_child() else { return };
+    let store = Redb::open(&path).unwrap();
+    let error = count_up(&store, 3000);
+    assert!(matches!(error, StoreError::Other(_)), "{error:?}");
+    // The handle stays failed, even for what would still fit.
+    for _ in 0..3 {
+        store.commit(&[put("after", "failure")]).unwrap_err();
+    }
+    drop(store);
+    println!("{ACKNOWLEDGED}{}", u64::MAX);
+}
+
+#[test]
+fn keeps_every_acknowledged_commit_when_the_disk_is_full() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("store");
+    drop(Redb::create(&path).unwrap());
+    // What is written beyond so many blocks fails, like on a full disk; without the trap, it would end the process.
+    let (mut child, lines) = spawn("process::child_fills_the_disk", &path, "trap '' XFSZ; ulimit -f 600;");
+    let numbers: Vec<_> = lines.filter_map(|line| acknowledged(&line.unwrap())).collect();
+    assert!(child.wait().unwrap().success());
+    let [.., seen, u64::MAX] = numbers[..] else { panic!("the child ended early: {numbers:?}") };
+    let store = Redb::open(&path).unwrap();
+    let found = last(&store);
+    assert!(found == seen || found == seen + 1, "acknowledged {seen}, found {found}");
+    assert_eq!(store.get(b"after").unwrap(), None);
+    store.commit(&[put("after", "room")]).unwrap();
+}

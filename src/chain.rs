@@ -3,13 +3,13 @@
 use std::{io::ErrorKind, time::Duration};
 
 use alloy::{
-    network::TransactionBuilder,
     node_bindings::{Anvil, AnvilInstance, NodeError},
     primitives::{Address, U256},
     providers::{DynProvider, Provider, ProviderBuilder},
-    rpc::types::{TransactionReceipt, TransactionRequest},
+    rpc::types::TransactionReceipt,
     signers::local::PrivateKeySigner,
 };
+use chequebook::Transaction;
 use eyre::{OptionExt, Report, WrapErr};
 
 use crate::check::equal;
@@ -33,14 +33,13 @@ impl Chain {
             }
             error => Report::new(error).wrap_err("anvil does not start"),
         })?;
-        let wallet = anvil.wallet().ok_or_eyre("anvil has no accounts")?;
-        let provider = ProviderBuilder::new().wallet(wallet).connect_http(anvil.endpoint_url()).erased();
+        let provider = ProviderBuilder::new().connect_http(anvil.endpoint_url()).erased();
         // The chain is next door, and mines at once.
         provider.client().set_poll_interval(Duration::from_millis(10));
         Ok(Self { anvil, provider })
     }
 
-    /// How the chain is spoken to. It signs for all of [`accounts`](Self::accounts).
+    /// How the chain is spoken to.
     pub(crate) const fn provider(&self) -> &DynProvider {
         &self.provider
     }
@@ -61,18 +60,24 @@ impl Chain {
         Ok(self.provider.get_balance(account).await?)
     }
 
-    /// Sends a transaction from `sender` and waits until it is mined.
+    /// Waits until a transaction of the client is final, and returns its receipt. `before` is what its sender had.
     ///
     /// # Errors
     ///
     /// If it fails, or costs the sender anything but its value and the gas of its receipt.
-    pub(crate) async fn send(&self, sender: Address, request: TransactionRequest) -> eyre::Result<TransactionReceipt> {
-        let value = request.value.unwrap_or_default();
-        let before = self.balance(sender).await?;
-        let receipt = self.provider.send_transaction(request.with_from(sender)).await?.get_receipt().await?;
+    pub(crate) async fn follow(
+        &self,
+        transaction: &Transaction,
+        sender: Address,
+        before: U256,
+        value: U256,
+    ) -> eyre::Result<TransactionReceipt> {
+        transaction.confirmed().await?;
+        let receipt = self.provider.get_transaction_receipt(transaction.hash()).await?.ok_or_eyre("no receipt")?;
         let after = self.balance(sender).await?;
 
         equal("status of the transaction", receipt.status(), true)?;
+        equal("sender of the transaction", receipt.from, sender)?;
         let fee = U256::from(receipt.gas_used)
             .checked_mul(U256::from(receipt.effective_gas_price))
             .ok_or_eyre("the fee of the transaction is beyond 256 bits")?;

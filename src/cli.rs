@@ -14,9 +14,10 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Pays three payees by cheques, cashes the newest ones, overdraws the chequebook, and checks every step on anvil.
+    /// Pays three payees by cheques, restarts both sides midway, cashes the newest cheques, overdraws the chequebook, and
+    /// checks every step on anvil.
     Demo {
-        /// How many cheques to sign.
+        /// How many cheques to issue.
         #[arg(long, default_value_t = 10_000, value_parser = value_parser!(u32).range(3..=1_000_000))]
         cheques: u32,
     },

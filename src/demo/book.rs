@@ -1,29 +1,44 @@
-//! The chequebook of the demo, and what the chain says about it.
+//! The chequebook of the demo, seen from its payer, its payees, and the chain.
+
+use std::{path::Path, time::Duration};
 
 use alloy::{
-    network::TransactionBuilder,
     primitives::{Address, U256, utils::Unit},
     providers::{DynProvider, Provider},
-    rpc::types::TransactionRequest,
-    signers::local::PrivateKeySigner,
 };
-use chequebook::bindings::Chequebook::{self, ChequebookInstance};
-use eyre::OptionExt;
+use chequebook::{
+    Chequebook, Client, Config, Inbox, Policy, Terms,
+    bindings::Chequebook::{self as contract, ChequebookInstance},
+    store::Redb,
+};
 
+use super::payments::Payee;
 use crate::{chain::Chain, check::equal};
 
-/// A chequebook with a deposit.
+/// The index of the account that owns the chequebook and signs its cheques.
+const OWNER: usize = 0;
+/// The index of the account that sends the cashing transactions, so that the payees' balances change by what they are
+/// paid alone.
+const CASHIER: usize = 1;
+
+/// The client of an account, with its state in `directory`.
+async fn client(chain: &Chain, account: usize, directory: &Path) -> eyre::Result<Client> {
+    // The chain is next door, mines at once, and is never reorganised.
+    let config = Config { confirmations: 0, poll_interval: Duration::from_millis(50), ..Config::default() };
+    let store = Redb::open_or_create(directory.join(format!("{account}.redb")))?;
+    Ok(Client::open(chain.provider().clone(), chain.signer(account)?, store, config).await?)
+}
+
+/// A chequebook with a deposit, as both sides have it open.
 pub(crate) struct Book<'a> {
     pub(crate) chain: &'a Chain,
-    pub(crate) chain_id: u64,
+    pub(crate) payer: Client,
+    pub(crate) payee: Client,
+    pub(crate) chequebook: Chequebook,
+    /// One for each payee, in their order.
+    pub(crate) inboxes: Vec<Inbox>,
     pub(crate) contract: ChequebookInstance<DynProvider>,
     pub(crate) address: Address,
-    /// The payer.
-    pub(crate) owner: Address,
-    /// The payer's key, which signs the cheques too.
-    pub(crate) signer: PrivateKeySigner,
-    /// Who sends the cashing transactions, so that the payees' balances change by what they are paid alone.
-    pub(crate) cashier: Address,
     /// In wei.
     pub(crate) deposit: U256,
     /// What it took to deploy the contract and to deposit.
@@ -32,26 +47,43 @@ pub(crate) struct Book<'a> {
 
 impl<'a> Book<'a> {
     /// Deploys a chequebook without notice period, whose owner signs, and deposits one ether.
-    pub(crate) async fn open(chain: &'a Chain, owner: Address, cashier: Address) -> eyre::Result<Self> {
-        let provider = chain.provider();
-        let deploy = Chequebook::deploy_builder(provider, owner, Address::ZERO, 0).into_transaction_request();
-        let deployed = chain.send(owner, deploy).await?;
-        let address = deployed.contract_address.ok_or_eyre("the receipt of the deployment names no contract")?;
-        let contract = Chequebook::new(address, provider.clone());
+    pub(crate) async fn open(chain: &'a Chain, directory: &Path, payees: &[Payee]) -> eyre::Result<Self> {
+        let payer = client(chain, OWNER, directory).await?;
+        let owner = payer.account();
+        let before = chain.balance(owner).await?;
+        let chequebook = Chequebook::deploy(&payer, chain.signer(OWNER)?, Terms::default()).await?;
+        let [deployment] = payer.transactions().try_into().map_err(|_| eyre::Report::msg("more than a deployment"))?;
+        let deployed = chain.follow(&deployment, owner, before, U256::ZERO).await?;
+
+        let address = chequebook.address();
+        let contract = contract::new(address, chain.provider().clone());
+        equal("contract of the receipt", deployed.contract_address, Some(address))?;
         equal("owner", contract.owner().call().await?, owner)?;
         equal("signer", contract.signer().call().await?, owner)?;
         equal("notice period, in seconds", contract.noticePeriod().call().await?, U256::ZERO)?;
 
         let deposit = Unit::ETHER.wei();
-        let transfer = TransactionRequest::default().with_to(address).with_value(deposit);
-        let deposited = chain.send(owner, transfer).await?;
+        let before = chain.balance(owner).await?;
+        let deposited = chain.follow(&chequebook.deposit(deposit).await?, owner, before, deposit).await?;
         equal("balance after the deposit, in wei", chain.balance(address).await?, deposit)?;
+        equal("available after the deposit, in wei", chequebook.balance().await?.available, deposit)?;
 
-        let gas = deployed.gas_used.checked_add(deposited.gas_used).ok_or_eyre("too much gas")?;
-        let chain_id = provider.get_chain_id().await?;
-        let signer = chain.signer(0)?;
-        equal("address of the owner's key", signer.address(), owner)?;
-        Ok(Self { chain, chain_id, contract, address, owner, signer, cashier, deposit, gas })
+        let gas = deployed.gas_used.saturating_add(deposited.gas_used);
+        let payee = client(chain, CASHIER, directory).await?;
+        let inboxes = inboxes(&payee, address, payees).await?;
+        Ok(Self { chain, payer, payee, chequebook, inboxes, contract, address, deposit, gas })
+    }
+
+    /// Ends both sides, and starts them again from their stores alone.
+    pub(crate) async fn restart(&mut self, directory: &Path, payees: &[Payee]) -> eyre::Result<()> {
+        self.payer.stop().await;
+        self.payee.stop().await;
+        self.payer = client(self.chain, OWNER, directory).await?;
+        equal("chequebooks that the payer remembers", self.payer.chequebooks()?, vec![self.address])?;
+        self.chequebook = Chequebook::open(&self.payer, self.address, self.chain.signer(OWNER)?).await?;
+        self.payee = client(self.chain, CASHIER, directory).await?;
+        self.inboxes = inboxes(&self.payee, self.address, payees).await?;
+        Ok(())
     }
 
     /// The balance of the chequebook, in wei.
@@ -73,4 +105,13 @@ impl<'a> Book<'a> {
     pub(crate) async fn transactions(&self, account: Address) -> eyre::Result<u32> {
         Ok(self.chain.provider().get_transaction_count(account).await?.try_into()?)
     }
+}
+
+async fn inboxes(client: &Client, contract: Address, payees: &[Payee]) -> eyre::Result<Vec<Inbox>> {
+    let policy = Policy { confirmations: 0, min_notice: 0, ..Policy::default() };
+    let mut inboxes = Vec::new();
+    for payee in payees {
+        inboxes.push(Inbox::open(client, contract, payee.address, policy).await?);
+    }
+    Ok(inboxes)
 }

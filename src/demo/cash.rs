@@ -2,13 +2,12 @@
 
 use alloy::{
     contract::CallBuilder,
-    network::TransactionBuilder,
-    primitives::{Bytes, U256},
-    rpc::types::{TransactionReceipt, TransactionRequest},
+    primitives::{Address, Bytes, U256},
+    rpc::types::TransactionReceipt,
 };
 use chequebook::{
-    SignedCheque,
-    bindings::Chequebook::{self, Overdraft},
+    Cheque, Error, Inbox, Overdraft, Scheme, SignedCheque, Transaction,
+    bindings::Chequebook::{self, Overdraft as OverdraftEvent},
 };
 use eyre::{OptionExt, WrapErr, bail};
 
@@ -22,42 +21,99 @@ pub(crate) struct Cashed {
     pub(crate) gas: u64,
 }
 
-/// Cashes a cheque that the balance covers: its beneficiary gets all that was not yet sent.
-pub(crate) async fn covered(book: &Book<'_>, signed: &SignedCheque) -> eyre::Result<Cashed> {
-    let sent = book.sent(signed.cheque().beneficiary).await?;
-    let due = signed.cheque().amount.checked_sub(sent).ok_or_eyre("the cheque is stale")?;
+/// The chequebook and a beneficiary before a cheque is cashed. All in wei.
+struct Before {
+    sender: U256,
+    book: U256,
+    beneficiary: U256,
+    sent: U256,
+}
 
-    let receipt = cash(book, signed, due).await?;
+impl Before {
+    async fn look(book: &Book<'_>, beneficiary: Address) -> eyre::Result<Self> {
+        Ok(Self {
+            sender: book.chain.balance(book.payee.account()).await?,
+            book: book.balance().await?,
+            beneficiary: book.chain.balance(beneficiary).await?,
+            sent: book.sent(beneficiary).await?,
+        })
+    }
+}
+
+/// Has an inbox cash its newest cheque, which the balance covers: its beneficiary gets all that was not yet sent.
+pub(crate) async fn covered(book: &Book<'_>, inbox: &Inbox) -> eyre::Result<Cashed> {
+    let before = Before::look(book, inbox.beneficiary()).await?;
+    let due = inbox.uncashed().await?;
+    let cash = inbox.cash(Overdraft::Refuse).await.wrap_err("cashing")?;
+    let receipt = check(book, &cash, inbox.beneficiary(), &before, due).await?;
     equal("number of events", receipt.logs().len(), 1)?;
     equal("killableAt", book.contract.killableAt().call().await?, U256::ZERO)?;
+    equal("uncashed, in wei", inbox.uncashed().await?, U256::ZERO)?;
     Ok(Cashed { paid: due, gas: receipt.gas_used })
 }
 
-/// Cashes a cheque that the balance does not cover: its beneficiary gets the balance, and the chequebook dies.
-pub(crate) async fn overdraft(book: &Book<'_>, signed: &SignedCheque) -> eyre::Result<Cashed> {
-    let balance = book.balance().await?;
-
-    let receipt = cash(book, signed, balance).await?;
-    equal("number of events", receipt.logs().len(), 2)?;
-    let event = receipt.decoded_log::<Overdraft>().ok_or_eyre("no Overdraft event")?;
-    equal("contract of the Overdraft event", event.address, book.address)?;
-    equal("Overdraft event", event.data, Overdraft { deadbeat: book.owner })?;
-    Ok(Cashed { paid: balance, gas: receipt.gas_used })
+/// A cheque over more than there is, which the client does not issue: signed with the key itself.
+pub(crate) async fn uncovered(
+    book: &Book<'_>,
+    inbox: &Inbox,
+    more: U256,
+    scheme: Scheme,
+) -> eyre::Result<SignedCheque> {
+    let available = book.chequebook.balance().await?.available;
+    match book.chequebook.issue(inbox.beneficiary(), more, scheme).await {
+        Err(Error::Insufficient { available: found, .. }) => equal("available, in wei", found, available)?,
+        issued => bail!("issuing {more} wei of {available}: {issued:?}"),
+    }
+    let promised = inbox.last().await?.ok_or_eyre("no cheque was received")?;
+    let amount = promised.cheque().amount.checked_add(more).ok_or_eyre("too much promised")?;
+    let cheque = Cheque { amount, scheme, ..*promised.cheque() };
+    Ok(cheque.sign(&book.chain.signer(0)?).await?)
 }
 
-/// Has the third party cash `signed`, and checks that `due`, in wei, and nothing else moved from the chequebook to the
-/// beneficiary.
-async fn cash(book: &Book<'_>, signed: &SignedCheque, due: U256) -> eyre::Result<TransactionReceipt> {
-    let beneficiary = signed.cheque().beneficiary;
-    let before = (book.balance().await?, book.chain.balance(beneficiary).await?, book.sent(beneficiary).await?);
-    let request = TransactionRequest::default().with_to(book.address).with_input(signed.calldata());
-    let receipt = book.chain.send(book.cashier, request).await.wrap_err("cashing")?;
+/// Cashes a cheque that the balance does not cover, once that is consented to: its beneficiary gets the balance, and the
+/// chequebook dies.
+pub(crate) async fn overdraft(book: &Book<'_>, inbox: &Inbox, bad: &SignedCheque) -> eyre::Result<Cashed> {
+    let before = Before::look(book, inbox.beneficiary()).await?;
+    let owed = bad.cheque().amount.checked_sub(before.sent).ok_or_eyre("the cheque is stale")?;
+    match inbox.receive(bad).await {
+        Err(Error::Insolvent { balance, uncashed, .. }) => {
+            equal("solvent for, in wei", balance, before.book)?;
+            equal("uncashed with the cheque, in wei", uncashed, owed)?;
+        }
+        received => bail!("a cheque that is not covered: {received:?}"),
+    }
+    match book.payee.cash(bad, Overdraft::Refuse).await {
+        Err(Error::WouldBounce { pays, owed: found }) => {
+            equal("would pay, in wei", pays, before.book)?;
+            equal("owed, in wei", found, owed)?;
+        }
+        cashed => bail!("an overdraft without consent: {cashed:?}"),
+    }
+
+    let cash = book.payee.cash(bad, Overdraft::Consent).await.wrap_err("cashing")?;
+    let receipt = check(book, &cash, inbox.beneficiary(), &before, before.book).await?;
+    equal("number of events", receipt.logs().len(), 2)?;
+    let event = receipt.decoded_log::<OverdraftEvent>().ok_or_eyre("no Overdraft event")?;
+    equal("contract of the Overdraft event", event.address, book.address)?;
+    equal("Overdraft event", event.data, OverdraftEvent { deadbeat: book.payer.account() })?;
+    Ok(Cashed { paid: before.book, gas: receipt.gas_used })
+}
+
+/// Checks that `due`, in wei, and nothing else moved from the chequebook to the beneficiary.
+async fn check(
+    book: &Book<'_>,
+    cash: &Transaction,
+    beneficiary: Address,
+    before: &Before,
+    due: U256,
+) -> eyre::Result<TransactionReceipt> {
+    let receipt = book.chain.follow(cash, book.payee.account(), before.sender, U256::ZERO).await.wrap_err("cashing")?;
     equal("whether the chequebook has code", book.code_size().await? > 0, true)?;
 
-    let after = (book.balance().await?, book.chain.balance(beneficiary).await?, book.sent(beneficiary).await?);
-    equal("balance of the chequebook, in wei", Some(after.0), before.0.checked_sub(due))?;
-    equal("balance of the beneficiary, in wei", Some(after.1), before.1.checked_add(due))?;
-    equal("sent to the beneficiary, in wei", Some(after.2), before.2.checked_add(due))?;
+    let after = Before::look(book, beneficiary).await?;
+    equal("balance of the chequebook, in wei", Some(after.book), before.book.checked_sub(due))?;
+    equal("balance of the beneficiary, in wei", Some(after.beneficiary), before.beneficiary.checked_add(due))?;
+    equal("sent to the beneficiary, in wei", Some(after.sent), before.sent.checked_add(due))?;
 
     let event = receipt.decoded_log::<Chequebook::Cashed>().ok_or_eyre("no Cashed event")?;
     equal("contract of the Cashed event", event.address, book.address)?;
@@ -65,21 +121,32 @@ async fn cash(book: &Book<'_>, signed: &SignedCheque, due: U256) -> eyre::Result
     Ok(receipt)
 }
 
-/// Checks that the chequebook is dead, and refuses a deposit and, once more, the `bad` cheque which killed it. Returns
-/// the size of the code that is left, in bytes.
-pub(crate) async fn check_dead(book: &Book<'_>, bad: &SignedCheque) -> eyre::Result<usize> {
+/// Checks that the chequebook is dead for both sides, and refuses a deposit and, once more, the `bad` cheque which killed
+/// it. Returns the size of the code that is left, in bytes.
+pub(crate) async fn check_dead(book: &Book<'_>, inbox: &Inbox, bad: &SignedCheque) -> eyre::Result<usize> {
     equal("balance of the dead chequebook, in wei", book.balance().await?, U256::ZERO)?;
     equal("killableAt of the dead chequebook", book.contract.killableAt().call().await?, U256::MAX)?;
     refuses(book, Bytes::new(), U256::ONE).await.wrap_err("a deposit to the dead chequebook")?;
     refuses(book, bad.calldata(), U256::ZERO).await.wrap_err("the overdrawn cheque, a second time")?;
 
+    book.payer.refresh().await?;
+    book.payee.refresh().await?;
+    let said = [
+        ("issue", book.chequebook.issue(inbox.beneficiary(), U256::ONE, Scheme::Packed).await.err()),
+        ("deposit", book.chequebook.deposit(U256::ONE).await.err()),
+        ("receive", inbox.receive(bad).await.err()),
+        ("cash", book.payee.cash(bad, Overdraft::Consent).await.err()),
+    ];
+    for (what, error) in said {
+        equal(format!("whether {what} says that it is dead"), matches!(error, Some(Error::Dead { .. })), true)?;
+    }
     book.code_size().await
 }
 
 /// Checks that the chequebook reverts with `Dead()`.
 async fn refuses(book: &Book<'_>, input: Bytes, value: U256) -> eyre::Result<()> {
     let provider = book.chain.provider();
-    let call = CallBuilder::new_raw(provider, input).to(book.address).from(book.cashier).value(value);
+    let call = CallBuilder::new_raw(provider, input).to(book.address).from(book.payee.account()).value(value);
     let Err(error) = call.call().await else { bail!("accepted, expected Dead()") };
     match error.as_decoded_error::<Chequebook::Dead>() {
         Some(Chequebook::Dead {}) => Ok(()),

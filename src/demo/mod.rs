@@ -1,10 +1,13 @@
-//! The demo: thousands of payments, a handful of transactions, and the end of a chequebook.
+//! The demo: thousands of payments, a restart in the middle, a handful of transactions, and the end of a chequebook.
 
 mod book;
 mod cash;
 mod payments;
 
-use std::io::{Write, stdout};
+use std::{
+    io::{Write, stdout},
+    path::Path,
+};
 
 use alloy::primitives::{U256, utils::format_ether};
 use chequebook::Scheme;
@@ -19,28 +22,33 @@ use crate::{
 
 const HARDFORK: &str = "osaka";
 
-/// Signs `count` cheques to three payees, cashes the newest of each, overdraws the chequebook, and tells of it.
+/// Issues `count` cheques to three payees, restarts both sides midway, cashes the newest cheque of each payee, overdraws
+/// the chequebook, and tells of it.
 ///
 /// # Errors
 ///
 /// If a step fails, or if the chain does not show what the step should have done.
 pub(crate) async fn run(count: u32) -> eyre::Result<()> {
     let chain = Chain::start(HARDFORK)?;
-    let [owner, cashier, alice, bob, carol, ..] = *chain.accounts() else { bail!("anvil has too few accounts") };
+    let directory = tempfile::tempdir()?;
+    let [_, _, alice, bob, carol, ..] = *chain.accounts() else { bail!("anvil has too few accounts") };
     let mut payees = [
         Payee::new("alice", alice, Scheme::Packed),
         Payee::new("bob", bob, Scheme::Typed),
         Payee::new("carol", carol, Scheme::Packed),
     ];
 
-    let book = Book::open(&chain, owner, cashier).await?;
+    let mut book = Book::open(&chain, directory.path(), &payees).await?;
     writeln!(stdout(), "a chequebook on anvil ({HARDFORK}), {} cheques to 3 payees\n", grouped(count))?;
     writeln!(stdout(), "opened      {} with {} ether", book.address, format_ether(book.deposit))?;
 
-    let signing = payments::sign(&book, &mut payees, count).await?;
-    writeln!(stdout(), "signed      {}", rate(count, signing))?;
-    let verifying = payments::verify(&book, &payees, count).await?;
-    writeln!(stdout(), "verified    {}\n", rate(count, verifying))?;
+    // The first half has at least one cheque for each payee.
+    let half = count.div_ceil(2).max(3);
+    pay(&book, &mut payees, 0, half).await?;
+    restart(&mut book, directory.path(), &payees).await?;
+    if half < count {
+        pay(&book, &mut payees, half, count).await?;
+    }
 
     let settled = settle(&book, &payees).await?;
     overdraw(&book, &payees, settled).await?;
@@ -49,23 +57,49 @@ pub(crate) async fn run(count: u32) -> eyre::Result<()> {
     Ok(())
 }
 
+/// Issues and receives the cheques from one index to another.
+async fn pay(book: &Book<'_>, payees: &mut [Payee], from: u32, to: u32) -> eyre::Result<()> {
+    let count = to.saturating_sub(from);
+    let issuing = payments::issue(book, payees, from, to).await?;
+    writeln!(stdout(), "issued      {}, each on disk before it leaves", rate(count, issuing))?;
+    let receiving = payments::receive(book, payees).await?;
+    writeln!(stdout(), "received    {}, each on disk before it is acknowledged", rate(count, receiving))?;
+    Ok(())
+}
+
+/// Starts both sides again, and checks that they know what they knew.
+async fn restart(book: &mut Book<'_>, directory: &Path, payees: &[Payee]) -> eyre::Result<()> {
+    let before = book.chequebook.balance().await?;
+    book.restart(directory, payees).await?;
+    let after = book.chequebook.balance().await?;
+    equal("funds after the restart", after, before)?;
+    for (payee, inbox) in payees.iter().zip(&book.inboxes) {
+        let issued = book.chequebook.outbox(payee.address, payee.scheme).last().await?;
+        let received = inbox.last().await?;
+        equal("newest cheque of both sides", issued, received)?;
+        equal("amount after the restart, in wei", received.map(|cheque| cheque.cheque().amount), Some(payee.promised))?;
+    }
+    writeln!(stdout(), "restarted   both sides, which remember {} wei promised", grouped(after.issued))?;
+    Ok(())
+}
+
 /// Cashes the newest cheque of each payee and shows the table. Returns what was paid in all, in wei.
 async fn settle(book: &Book<'_>, payees: &[Payee]) -> eyre::Result<U256> {
     let mut rows = Vec::new();
     let (mut count, mut gas, mut paid) = (0_u32, 0_u64, U256::ZERO);
-    for payee in payees {
-        let newest = payee.cheques.last().ok_or_eyre("a payee without cheques")?;
-        let cashed = cash::covered(book, newest).await?;
-        rows.push(row(payee, &cashed)?);
+    for (payee, inbox) in payees.iter().zip(&book.inboxes) {
+        let cashed = cash::covered(book, inbox).await?;
+        equal("paid, in wei", cashed.paid, payee.promised)?;
+        rows.push(row(payee, &cashed));
 
-        count = count.checked_add(payee.count()?).ok_or_eyre("too many cheques")?;
+        count = count.checked_add(payee.count).ok_or_eyre("too many cheques")?;
         gas = gas.checked_add(cashed.gas).ok_or_eyre("too much gas")?;
         paid = paid.checked_add(cashed.paid).ok_or_eyre("too much paid")?;
     }
 
     // The chain counts for itself how many transactions each of the two senders sent.
-    let opening = book.transactions(book.owner).await?;
-    let cashing = book.transactions(book.cashier).await?;
+    let opening = book.transactions(book.payer.account()).await?;
+    let cashing = book.transactions(book.payee.account()).await?;
     equal("transactions of the owner", opening, 2)?;
     equal("transactions of the third party", usize::try_from(cashing)?, payees.len())?;
     let transactions = opening.checked_add(cashing).ok_or_eyre("too many transactions")?;
@@ -73,7 +107,7 @@ async fn settle(book: &Book<'_>, payees: &[Payee]) -> eyre::Result<U256> {
     equal("balance after cashing, in wei", Some(left), book.deposit.checked_sub(paid))?;
 
     rows.push(Row { payee: "together", scheme: "", cheques: count, transactions: cashing, gas, paid });
-    writeln!(stdout(), "{}", table(&rows))?;
+    writeln!(stdout(), "\n{}", table(&rows))?;
     writeln!(stdout(), "balance     {} wei", grouped(left))?;
 
     let total = gas.checked_add(book.gas).ok_or_eyre("too much gas")?;
@@ -87,29 +121,36 @@ async fn settle(book: &Book<'_>, payees: &[Payee]) -> eyre::Result<U256> {
     Ok(paid)
 }
 
-fn row(payee: &Payee, cashed: &Cashed) -> eyre::Result<Row> {
+const fn row(payee: &Payee, cashed: &Cashed) -> Row {
     let scheme = match payee.scheme {
         Scheme::Packed => "packed",
         Scheme::Typed => "typed",
     };
     let Cashed { gas, paid } = *cashed;
-    Ok(Row { payee: payee.name, scheme, cheques: payee.count()?, transactions: 1, gas, paid })
+    Row { payee: payee.name, scheme, cheques: payee.count, transactions: 1, gas, paid }
 }
 
 /// Cashes a cheque of one wei more than the balance, and looks at what is left of the chequebook.
 async fn overdraw(book: &Book<'_>, payees: &[Payee], settled: U256) -> eyre::Result<()> {
-    let last = payees.last().ok_or_eyre("nobody to pay")?;
-    let balance = book.balance().await?;
-    let amount = last.promised.checked_add(balance).and_then(|all| all.checked_add(U256::ONE));
-    let bad = last.cheque(book, amount.ok_or_eyre("too much promised")?).sign(&book.signer).await?;
+    let (last, inbox) = payees.iter().zip(&book.inboxes).next_back().ok_or_eyre("nobody to pay")?;
+    let more = book.balance().await?.checked_add(U256::ONE).ok_or_eyre("too much promised")?;
+    let bad = cash::uncovered(book, inbox, more, last.scheme).await?;
 
-    let cashed = cash::overdraft(book, &bad).await?;
+    let cashed = cash::overdraft(book, inbox, &bad).await?;
     let paid = cashed.paid.checked_add(settled).ok_or_eyre("too much paid")?;
     equal("all that was paid, in wei", paid, book.deposit)?;
-    writeln!(stdout(), "\noverdraft   a cheque of 1 wei more than the balance pays {} what is left:", last.name)?;
+    writeln!(
+        stdout(),
+        "\noverdraft   a cheque of 1 wei more than the balance: the payer's client does not issue it, the"
+    )?;
+    writeln!(
+        stdout(),
+        "            payee's does not take it, and cashes it only by consent. It pays {} the rest:",
+        last.name
+    )?;
     writeln!(stdout(), "            {} wei, for {} gas", grouped(cashed.paid), grouped(cashed.gas))?;
 
-    let code = cash::check_dead(book, &bad).await?;
+    let code = cash::check_dead(book, inbox, &bad).await?;
     writeln!(stdout(), "dead        balance 0, killable never, still {} bytes of code", grouped(code))?;
     writeln!(stdout(), "refused     a deposit, and the same cheque again, both with Dead()")?;
     Ok(())

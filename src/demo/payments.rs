@@ -1,86 +1,117 @@
-//! The payments: the payer signs cheques, the payees verify them. None of it touches the chain.
+//! The payments: the payer issues cheques, the payees receive them, both durably. None of it touches the chain.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use alloy::primitives::{Address, U256, utils::Unit};
-use chequebook::{Cheque, Scheme, SignedCheque};
+use chequebook::{Scheme, SignedCheque};
 use eyre::OptionExt;
-use tokio::task::yield_now;
+use tokio::task::JoinSet;
 
 use super::book::Book;
 use crate::{check::equal, report::progress};
 
-/// Somebody who is paid, and the cheques that they hold.
+/// How many tasks issue at once. What they issue together shares a commit.
+const TASKS: u32 = 64;
+
+/// Somebody who is paid, and the cheques that are on their way.
 pub(crate) struct Payee {
     pub(crate) name: &'static str,
     pub(crate) address: Address,
     pub(crate) scheme: Scheme,
+    /// How many cheques were made out so far.
+    pub(crate) count: u32,
     /// The cumulative amount of the newest cheque, in wei.
     pub(crate) promised: U256,
-    pub(crate) cheques: Vec<SignedCheque>,
+    on_their_way: Vec<SignedCheque>,
 }
 
 impl Payee {
     pub(crate) const fn new(name: &'static str, address: Address, scheme: Scheme) -> Self {
-        Self { name, address, scheme, promised: U256::ZERO, cheques: Vec::new() }
-    }
-
-    /// A cheque to this payee.
-    pub(crate) fn cheque(&self, book: &Book<'_>, amount: U256) -> Cheque {
-        Cheque {
-            contract: book.address,
-            beneficiary: self.address,
-            amount,
-            scheme: self.scheme,
-            chain_id: book.chain_id,
-        }
-    }
-
-    /// How many cheques the payee holds.
-    pub(crate) fn count(&self) -> eyre::Result<u32> {
-        Ok(self.cheques.len().try_into()?)
+        Self { name, address, scheme, count: 0, promised: U256::ZERO, on_their_way: Vec::new() }
     }
 }
 
-/// Signs `count` cheques, to one payee after the other, over 1 to 9 gwei more each. Returns the time it took.
-pub(crate) async fn sign(book: &Book<'_>, payees: &mut [Payee], count: u32) -> eyre::Result<Duration> {
-    let bar = progress("signing", count)?;
-    let turns = (0..payees.len()).cycle();
-    let prices = (1..=9_u64).cycle();
+/// The price of the payment at `index`: 1 to 9 gwei.
+fn price(index: u32) -> eyre::Result<U256> {
+    let gwei = U256::from(index % 9).checked_add(U256::ONE).ok_or_eyre("too high a price")?;
+    Unit::GWEI.wei().checked_mul(gwei).ok_or_eyre("too high a price")
+}
+
+/// Issues the cheques from one index to another, in turn to each payee. Returns the time it took.
+pub(crate) async fn issue(book: &Book<'_>, payees: &mut [Payee], from: u32, to: u32) -> eyre::Result<Duration> {
+    let count = to.saturating_sub(from);
+    let bar = progress("issuing", count)?;
+    let next = Arc::new(AtomicU32::new(from));
+    let turns: Arc<[_]> = payees.iter().map(|payee| (payee.address, payee.scheme)).collect();
     let start = Instant::now();
-    for ((turn, gwei), _) in turns.zip(prices).zip(0..count) {
-        let payee = payees.get_mut(turn).ok_or_eyre("nobody to pay")?;
-        let price = Unit::GWEI.wei().checked_mul(U256::from(gwei)).ok_or_eyre("too high a price")?;
-        payee.promised = payee.promised.checked_add(price).ok_or_eyre("too much promised")?;
-        let cheque = payee.cheque(book, payee.promised);
-        payee.cheques.push(cheque.sign(&book.signer).await?);
-        bar.inc(1);
-        yield_now().await; // or nobody could interrupt us
+    let mut tasks = JoinSet::new();
+    for _ in 0..TASKS {
+        let (chequebook, bar, next, turns) =
+            (book.chequebook.clone(), bar.clone(), Arc::clone(&next), Arc::clone(&turns));
+        tasks.spawn(async move {
+            let mut issued = Vec::new();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                if index >= to {
+                    return Ok::<_, eyre::Report>(issued);
+                }
+                let turn = usize::try_from(index)?.checked_rem(turns.len()).ok_or_eyre("nobody to pay")?;
+                let (address, scheme) = *turns.get(turn).ok_or_eyre("nobody to pay")?;
+                issued.push((turn, chequebook.issue(address, price(index)?, scheme).await?));
+                bar.inc(1);
+            }
+        });
+    }
+    while let Some(issued) = tasks.join_next().await {
+        for (turn, cheque) in issued?? {
+            payees.get_mut(turn).ok_or_eyre("nobody to pay")?.on_their_way.push(cheque);
+        }
     }
     let time = start.elapsed();
     bar.finish_and_clear();
+
+    let mut issued = U256::ZERO;
+    for payee in payees.iter_mut() {
+        payee.on_their_way.sort_by_key(|cheque| cheque.cheque().amount);
+        payee.promised = payee.on_their_way.last().ok_or_eyre("a payee without cheques")?.cheque().amount;
+        payee.count = payee.count.saturating_add(payee.on_their_way.len().try_into()?);
+        issued = issued.checked_add(payee.promised).ok_or_eyre("too much promised")?;
+    }
+    equal("issued in all, in wei", book.chequebook.balance().await?.issued, issued)?;
     Ok(time)
 }
 
-/// Verifies every cheque as its payee does when it arrives. Returns the time it took.
-pub(crate) async fn verify(book: &Book<'_>, payees: &[Payee], count: u32) -> eyre::Result<Duration> {
-    let bar = progress("verifying", count)?;
+/// Receives all cheques that are on their way, each payee by itself. Returns the time it took.
+pub(crate) async fn receive(book: &Book<'_>, payees: &mut [Payee]) -> eyre::Result<Duration> {
+    let count = payees.iter().map(|payee| payee.on_their_way.len()).sum::<usize>();
+    let bar = progress("receiving", count.try_into()?)?;
     let start = Instant::now();
-    for payee in payees {
-        let mut newest = U256::ZERO;
-        for signed in &payee.cheques {
-            let cheque = signed.cheque();
-            equal("contract of the cheque", cheque.contract, book.address)?;
-            equal("beneficiary of the cheque", cheque.beneficiary, payee.address)?;
-            signed.verify(book.signer.address())?;
-            equal("whether the amount rises", cheque.amount > newest, true)?;
-            newest = cheque.amount;
-            bar.inc(1);
-            yield_now().await; // or nobody could interrupt us
-        }
+    let mut tasks = JoinSet::new();
+    for (payee, inbox) in payees.iter_mut().zip(&book.inboxes) {
+        let (cheques, inbox, bar) = (std::mem::take(&mut payee.on_their_way), inbox.clone(), bar.clone());
+        let promised = payee.promised;
+        tasks.spawn(async move {
+            let mut newest = inbox.last().await?.map_or(U256::ZERO, |newest| newest.cheque().amount);
+            for cheque in cheques {
+                let added = inbox.receive(&cheque).await?;
+                newest = newest.checked_add(added).ok_or_eyre("too much received")?;
+                equal("received so far, in wei", newest, cheque.cheque().amount)?;
+                bar.inc(1);
+            }
+            equal("received in all, in wei", newest, promised)?;
+            Ok::<_, eyre::Report>(())
+        });
+    }
+    while let Some(received) = tasks.join_next().await {
+        received??;
     }
     let time = start.elapsed();
     bar.finish_and_clear();
-    equal("number of verified cheques", bar.position(), count.into())?;
     Ok(time)
 }

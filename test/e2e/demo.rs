@@ -17,7 +17,7 @@ fn text(bytes: &[u8]) -> &str {
 
 /// The lines that do not depend on how fast the machine is.
 fn steady_lines(output: &Output) -> Vec<&str> {
-    let timed = |line: &&str| line.starts_with("signed") || line.starts_with("verified");
+    let timed = |line: &&str| line.starts_with("issued") || line.starts_with("received");
     text(&output.stdout).lines().filter(|line| !timed(line)).collect()
 }
 
@@ -33,6 +33,7 @@ fn shows_what_was_paid_and_that_it_was_checked() {
         ("bob        typed           10             1", "47,000,000,000"),
         ("carol      packed          10             1", "57,000,000,000"),
         ("together                   30             3", "141,000,000,000"),
+        ("restarted   both sides, which remember", "66,000,000,000 wei promised"),
         ("balance  ", "999,999,859,000,000,000 wei"),
         ("on-chain    5 transactions", " a payment, where a plain transfer takes 21,000"),
         ("dead        balance 0, killable never, still", "bytes of code"),
@@ -40,6 +41,9 @@ fn shows_what_was_paid_and_that_it_was_checked() {
     ] {
         let found = shown.lines().any(|shown| shown.starts_with(line) && shown.ends_with(paid));
         assert!(found, "no line {line:?} … {paid:?} in:\n{shown}");
+    }
+    for timed in ["issued ", "received "] {
+        assert_eq!(shown.lines().filter(|line| line.starts_with(timed)).count(), 2, "{shown}");
     }
     assert!(shown.ends_with("\nevery amount, event and unit of gas above was checked against the chain\n"), "{shown}");
     assert!(shown.lines().all(|line| line.len() <= 100), "{shown}");

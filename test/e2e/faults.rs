@@ -60,7 +60,7 @@ impl World {
         for index in 1..4 {
             inboxes.push(Inbox::open(&payee, book.address(), somebody(index), policy).await?);
         }
-        Ok(Self { chain, proxy, directory: directory, payer, payee, book, inboxes })
+        Ok(Self { chain, proxy, directory, payer, payee, book, inboxes })
     }
 
     /// Does something, and says whether it was done.

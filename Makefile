@@ -9,7 +9,7 @@ CARGO_FLAGS := --locked
 .PHONY: help setup build demo test test-contracts test-rust coverage lint fmt bindings gas bench wasm
 
 help:
-	@echo 'make demo      sign cheques in Rust and cash them on a local chain'
+	@echo 'make demo      pay thousands of times in Rust, and cash that on a local chain'
 	@echo 'make test      every test: contracts under each hardfork, coverage, gas, Rust'
 	@echo 'make lint      formatting, linters, documentation, and drift of generated files'
 	@echo 'make fmt       format all code'
@@ -46,6 +46,7 @@ coverage: setup
 
 test-rust: build
 	cargo test --workspace $(CARGO_FLAGS)
+	cargo test --package chequebook --no-default-features $(CARGO_FLAGS)
 
 # Linting compiles without bytecode, so it keeps out of the way of the real build.
 lint: build

@@ -8,15 +8,14 @@
 
 use std::{
     env,
-    error::Error,
     io::{BufRead, stdin},
 };
 
 use alloy::{providers::ProviderBuilder, signers::local::PrivateKeySigner};
-use chequebook::{Client, Config, Inbox, Overdraft, Policy, SignedCheque, store::Redb};
+use chequebook::{Client, Config, Error, Inbox, Overdraft, Policy, SignedCheque, store::Redb};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let (url, store, chequebook, cash) = match arguments.as_slice() {
         [url, store, chequebook] => (url, store, chequebook, false),
@@ -38,6 +37,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         match serde_json::from_str::<SignedCheque>(&line?) {
             Ok(cheque) => match inbox.receive(&cheque).await {
                 Ok(added) => println!("accepted {added} wei"),
+                // Nothing can be kept any more, so nothing can be taken.
+                Err(error @ Error::Store(_)) => return Err(error.into()),
                 Err(error) => println!("refused: {error}"),
             },
             Err(error) => println!("refused: {error}"),
@@ -54,7 +55,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// How many blocks make a deposit final: 12, or what CONFIRMATIONS says. A development chain has no use for any.
-fn confirmations() -> Result<u64, Box<dyn Error>> {
+fn confirmations() -> Result<u64, Box<dyn std::error::Error>> {
     match env::var("CONFIRMATIONS") {
         Ok(confirmations) => Ok(confirmations.parse()?),
         Err(env::VarError::NotPresent) => Ok(Config::default().confirmations),

@@ -6,10 +6,12 @@
 //!
 //! The protocol is as small as can be: a line with a cheque one way, a line with the wei that it adds the other way.
 
-use std::error::Error;
+use std::{error::Error, net::SocketAddr};
 
 use alloy::{node_bindings::Anvil, primitives::U256, providers::ProviderBuilder, signers::local::PrivateKeySigner};
-use chequebook::{Chequebook, Client, Config, Inbox, Outbox, Overdraft, Policy, Scheme, Terms, store::Redb};
+use chequebook::{
+    Chequebook, Client, Config, Inbox, Outbox, Overdraft, Policy, Scheme, SignedCheque, Terms, store::Redb,
+};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
@@ -48,48 +50,65 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Pays a wei at a time, and loses the connection after half of them, with one cheque on its way.
-async fn pay(outbox: &Outbox, address: std::net::SocketAddr) -> Result<(), Box<dyn Error>> {
+/// Pays a wei at a time, and loses the connection after half of them, before the answer arrives.
+async fn pay(outbox: &Outbox, address: SocketAddr) -> Result<(), Box<dyn Error>> {
     let mut stream = BufReader::new(TcpStream::connect(address).await?);
     for payment in 1..=PAYMENTS {
         let cheque = outbox.issue(U256::ONE).await?;
+        send(&mut stream, &cheque).await?;
         if payment == PAYMENTS / 2 {
-            // The cheque is durable, but it never arrives. The newest one is always good enough to be sent again.
+            // Does the payee have it? The newest cheque is always good enough to be sent again.
             stream = BufReader::new(TcpStream::connect(address).await?);
-            let last = outbox.last().await?.ok_or("no cheque was issued")?;
-            send(&mut stream, &serde_json::to_string(&last)?).await?;
+            let newest = outbox.last().await?.ok_or("no cheque was issued")?;
+            send(&mut stream, &newest).await?;
+            let _added = answer(&mut stream).await?; // nothing, if it had arrived
             println!("connected again, and sent the newest cheque once more");
-            continue;
+        } else if answer(&mut stream).await? != U256::ONE {
+            return Err("the payee counts otherwise than we do".into());
         }
-        send(&mut stream, &serde_json::to_string(&cheque)?).await?;
     }
     Ok(())
 }
 
-/// Sends a cheque and waits for the acknowledgement.
-async fn send(stream: &mut BufReader<TcpStream>, cheque: &str) -> Result<(), Box<dyn Error>> {
-    stream.get_mut().write_all(format!("{cheque}\n").as_bytes()).await?;
+async fn send(stream: &mut BufReader<TcpStream>, cheque: &SignedCheque) -> Result<(), Box<dyn Error>> {
+    let line = serde_json::to_string(cheque)?;
+    Ok(stream.get_mut().write_all(format!("{line}\n").as_bytes()).await?)
+}
+
+/// What the payee acknowledges, in wei.
+async fn answer(stream: &mut BufReader<TcpStream>) -> Result<U256, Box<dyn Error>> {
     let mut answer = String::new();
     stream.read_line(&mut answer).await?;
-    if answer.trim_end() != "1" {
-        return Err(format!("the payee answers {answer:?}, expected 1 wei").into());
-    }
-    Ok(())
+    answer.trim_end().parse().map_err(|_| format!("the payee answers {answer:?}, expected a number of wei").into())
 }
 
-/// Takes cheques until all is paid. An answer leaves only once the cheque is durable.
+/// Takes cheques until all is paid.
 async fn serve(inbox: &Inbox, listener: &TcpListener) -> Result<(), Box<dyn Error>> {
     let mut paid = U256::ZERO;
     while paid < U256::from(PAYMENTS) {
         let (stream, _) = listener.accept().await?;
-        let mut stream = BufReader::new(stream);
-        let mut line = String::new();
-        while paid < U256::from(PAYMENTS) && stream.read_line(&mut line).await? > 0 {
-            let added = inbox.receive(&serde_json::from_str(&line)?).await?;
-            paid = paid.checked_add(added).ok_or("too much was paid")?;
-            stream.get_mut().write_all(format!("{added}\n").as_bytes()).await?;
-            line.clear();
+        // That a connection breaks is no reason to stop: what was acknowledged is durable.
+        if let Err(error) = serve_one(inbox, stream, &mut paid).await {
+            eprintln!("connection lost: {error}");
         }
+    }
+    Ok(())
+}
+
+/// Serves one connection. An answer leaves only once the cheque is durable.
+async fn serve_one(inbox: &Inbox, stream: TcpStream, paid: &mut U256) -> Result<(), Box<dyn Error>> {
+    let mut stream = BufReader::new(stream);
+    let mut line = String::new();
+    while *paid < U256::from(PAYMENTS) && stream.read_line(&mut line).await? > 0 {
+        let added = match inbox.receive(&serde_json::from_str(&line)?).await {
+            Ok(added) => added,
+            // It came a second time, because the payer did not get our answer. It adds nothing.
+            Err(chequebook::Error::StaleCheque { .. }) => U256::ZERO,
+            Err(error) => return Err(error.into()),
+        };
+        *paid = paid.checked_add(added).ok_or("too much was paid")?;
+        stream.get_mut().write_all(format!("{added}\n").as_bytes()).await?;
+        line.clear();
     }
     Ok(())
 }

@@ -2,7 +2,8 @@
 //! equation of the payer, and CB2 of the contract. `CHEQUEBOOK_MODEL_CASES` sets how many sequences.
 #![allow(clippy::arithmetic_side_effects, clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
-#[path = "support/sim/mod.rs"]
+mod commands;
+#[path = "../support/sim/mod.rs"]
 mod sim;
 
 use std::{collections::BTreeMap, env, pin::pin, task::Context, time::Duration};
@@ -19,95 +20,13 @@ use chequebook::{
 };
 use proptest::{prelude::*, test_runner::TestRunner};
 
-use self::sim::{CHAIN_ID, Sim};
+use self::{
+    commands::{Command, PAYEES, commands},
+    sim::{CHAIN_ID, Sim},
+};
 
 const CONFIRMATIONS: u64 = 2;
-const PAYEES: usize = 3;
 const FIRST_DEPOSIT: u64 = 1_000;
-
-#[derive(Clone, Debug)]
-enum Command {
-    Issue {
-        to: usize,
-        amount: u64,
-        typed: bool,
-    },
-    /// Begins to issue, and drops that after so many polls.
-    Abandon {
-        to: usize,
-        amount: u64,
-        polls: usize,
-    },
-    /// Sends the newest cheque once more.
-    Resend {
-        to: usize,
-    },
-    /// Sends a cheque of another key.
-    Forge {
-        to: usize,
-        amount: u64,
-    },
-    /// Sends the newest cheque with another amount.
-    Alter {
-        to: usize,
-        more: u64,
-    },
-    Deposit {
-        amount: u64,
-    },
-    Cash {
-        to: usize,
-        consent: bool,
-    },
-    /// A stranger cashes the newest cheque.
-    CashByStranger {
-        to: usize,
-    },
-    Mine {
-        blocks: usize,
-    },
-    Rollback {
-        depth: usize,
-        keep: bool,
-    },
-    Forget,
-    Announce,
-    Cancel,
-    Kill,
-    RestartPayer,
-    RestartPayee,
-    /// Loses so many of a thousand requests during the next commands.
-    Faults {
-        per_mille: u64,
-    },
-    Heal,
-}
-
-fn commands() -> impl Strategy<Value = Vec<Command>> {
-    let to = || 0..PAYEES;
-    let amount = || prop_oneof![5 => 1..200_u64, 1 => 200..2_000_u64];
-    let command = prop_oneof![
-        12 => (to(), amount(), any::<bool>()).prop_map(|(to, amount, typed)| Command::Issue { to, amount, typed }),
-        4 => (to(), amount(), 0..4_usize).prop_map(|(to, amount, polls)| Command::Abandon { to, amount, polls }),
-        8 => to().prop_map(|to| Command::Resend { to }),
-        1 => (to(), amount()).prop_map(|(to, amount)| Command::Forge { to, amount }),
-        1 => (to(), amount()).prop_map(|(to, more)| Command::Alter { to, more }),
-        5 => amount().prop_map(|amount| Command::Deposit { amount }),
-        5 => (to(), prop::bool::weighted(0.2)).prop_map(|(to, consent)| Command::Cash { to, consent }),
-        2 => to().prop_map(|to| Command::CashByStranger { to }),
-        8 => (1..4_usize).prop_map(|blocks| Command::Mine { blocks }),
-        3 => (1..4_usize, any::<bool>()).prop_map(|(depth, keep)| Command::Rollback { depth, keep }),
-        1 => Just(Command::Forget),
-        1 => Just(Command::Announce),
-        2 => Just(Command::Cancel),
-        1 => Just(Command::Kill),
-        2 => Just(Command::RestartPayer),
-        2 => Just(Command::RestartPayee),
-        1 => (50..400_u64).prop_map(|per_mille| Command::Faults { per_mille }),
-        2 => Just(Command::Heal),
-    ];
-    prop::collection::vec(command, 1..80)
-}
 
 fn key(name: &str) -> PrivateKeySigner {
     PrivateKeySigner::from_bytes(&keccak256(name)).unwrap()

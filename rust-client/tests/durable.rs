@@ -77,7 +77,7 @@ impl Store for Gate {
     fn commit(&self, writes: &[Write]) -> Result<(), StoreError> {
         self.commits.fetch_add(1, Ordering::SeqCst);
         match self.mode.load(Ordering::SeqCst) {
-            WAITS => self.permits.lock().unwrap().recv().unwrap(),
+            WAITS => self.permits.lock().unwrap().recv_timeout(Duration::from_secs(20)).unwrap(),
             FULL => return Err(StoreError::other(io::Error::from(io::ErrorKind::StorageFull))),
             PANICS => panic!("as the test wants it"),
             _ => {}

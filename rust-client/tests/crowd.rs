@@ -8,8 +8,9 @@ mod sim;
 use std::{pin::pin, sync::Arc, task::Context, time::Duration};
 
 use alloy::{
-    primitives::{Address, U256, keccak256},
-    signers::local::PrivateKeySigner,
+    dyn_abi::TypedData,
+    primitives::{Address, B256, ChainId, Signature, U256, keccak256},
+    signers::{self, Signer, local::PrivateKeySigner},
 };
 use chequebook::{
     Cheque, Chequebook, Client, Config, Error, Inbox, Overdraft, Policy, Scheme, SignedCheque, Store, Terms,
@@ -103,6 +104,58 @@ proptest! {
             }
         });
     }
+}
+
+/// A device that refuses a packed cheque, which it cannot show, and thinks about a typed one for ever.
+struct Stubborn(PrivateKeySigner);
+
+#[async_trait::async_trait]
+impl Signer for Stubborn {
+    async fn sign_hash(&self, _: &B256) -> signers::Result<Signature> {
+        Err(signers::Error::other("cannot show a hash"))
+    }
+
+    async fn sign_dynamic_typed_data(&self, _: &TypedData) -> signers::Result<Signature> {
+        std::future::pending().await
+    }
+
+    fn address(&self) -> Address {
+        self.0.address()
+    }
+
+    fn chain_id(&self) -> Option<ChainId> {
+        None
+    }
+
+    fn set_chain_id(&mut self, _: Option<ChainId>) {}
+}
+
+#[tokio::test]
+async fn what_is_not_signed_is_not_promised_and_stays_available() {
+    let sim = Sim::new(&[key("payer").address()]);
+    let client = client(&sim, "payer", &Memory::new()).await;
+    let terms = Terms { deposit: U256::from(100), notice_period: 86_400, owner: None };
+    let book = Chequebook::deploy(&client, Stubborn(key("signer")), terms).await.unwrap();
+    let available = async || book.balance().await.unwrap().available;
+
+    let refused = book.issue(beneficiary(1), U256::from(60), Scheme::Packed).await.unwrap_err();
+    assert!(matches!(refused, Error::Signer(_)), "{refused:?}");
+    assert_eq!(available().await, U256::from(100));
+
+    let thinking = tokio::spawn({
+        let book = book.clone();
+        async move { book.issue(beneficiary(1), U256::from(60), Scheme::Typed).await }
+    });
+    while available().await == U256::from(100) {
+        tokio::task::yield_now().await;
+    }
+    // Meanwhile it is set aside, and for others there is less.
+    let refused = book.issue(beneficiary(2), U256::from(60), Scheme::Packed).await.unwrap_err();
+    assert!(matches!(refused, Error::Insufficient { available, .. } if available == U256::from(40)), "{refused:?}");
+    thinking.abort();
+    assert!(thinking.await.unwrap_err().is_cancelled());
+    assert_eq!(available().await, U256::from(100));
+    assert_eq!(book.outbox(beneficiary(1), Scheme::Typed).last().await.unwrap(), None);
 }
 
 /// All that can be wrong with a cheque, each refused for its own reason.

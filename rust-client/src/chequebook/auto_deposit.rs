@@ -68,6 +68,10 @@ pub(super) fn follow(book: &Arc<Inner>) {
                 next = timer.and_then(|interval| Instant::now().checked_add(interval));
             }
             let (Some(settings), Wake::Issued | Wake::Timer) = (settings, &wake) else { continue };
+            // The timer may be that of earlier settings.
+            if matches!(wake, Wake::Timer) && timer.is_none() {
+                continue;
+            }
             let least = if matches!(wake, Wake::Timer) { settings.buffer } else { settings.threshold };
             if let Err(error) = book.fill(least, settings.buffer).await {
                 tracing::warn!(contract = %book.address(), %error, "could not deposit automatically");

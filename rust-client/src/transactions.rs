@@ -66,7 +66,7 @@ pub enum Status {
         /// The hash of the transaction.
         hash: B256,
     },
-    /// Another transaction of the account, not one of ours, took its nonce. It can never be included.
+    /// Another transaction of the account, not one of ours, took its nonce at least a block ago. It can never be included.
     Replaced,
 }
 

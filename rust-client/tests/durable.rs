@@ -223,6 +223,22 @@ async fn sends_no_transaction_before_it_is_durable() {
     assert_eq!(world.payee.transactions().len(), 1);
 }
 
+/// A node that is asked while it imports a block counts the nonce, and has no receipt yet.
+#[tokio::test]
+async fn a_receipt_that_comes_late_is_no_replacement() {
+    let world = World::new().await;
+    world.sim.late_receipts();
+    let deposit = world.book.deposit(U256::ONE).await.unwrap();
+    let waiting = {
+        let deposit = deposit.clone();
+        tokio::spawn(async move { deposit.confirmed().await })
+    };
+    still_waits(&waiting).await;
+    world.sim.mine(1);
+    let block = deposit.confirmed().await.unwrap();
+    assert_eq!(waiting.await.unwrap().unwrap(), block);
+}
+
 #[tokio::test]
 async fn many_callers_share_a_commit() {
     let world = World::new().await;

@@ -104,6 +104,7 @@ async fn a_replaced_cash_can_be_cashed_again() -> Result<()> {
         let pending = both.chain.provider.send_transaction(other).await?;
         both.mine(1).await?;
         assert!(pending.get_receipt().await?.status());
+        both.mine(1).await?;
         assert!(
             matches!(cash.confirmed().await.unwrap_err(), Error::Replaced { nonce } if nonce == cash.nonce()),
             "{hardfork}"

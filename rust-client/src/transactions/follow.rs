@@ -32,18 +32,21 @@ impl Transactions {
         }
         let head = self.chain.head().await?;
         let confirmed = self.chain.block(head.number.saturating_sub(self.confirmations)).await?;
+        // A node may count a nonce of its newest block before it has the receipt.
+        let deep = self.confirmations.max(1);
+        let settled = self.chain.block(head.number.saturating_sub(deep)).await?;
         // One that fails must not keep the others from being followed.
         let mut result = Ok(());
         for account in accounts {
-            result = result.and(self.follow(account, head, confirmed).await);
+            result = result.and(self.follow(account, head, confirmed, settled).await);
         }
         result
     }
 
     /// Looks at the transactions of one account.
-    async fn follow(&self, account: Address, head: Head, confirmed: Head) -> Result<(), Error> {
+    async fn follow(&self, account: Address, head: Head, confirmed: Head, settled: Head) -> Result<(), Error> {
         let (newest, final_) =
-            tokio::try_join!(self.chain.nonce(account, head.id()), self.chain.nonce(account, confirmed.id()))?;
+            tokio::try_join!(self.chain.nonce(account, head.id()), self.chain.nonce(account, settled.id()))?;
         let mut result = Ok(());
         for (id, mut entry) in self.unsettled(account, newest) {
             let looked = if newest <= id.1 {

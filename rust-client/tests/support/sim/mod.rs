@@ -50,6 +50,8 @@ struct Chain {
     /// Makes each block another one than that which it replaces.
     salt: u64,
     auto_mine: bool,
+    /// The receipts of the newest block are not there yet.
+    late_receipts: bool,
     requests: usize,
     /// Per mille of requests that are lost: half of them before they act, half of them after.
     faults: u64,
@@ -71,8 +73,9 @@ impl Sim {
         let hash = header.hash_slow();
         let genesis = Block { header, hash, state, included: Vec::new() };
         let pending = BTreeMap::new();
+        let (blocks, late_receipts) = (vec![genesis], false);
         let chain =
-            Chain { blocks: vec![genesis], pending, salt: 0, auto_mine: true, requests: 0, faults: 0, random: 1 };
+            Chain { blocks, pending, salt: 0, auto_mine: true, late_receipts, requests: 0, faults: 0, random: 1 };
         Self(Arc::new(Mutex::new(chain)))
     }
 
@@ -89,6 +92,11 @@ impl Sim {
 
     pub(crate) fn auto_mine(&self, on: bool) {
         self.lock().auto_mine = on;
+    }
+
+    /// From now on the state is a block ahead of the receipts, as with a node that is asked while it imports a block.
+    pub(crate) fn late_receipts(&self) {
+        self.lock().late_receipts = true;
     }
 
     /// Mines blocks, the first with all that is pending.

@@ -173,6 +173,9 @@ impl Chain {
 
     fn receipt(&self, hash: B256) -> Option<Value> {
         let (block, index, included) = self.find(hash)?;
+        if self.late_receipts && block.hash == self.head().hash {
+            return None;
+        }
         Some(json!({
             "type": "0x2",
             "transactionHash": hash,

@@ -1,70 +1,48 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
+import {ChequebookBase} from "./ChequebookBase.sol";
 import {Mortal} from "./Mortal.sol";
-import {IChequebook} from "./interfaces/IChequebook.sol";
-import {ChequeHash} from "./libraries/ChequeHash.sol";
+import {Owned} from "./Owned.sol";
+import {IMortal, IOwned} from "./interfaces/IChequebook.sol";
+import {Terms} from "./libraries/Terms.sol";
 
 /// @title Chequebook
-/// @notice A deposit from which signed cheques are paid.
-contract Chequebook is IChequebook, Mortal {
+/// @notice The form that is deployed directly: the cheapest to cash from. What never changes is part of the code.
+contract Chequebook is ChequebookBase {
+    address private immutable _owner;
     address private immutable _signer;
-
-    /// @inheritdoc IChequebook
-    mapping(address beneficiary => uint256 amount) public sent;
+    uint256 private immutable _noticePeriod;
+    uint256 private immutable _bornAt;
 
     /// @param owner_ Who commands the chequebook; not zero.
     /// @param signer_ Whose key makes a cheque; zero stands for the owner.
     /// @param noticePeriod_ The least time between the announcement of the end and the end, in seconds.
-    constructor(address owner_, address signer_, uint32 noticePeriod_) payable Mortal(owner_, noticePeriod_) {
-        _signer = signer_ == address(0) ? owner_ : signer_;
+    constructor(address owner_, address signer_, uint32 noticePeriod_) payable {
+        _owner = owner_;
+        _signer = Terms.signerFor(owner_, signer_);
+        _noticePeriod = noticePeriod_;
+        _bornAt = block.number;
     }
 
-    /// @inheritdoc IChequebook
-    function signer() public view virtual returns (address) {
+    /* WHAT NEVER CHANGES */
+
+    /// @inheritdoc IOwned
+    function owner() public view override(IOwned, Owned) returns (address) {
+        return _owner;
+    }
+
+    /// @inheritdoc ChequebookBase
+    function signer() public view override returns (address) {
         return _signer;
     }
 
-    /* DEPOSIT */
-
-    /// @inheritdoc IChequebook
-    receive() external payable alive {}
-
-    /* CASH */
-
-    /// @inheritdoc IChequebook
-    function cash(address payable beneficiary, uint256 amount, uint8 v, bytes32 r, bytes32 s) external {
-        _cash(beneficiary, amount, ChequeHash.packed(address(this), beneficiary, amount), v, r, s);
+    /// @inheritdoc IMortal
+    function noticePeriod() public view override(IMortal, Mortal) returns (uint256) {
+        return _noticePeriod;
     }
 
-    /// @inheritdoc IChequebook
-    function cashTyped(address payable beneficiary, uint256 amount, uint8 v, bytes32 r, bytes32 s) external {
-        _cash(beneficiary, amount, ChequeHash.typed(block.chainid, address(this), beneficiary, amount), v, r, s);
-    }
-
-    /// @dev A signature has two forms, with a low and a high `s`. Both are accepted: they are the same promise, and a
-    /// promise pays once. `ecrecover` answers zero for a malformed signature, and the signer is never zero.
-    function _cash(address payable beneficiary, uint256 amount, bytes32 digest, uint8 v, bytes32 r, bytes32 s) private {
-        uint256 already = sent[beneficiary];
-
-        if (beneficiary == address(this)) revert InvalidBeneficiary(beneficiary);
-        if (amount <= already) revert StaleCheque(amount, already);
-        if (ecrecover(digest, v, r, s) != signer()) revert InvalidSignature();
-
-        uint256 paid = amount - already;
-        bool covered = paid <= address(this).balance;
-        if (!covered) paid = address(this).balance; // credit no more than what is paid
-
-        sent[beneficiary] = already + paid;
-
-        emit Cashed({beneficiary: beneficiary, paid: paid});
-
-        if (covered) {
-            (bool success,) = beneficiary.call{value: paid}("");
-            if (!success) revert PaymentFailed();
-        } else {
-            emit Overdraft({deadbeat: owner()});
-            _die(beneficiary);
-        }
+    function _birthBlock() internal view override returns (uint256) {
+        return _bornAt;
     }
 }

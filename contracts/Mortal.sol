@@ -8,18 +8,10 @@ import {IMortal} from "./interfaces/IChequebook.sol";
 /// @notice How a chequebook ends.
 abstract contract Mortal is IMortal, Owned {
     /// @dev The `killableAt` of a dead chequebook.
-    uint256 private constant NEVER = type(uint256).max;
-
-    uint256 private immutable _noticePeriod;
-    uint256 private immutable _bornAt;
+    uint256 internal constant NEVER = type(uint256).max;
 
     /// @inheritdoc IMortal
     uint256 public killableAt;
-
-    constructor(address owner_, uint32 noticePeriod_) Owned(owner_) {
-        _noticePeriod = noticePeriod_;
-        _bornAt = block.number;
-    }
 
     modifier alive() {
         _checkAlive();
@@ -27,9 +19,10 @@ abstract contract Mortal is IMortal, Owned {
     }
 
     /// @inheritdoc IMortal
-    function noticePeriod() public view virtual returns (uint256) {
-        return _noticePeriod;
-    }
+    function noticePeriod() public view virtual returns (uint256);
+
+    /// @dev The number of the block that created the chequebook.
+    function _birthBlock() internal view virtual returns (uint256);
 
     /// @dev A function, so that the code of the check stands in the bytecode once.
     function _checkAlive() private view {
@@ -74,7 +67,7 @@ abstract contract Mortal is IMortal, Owned {
     /// cheques were good a second time.
     function _die(address payable heir) internal {
         _checkAlive();
-        if (block.number == _bornAt) revert BornThisBlock();
+        if (block.number == _birthBlock()) revert BornThisBlock();
 
         killableAt = NEVER;
 

@@ -6,23 +6,13 @@ import {IOwned} from "./interfaces/IChequebook.sol";
 /// @title Owned
 /// @notice Who commands a chequebook.
 abstract contract Owned is IOwned {
-    address private immutable _owner;
-
-    constructor(address owner_) {
-        if (owner_ == address(0)) revert ZeroOwner();
-
-        _owner = owner_;
-    }
-
     modifier onlyOwner() {
         _checkOwner();
         _;
     }
 
     /// @inheritdoc IOwned
-    function owner() public view virtual returns (address) {
-        return _owner;
-    }
+    function owner() public view virtual returns (address);
 
     /// @dev A function, so that the code of the check stands in the bytecode once.
     function _checkOwner() private view {

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.24;
 
 import {Chequebook} from "../contracts/Chequebook.sol";
+import {ChequebookFactory} from "../contracts/ChequebookFactory.sol";
 import {IChequebook} from "../contracts/interfaces/IChequebook.sol";
 import {Forcer} from "./mocks/Senders.sol";
 import {Cheques, Scheme, Signature} from "./utils/Cheques.sol";
@@ -11,7 +12,8 @@ import {StdCheats} from "forge-std/StdCheats.sol";
 import {StdInvariant} from "forge-std/StdInvariant.sol";
 import {StdUtils} from "forge-std/StdUtils.sol";
 
-/// @notice What all tests share: the people, and one line for each thing they do.
+/// @notice What all tests share: the people, and one line for each thing they do. With FORM=clone in the environment, the
+/// chequebooks of all tests are clones; else they are deployed directly.
 /// @dev The parts of forge-std's `Test` but for its logging, which has so many warnings that solc would drop ours.
 abstract contract BaseTest is TestBase, StdAssertions, StdCheats, StdInvariant, StdUtils {
     bool public constant IS_TEST = true;
@@ -22,6 +24,10 @@ abstract contract BaseTest is TestBase, StdAssertions, StdCheats, StdInvariant, 
     uint256 internal constant MAX_ETHER = 1e27;
     /// @dev The `killableAt` of a dead chequebook.
     uint256 internal constant NEVER = type(uint256).max;
+
+    ChequebookFactory internal immutable factory = new ChequebookFactory();
+    bool internal immutable cloned = _isClone(vm.envOr("FORM", string("direct")));
+    uint256 private _opened;
 
     Account internal owner = makeAccount("owner");
     Account internal signer = makeAccount("signer");
@@ -38,7 +44,25 @@ abstract contract BaseTest is TestBase, StdAssertions, StdCheats, StdInvariant, 
     function _openInThisBlock(uint32 notice, uint256 deposit) internal returns (Chequebook chequebook) {
         vm.deal(owner.addr, owner.addr.balance + deposit);
         vm.prank(owner.addr);
-        chequebook = new Chequebook{value: deposit}(owner.addr, signer.addr, notice);
+        chequebook = _create(owner.addr, signer.addr, notice, deposit);
+    }
+
+    /// @dev Creates a chequebook in the form that is tested.
+    function _create(address owner_, address signer_, uint32 notice, uint256 deposit) internal returns (Chequebook) {
+        if (!cloned) return new Chequebook{value: deposit}(owner_, signer_, notice);
+        return _clone(owner_, signer_, notice, deposit);
+    }
+
+    /// @dev A clone has the same functions, so that the tests need not know.
+    function _clone(address owner_, address signer_, uint32 notice, uint256 deposit) internal returns (Chequebook) {
+        IChequebook chequebook = factory.open{value: deposit}(owner_, signer_, notice, bytes32(_opened++));
+        return Chequebook(payable(address(chequebook)));
+    }
+
+    function _isClone(string memory form) private pure returns (bool) {
+        bytes32 hash = keccak256(bytes(form));
+        if (hash != keccak256("clone") && hash != keccak256("direct")) revert("FORM is neither direct nor clone");
+        return hash == keccak256("clone");
     }
 
     function _deposit(IChequebook chequebook, uint256 amount) internal returns (bool success) {

@@ -3,7 +3,7 @@
 // and fails on any drift. Immutables are named, so that the client can tell where a deployment keeps which value.
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 
-const CONTRACTS = ["Chequebook"];
+const CONTRACTS = ["Chequebook", "ChequebookFactory", "ClearingHouse"];
 
 /** The names of all variables by their AST id: solc lists immutables by id only. */
 function variableNames() {
@@ -26,7 +26,7 @@ const names = variableNames();
 let drifted = false;
 for (const contract of CONTRACTS) {
   const { abi, bytecode, deployedBytecode } = artifact(contract);
-  const immutables = Object.entries(deployedBytecode.immutableReferences).map(([id, places]) => [names.get(id), places]);
+  const immutables = Object.entries(deployedBytecode.immutableReferences ?? {}).map(([id, places]) => [names.get(id), places]);
   const unnamed = immutables.some(([name]) => name === undefined);
   if (unnamed) throw new Error(`${contract}: an immutable without a name; build with "ast = true" in foundry.toml`);
   const content = {

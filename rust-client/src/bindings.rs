@@ -1,7 +1,7 @@
-//! The contract, as generated from the ABI and bytecode that the contracts compile to.
-#![allow(missing_docs, unreachable_pub, clippy::all, reason = "generated; IChequebook.sol documents the contract")]
+//! The contracts, as generated from the ABI and bytecode that they compile to.
+#![allow(missing_docs, unreachable_pub, clippy::all, reason = "generated; the interfaces document the contracts")]
 
-macro_rules! contract {
+macro_rules! contracts {
     ($(#[$rpc:meta])*) => {
         alloy::sol! {
             $(#[$rpc])*
@@ -9,10 +9,22 @@ macro_rules! contract {
             Chequebook,
             "abi/Chequebook.json"
         }
+        alloy::sol! {
+            $(#[$rpc])*
+            #[derive(Debug, PartialEq, Eq)]
+            ChequebookFactory,
+            "abi/ChequebookFactory.json"
+        }
+        alloy::sol! {
+            $(#[$rpc])*
+            #[derive(Debug, PartialEq, Eq)]
+            ClearingHouse,
+            "abi/ClearingHouse.json"
+        }
     };
 }
 
 #[cfg(feature = "client")]
-contract!(#[sol(rpc)]);
+contracts!(#[sol(rpc)]);
 #[cfg(not(feature = "client"))]
-contract!();
+contracts!();

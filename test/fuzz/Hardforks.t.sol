@@ -59,15 +59,17 @@ contract HardforksFuzzTest is BaseTest {
         vm.deal(stranger, 1e6 ether);
         for (uint256 i; i < steps.length && i < MAX_STEPS; i++) {
             (bool success, bytes memory answer) = _step(steps[i]);
-            bool died = false;
             Vm.Log[] memory logs = vm.getRecordedLogs();
-            for (uint256 j; j < logs.length; j++) {
-                bytes32 topic = logs[j].topics[0];
-                died = died || topic == IChequebook.Overdraft.selector || topic == IMortal.Killed.selector;
-            }
             transcript = keccak256(abi.encode(transcript, success, answer, logs, _balances()));
-            if (died) return transcript;
+            if (_died(logs)) return transcript;
             transcript = keccak256(abi.encode(transcript, chequebook.killableAt(), _sent()));
+        }
+    }
+
+    function _died(Vm.Log[] memory logs) private pure returns (bool died) {
+        for (uint256 i; i < logs.length; i++) {
+            bytes32 topic = logs[i].topics[0];
+            died = died || topic == IChequebook.Overdraft.selector || topic == IMortal.Killed.selector;
         }
     }
 

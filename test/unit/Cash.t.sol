@@ -71,7 +71,7 @@ abstract contract CashTest is BaseTest {
     }
 
     function test_Cash_SignerDefaultsToTheOwner() public {
-        Chequebook own = new Chequebook{value: DEPOSIT}(owner.addr, address(0), 0);
+        Chequebook own = _create(owner.addr, address(0), 0, DEPOSIT);
         assertEq(own.signer(), owner.addr);
 
         _submit(SCHEME, own, payee, 1, Cheques.sign(SCHEME, owner.key, address(own), payee, 1));

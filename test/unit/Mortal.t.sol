@@ -17,7 +17,7 @@ contract MortalTest is BaseTest {
     }
 
     function testFuzz_NoticePeriodIsFixedAtCreation(uint32 notice) public {
-        assertEq(new Chequebook(owner.addr, signer.addr, notice).noticePeriod(), notice);
+        assertEq(_create(owner.addr, signer.addr, notice, 0).noticePeriod(), notice);
     }
 
     /* ANNOUNCE */
@@ -119,7 +119,7 @@ contract MortalTest is BaseTest {
 
     function test_Kill_CannotBeBlockedByAnOwnerThatRefusesEther() public {
         Refuser refuser = new Refuser();
-        Chequebook chequebook = new Chequebook{value: DEPOSIT}(address(refuser), signer.addr, 0);
+        Chequebook chequebook = _create(address(refuser), signer.addr, 0, DEPOSIT);
         vm.roll(vm.getBlockNumber() + 1);
 
         vm.prank(address(refuser));

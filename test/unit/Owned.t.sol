@@ -10,12 +10,12 @@ contract OwnedTest is BaseTest {
         vm.assume(owner_ != address(0));
         vm.prank(creator);
 
-        assertEq(new Chequebook(owner_, signer.addr, NOTICE).owner(), owner_);
+        assertEq(_create(owner_, signer.addr, NOTICE, 0).owner(), owner_);
     }
 
     function test_RevertWhen_OwnerIsZero() public {
         vm.expectRevert(IOwned.ZeroOwner.selector);
-        new Chequebook(address(0), signer.addr, NOTICE);
+        _create(address(0), signer.addr, NOTICE, 0);
     }
 
     function testFuzz_RevertWhen_CallerIsNotTheOwner(address caller, uint32 notice) public {

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.24;
 
 import {IChequebook} from "../../contracts/interfaces/IChequebook.sol";
+import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
 import {Vm} from "forge-std/Vm.sol";
 
 enum Scheme {
@@ -38,6 +39,16 @@ library Cheques {
     {
         bytes4 selector = scheme == Scheme.Packed ? IChequebook.cash.selector : IChequebook.cashTyped.selector;
         return abi.encodeWithSelector(selector, beneficiary, amount, signature.v, signature.r, signature.s);
+    }
+
+    /// @notice The cheque as the clearing house takes it.
+    function compact(address payable beneficiary, uint256 amount, Signature memory signature)
+        internal
+        pure
+        returns (IClearingHouse.Cheque memory)
+    {
+        bytes32 vs = bytes32(uint256(signature.v - 27) << 255 | uint256(signature.s));
+        return IClearingHouse.Cheque({beneficiary: beneficiary, amount: amount, r: signature.r, vs: vs});
     }
 
     /// @notice The same signature in its other form, which `ecrecover` takes for the same signer.

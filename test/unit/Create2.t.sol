@@ -9,27 +9,39 @@ import {Cheques, Scheme} from "../utils/Cheques.sol";
 import {Hardfork} from "../utils/Hardfork.sol";
 
 /// @notice CB11. The attack: open a chequebook at a CREATE2 address, overdraw it so that it vanishes with what it has
-/// sent, open it again at the same address, and cash the same cheque once more.
-contract Create2Test is BaseTest {
+/// sent, open it again at the same address, and cash the same cheque once more. Either through a contract of the
+/// attacker's, or through the factory.
+abstract contract Create2Test is BaseTest {
     uint256 private constant PROMISED = 3 ether;
 
-    Create2Deployer private deployer = new Create2Deployer();
+    address private deployer;
     Chequebook private target;
     bytes private open;
     bytes private overdraw;
 
     function setUp() public {
-        target = Chequebook(payable(deployer.predict(0, owner.addr, signer.addr, 0)));
-        open = abi.encodeCall(Create2Deployer.deploy, (0, owner.addr, signer.addr, 0));
+        deployer = _deployer();
+        target = Chequebook(payable(_predict(owner.addr)));
+        open = _openCall(owner.addr);
         overdraw = Cheques.cashCall(Scheme.Packed, payee, PROMISED, _sign(Scheme.Packed, target, payee, PROMISED));
         vm.deal(address(this), 100 ether);
     }
 
+    /// @dev Who creates chequebooks at CREATE2 addresses; the address of one without notice; and the call that opens it.
+    function _deployer() internal virtual returns (address);
+
+    function _predict(address owner_) internal view virtual returns (address);
+
+    function _openCall(address owner_) internal view virtual returns (bytes memory);
+
+    /// @dev Whether a dead one can be opened again where death erases the account.
+    function _returnsBeforeCancun() internal pure virtual returns (bool);
+
     function test_InOneTransaction_GainsNothing() public {
         OneTransaction.Call[] memory calls = new OneTransaction.Call[](4);
-        calls[0] = OneTransaction.Call(address(deployer), 1 ether, open);
+        calls[0] = OneTransaction.Call(deployer, 1 ether, open);
         calls[1] = OneTransaction.Call(address(target), 0, overdraw);
-        calls[2] = OneTransaction.Call(address(deployer), 1 ether, open);
+        calls[2] = OneTransaction.Call(deployer, 1 ether, open);
         calls[3] = OneTransaction.Call(address(target), 0, overdraw);
 
         OneTransaction.Result[] memory results = new OneTransaction().run{value: 2 ether}(calls);
@@ -42,9 +54,9 @@ contract Create2Test is BaseTest {
     }
 
     function test_InOneBlock_GainsNothing() public {
-        assertTrue(_send(address(deployer), 1 ether, open));
+        assertTrue(_send(deployer, 1 ether, open));
         assertFalse(_send(address(target), 0, overdraw));
-        assertFalse(_send(address(deployer), 1 ether, open));
+        assertFalse(_send(deployer, 1 ether, open));
         assertFalse(_send(address(target), 0, overdraw));
         _assertAliveAndUntouched();
     }
@@ -52,12 +64,12 @@ contract Create2Test is BaseTest {
     function test_ByKillInOneTransaction_GainsNothing() public {
         // the attacker owns the chequebook, and commands it in the transaction that opens it
         OneTransaction attacker = new OneTransaction();
-        Chequebook own = Chequebook(payable(deployer.predict(0, address(attacker), signer.addr, 0)));
+        Chequebook own = Chequebook(payable(_predict(address(attacker))));
         OneTransaction.Call[] memory calls = new OneTransaction.Call[](3);
-        bytes memory openOwn = abi.encodeCall(Create2Deployer.deploy, (0, address(attacker), signer.addr, 0));
-        calls[0] = OneTransaction.Call(address(deployer), 1 ether, openOwn);
+        bytes memory openOwn = _openCall(address(attacker));
+        calls[0] = OneTransaction.Call(deployer, 1 ether, openOwn);
         calls[1] = OneTransaction.Call(address(own), 0, abi.encodeCall(IMortal.kill, ()));
-        calls[2] = OneTransaction.Call(address(deployer), 1 ether, openOwn);
+        calls[2] = OneTransaction.Call(deployer, 1 ether, openOwn);
 
         OneTransaction.Result[] memory results = attacker.run{value: 2 ether}(calls);
 
@@ -69,15 +81,17 @@ contract Create2Test is BaseTest {
 
     /// @dev From Cancun on the tombstone holds its address. Before, the address is free again, and the cheque good a
     /// second time: this is why SECURITY.md asks for plain CREATE there. (That it is paid is shown on anvil, in
-    /// test/e2e: to forge, an account stays erased within a test even when it is created anew.)
+    /// test/e2e: to forge, an account stays erased within a test even when it is created anew.) The factory remembers
+    /// whom it opened, so through it there is no second time under any hardfork.
     function test_InALaterBlock_GainsNothing_ExceptBeforeCancun() public {
-        assertTrue(_send(address(deployer), 1 ether, open));
+        assertTrue(_send(deployer, 1 ether, open));
         vm.roll(vm.getBlockNumber() + 1);
         assertTrue(_send(address(target), 0, overdraw));
         assertEq(payee.balance, 1 ether);
 
         bool tombstone = Hardfork.codeSurvives();
-        assertEq(_send(address(deployer), PROMISED, open), !tombstone);
+        bool returns_ = !tombstone && _returnsBeforeCancun();
+        assertEq(_send(deployer, PROMISED, open), returns_);
         if (!tombstone) return;
 
         assertFalse(_send(address(target), 0, overdraw));
@@ -97,4 +111,42 @@ contract Create2Test is BaseTest {
     }
 
     receive() external payable {}
+}
+
+contract Create2DirectTest is Create2Test {
+    Create2Deployer private direct = new Create2Deployer();
+
+    function _deployer() internal view override returns (address) {
+        return address(direct);
+    }
+
+    function _predict(address owner_) internal view override returns (address) {
+        return direct.predict(0, owner_, signer.addr, 0);
+    }
+
+    function _openCall(address owner_) internal view override returns (bytes memory) {
+        return abi.encodeCall(Create2Deployer.deploy, (0, owner_, signer.addr, 0));
+    }
+
+    function _returnsBeforeCancun() internal pure override returns (bool) {
+        return true;
+    }
+}
+
+contract Create2FactoryTest is Create2Test {
+    function _deployer() internal view override returns (address) {
+        return address(factory);
+    }
+
+    function _predict(address owner_) internal view override returns (address) {
+        return factory.addressOf(owner_, signer.addr, 0, 0);
+    }
+
+    function _openCall(address owner_) internal view override returns (bytes memory) {
+        return abi.encodeCall(factory.open, (owner_, signer.addr, 0, 0));
+    }
+
+    function _returnsBeforeCancun() internal pure override returns (bool) {
+        return false;
+    }
 }

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.24;
+
+/// @notice Takes the place of a chequebook, and does what harms whoever calls it.
+contract HostileChequebook {
+    enum Manner {
+        BurnsAllGas,
+        BurnsNearlyAllGas,
+        ReturnsTooMuch,
+        RevertsWithTooMuch,
+        RevertsWithNothing,
+        Lies
+    }
+
+    Manner private immutable _manner;
+
+    constructor(Manner manner) {
+        _manner = manner;
+    }
+
+    fallback() external payable {
+        Manner manner = _manner;
+        if (manner == Manner.BurnsNearlyAllGas) {
+            while (gasleft() > 300) {}
+        }
+        uint256 size = gasleft() * 20;
+        assembly {
+            switch manner
+            case 0 { invalid() }
+            case 2 { return(0, size) }
+            case 3 { revert(0, size) }
+            case 4 { revert(0, 0) }
+            default {
+                mstore(0, not(0))
+                return(0, 32)
+            }
+        }
+    }
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.24;
+
+import {Chequebook} from "../../contracts/Chequebook.sol";
+import {ChequebookClone} from "../../contracts/ChequebookClone.sol";
+import {ChequebookFactory} from "../../contracts/ChequebookFactory.sol";
+import {IChequebook, IMortal, IOwned} from "../../contracts/interfaces/IChequebook.sol";
+import {IChequebookFactory} from "../../contracts/interfaces/IChequebookFactory.sol";
+import {BaseTest} from "../Base.t.sol";
+import {Cheques, Scheme, Signature} from "../utils/Cheques.sol";
+import {Hardfork} from "../utils/Hardfork.sol";
+
+/// @notice How chequebooks are opened as clones. That a clone then keeps all rules is for the other tests, with FORM=clone.
+contract FactoryTest is BaseTest {
+    bytes32 private constant SALT = "salt";
+
+    function testFuzz_Open_AtTheAddressThatFollowsFromTheTerms(
+        address owner_,
+        address signer_,
+        uint32 notice,
+        bytes32 salt,
+        address caller,
+        uint256 deposit
+    ) public {
+        vm.assume(owner_ != address(0));
+        deposit = bound(deposit, 0, MAX_ETHER);
+        vm.deal(caller, deposit);
+        address predicted = factory.addressOf(owner_, signer_, notice, salt);
+        assertEq(predicted, _predict(owner_, signer_ == address(0) ? owner_ : signer_, notice, salt));
+        assertEq(factory.bornAt(predicted), 0);
+
+        vm.prank(caller);
+        IChequebook chequebook = factory.open{value: deposit}(owner_, signer_, notice, salt);
+
+        assertEq(address(chequebook), predicted);
+        assertEq(factory.bornAt(predicted), vm.getBlockNumber());
+        assertEq(chequebook.owner(), owner_);
+        assertEq(chequebook.signer(), signer_ == address(0) ? owner_ : signer_);
+        assertEq(chequebook.noticePeriod(), notice);
+        assertEq(chequebook.killableAt(), 0);
+        assertEq(predicted.balance, deposit);
+    }
+
+    function test_Open_EmitsOpened() public {
+        address predicted = factory.addressOf(owner.addr, address(0), NOTICE, SALT);
+
+        vm.expectEmit(address(factory));
+        emit IChequebookFactory.Opened(owner.addr, predicted, owner.addr, NOTICE, SALT);
+        factory.open(owner.addr, address(0), NOTICE, SALT);
+    }
+
+    /// @dev Every part of the terms, and the chain.
+    function test_EveryTermIsPartOfTheAddress() public {
+        address chequebook = factory.addressOf(owner.addr, signer.addr, NOTICE, SALT);
+
+        assertNotEq(chequebook, factory.addressOf(stranger, signer.addr, NOTICE, SALT));
+        assertNotEq(chequebook, factory.addressOf(owner.addr, stranger, NOTICE, SALT));
+        assertNotEq(chequebook, factory.addressOf(owner.addr, signer.addr, NOTICE - 1, SALT));
+        assertNotEq(chequebook, factory.addressOf(owner.addr, signer.addr, NOTICE, "other salt"));
+        assertNotEq(chequebook, new ChequebookFactory().addressOf(owner.addr, signer.addr, NOTICE, SALT));
+        vm.chainId(block.chainid + 1);
+        assertNotEq(chequebook, factory.addressOf(owner.addr, signer.addr, NOTICE, SALT));
+    }
+
+    /// @dev CB9 across chains, which a packed cheque does not name: the same terms are at another address there.
+    function test_PackedChequeIsWorthlessOnAnotherChain() public {
+        Chequebook here = _open();
+        Signature memory signature = _sign(Scheme.Packed, here, payee, 1 ether);
+        vm.chainId(block.chainid + 1);
+        Chequebook there = _open();
+
+        _refused(Scheme.Packed, there, payee, 1 ether, signature, _error(IChequebook.InvalidSignature.selector));
+    }
+
+    function testFuzz_WhatWasSentBeforeOpeningIsPartOfTheDeposit(uint96 before, uint96 deposit) public {
+        vm.assume(uint256(before) + deposit != 0);
+        address chequebook = factory.addressOf(owner.addr, signer.addr, 0, SALT);
+        vm.deal(address(this), uint256(before) + deposit);
+        (bool success,) = chequebook.call{value: before}("");
+        assertTrue(success);
+
+        factory.open{value: deposit}(owner.addr, signer.addr, 0, SALT);
+        assertEq(chequebook.balance, uint256(before) + deposit);
+
+        // and a cheque that was written before the chequebook was opened is good
+        _cash(Scheme.Packed, IChequebook(payable(chequebook)), payee, uint256(before) + deposit);
+        assertEq(payee.balance, uint256(before) + deposit);
+    }
+
+    function test_RevertWhen_OpenedBefore() public {
+        Chequebook chequebook = _open();
+
+        vm.expectRevert(_alreadyOpen(chequebook));
+        factory.open(owner.addr, signer.addr, NOTICE, SALT);
+
+        // zero and the owner are the same signer, so the same chequebook
+        IChequebook own = factory.open(owner.addr, address(0), NOTICE, SALT);
+        vm.expectRevert(_alreadyOpen(own));
+        factory.open(owner.addr, owner.addr, NOTICE, SALT);
+    }
+
+    function test_RevertWhen_OwnerIsZero() public {
+        vm.expectRevert(IOwned.ZeroOwner.selector);
+        factory.open(address(0), signer.addr, NOTICE, SALT);
+        vm.expectRevert(IOwned.ZeroOwner.selector);
+        factory.addressOf(address(0), signer.addr, NOTICE, SALT);
+    }
+
+    function test_TheFactoryTakesNoEtherOfItsOwn() public {
+        (bool success,) = address(factory).call{value: 1}("");
+        assertFalse(success);
+        _open();
+        assertEq(address(factory).balance, 0);
+    }
+
+    /// @dev Under every hardfork: where the account of a dead clone is erased, its address stays taken all the same.
+    function test_CB11_ADeadChequebookIsNeverOpenedAgain() public {
+        Chequebook chequebook = _open();
+        vm.roll(vm.getBlockNumber() + 1);
+        _cash(Scheme.Packed, chequebook, payee, 1 ether);
+        assertEq(_codeSize(address(chequebook)) > 0, Hardfork.codeSurvives());
+
+        vm.expectRevert(_alreadyOpen(chequebook));
+        factory.open(owner.addr, signer.addr, NOTICE, SALT);
+    }
+
+    function _open() private returns (Chequebook) {
+        return Chequebook(payable(address(factory.open(owner.addr, signer.addr, NOTICE, SALT))));
+    }
+
+    function _alreadyOpen(IChequebook chequebook) private pure returns (bytes memory) {
+        return abi.encodeWithSelector(IChequebookFactory.AlreadyOpen.selector, chequebook);
+    }
+
+    /// @dev The address, from the words of ERC-1167 and EIP-1014 alone.
+    function _predict(address owner_, address signer_, uint32 notice, bytes32 salt) private view returns (address) {
+        bytes memory code = abi.encodePacked(
+            hex"363d3d373d3d3d363d73",
+            factory.implementation(),
+            hex"5af43d82803e903d91602b57fd5bf3",
+            owner_,
+            signer_,
+            notice
+        );
+        bytes memory creation = abi.encodePacked(hex"61", uint16(code.length), hex"3d81600a3d39f3", code);
+        bytes32 bound_ = keccak256(abi.encode(block.chainid, salt));
+        bytes32 hash = keccak256(abi.encodePacked(bytes1(0xff), address(factory), bound_, keccak256(creation)));
+        return address(uint160(uint256(hash)));
+    }
+
+    receive() external payable {}
+}
+
+/// @notice The implementation behind the clones can never be owned, funded, signed for or destroyed.
+contract ImplementationTest is BaseTest {
+    ChequebookClone private implementation;
+
+    function setUp() public {
+        implementation = ChequebookClone(payable(factory.implementation()));
+        vm.roll(vm.getBlockNumber() + 1);
+    }
+
+    function test_HasNoTermsAndIsDeadFromTheBeginning() public {
+        assertEq(implementation.killableAt(), NEVER);
+        bytes[3] memory getters = [
+            abi.encodeCall(IOwned.owner, ()),
+            abi.encodeCall(IChequebook.signer, ()),
+            abi.encodeCall(IMortal.noticePeriod, ())
+        ];
+        for (uint256 i; i < getters.length; i++) {
+            _refuses(address(0), getters[i]);
+        }
+    }
+
+    function test_TakesNoDeposit() public {
+        vm.expectRevert(IMortal.Dead.selector);
+        this.deposit{value: 0}(payable(implementation));
+        assertFalse(_deposit(implementation, 1 ether));
+    }
+
+    function deposit(address payable to) external payable {
+        (bool success, bytes memory answer) = to.call{value: msg.value}("");
+        if (!success) {
+            assembly {
+                revert(add(answer, 32), mload(answer))
+            }
+        }
+    }
+
+    function testFuzz_ObeysNobody(address caller) public {
+        _refuses(caller, abi.encodeCall(IMortal.announceKill, ()));
+        _refuses(caller, abi.encodeCall(IMortal.cancelKill, ()));
+        _refuses(caller, abi.encodeCall(IMortal.kill, ()));
+        assertGt(_codeSize(address(implementation)), 0);
+    }
+
+    /// @dev Even with ether that was forced into it. A malformed signature recovers to the zero address, which must not
+    /// be taken for the signer.
+    function testFuzz_CashesNoCheque(uint256 key, uint256 amount, bool typed, uint8 v, bytes32 r) public {
+        _force(address(implementation), 1 ether);
+        key = bound(key, 1, Cheques.CURVE_ORDER - 1);
+        amount = bound(amount, 1, 2 ether);
+        Scheme scheme = _scheme(typed);
+        Signature memory good = Cheques.sign(scheme, key, address(implementation), payee, amount);
+        Signature memory malformed = Signature({v: v, r: r, s: 0});
+
+        _refuses(stranger, Cheques.cashCall(scheme, payee, amount, good));
+        _refuses(stranger, Cheques.cashCall(scheme, payee, amount, malformed));
+        assertEq(address(implementation).balance, 1 ether);
+        assertGt(_codeSize(address(implementation)), 0);
+    }
+
+    function _refuses(address caller, bytes memory call) private {
+        vm.prank(caller);
+        (bool success, bytes memory answer) = address(implementation).call(call);
+        assertFalse(success);
+        assertEq(answer, _error(ChequebookClone.NotAClone.selector));
+    }
+}

@@ -4,7 +4,7 @@ pragma solidity ^0.8.24;
 import {Chequebook} from "../contracts/Chequebook.sol";
 import {ChequebookFactory} from "../contracts/ChequebookFactory.sol";
 import {IChequebook} from "../contracts/interfaces/IChequebook.sol";
-import {Forcer} from "./mocks/Senders.sol";
+import {DirectDeployer, Forcer} from "./mocks/Senders.sol";
 import {Cheques, Scheme, Signature} from "./utils/Cheques.sol";
 import {TestBase} from "forge-std/Base.sol";
 import {StdAssertions} from "forge-std/StdAssertions.sol";
@@ -25,6 +25,7 @@ abstract contract BaseTest is TestBase, StdAssertions, StdCheats, StdInvariant, 
     /// @dev The `killableAt` of a dead chequebook.
     uint256 internal constant NEVER = type(uint256).max;
 
+    DirectDeployer private immutable _direct = new DirectDeployer();
     ChequebookFactory internal immutable factory = new ChequebookFactory();
     bool internal immutable cloned = _isClone(vm.envOr("FORM", string("direct")));
     uint256 private _opened;
@@ -49,7 +50,7 @@ abstract contract BaseTest is TestBase, StdAssertions, StdCheats, StdInvariant, 
 
     /// @dev Creates a chequebook in the form that is tested.
     function _create(address owner_, address signer_, uint32 notice, uint256 deposit) internal returns (Chequebook) {
-        if (!cloned) return new Chequebook{value: deposit}(owner_, signer_, notice);
+        if (!cloned) return _direct.deploy{value: deposit}(owner_, signer_, notice);
         return _clone(owner_, signer_, notice, deposit);
     }
 

@@ -6,7 +6,7 @@ use alloy::primitives::{Address, B256, ChainId, U256};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Client, Error, Scheme, SignedCheque, Store,
+    Client, Error, Opening, Scheme, SignedCheque, Store,
     rows::{
         Book, FORMAT, Key, Origin, Promise, Signed, TransactionRow, address_at_end, book_key, decimal, inbox_key,
         issued_key, issued_prefix, kind, nonce_key, origin_key, total_key, transaction_key,
@@ -37,6 +37,7 @@ pub struct Backup {
 struct Issuer {
     contract: Address,
     signer: Address,
+    opening: Option<Opening>,
     issued: Vec<Issued>,
 }
 
@@ -88,7 +89,7 @@ impl Client {
                 let (scheme, signature) = promise.signed.map(|signed| (signed.scheme, signed.signature)).unzip();
                 issued.push(Issued { beneficiary, amount: promise.amount, scheme, signature });
             }
-            chequebooks.push(Issuer { contract, signer: book.signer, issued });
+            chequebooks.push(Issuer { contract, signer: book.signer, opening: book.opening, issued });
         }
         let mut transactions = Vec::new();
         for (key, transaction) in ledger.scan(kind::TRANSACTION)? {
@@ -134,7 +135,7 @@ impl Backup {
     }
 
     fn import_issuer(&self, batch: &mut Batch, issuer: &Issuer) -> Result<(), Error> {
-        let Issuer { contract, signer, ref issued } = *issuer;
+        let Issuer { contract, signer, opening, ref issued } = *issuer;
         let mut total = U256::ZERO;
         let mut seen: BTreeMap<Key, ()> = BTreeMap::new();
         for line in issued {
@@ -150,7 +151,7 @@ impl Backup {
             total = total.checked_add(promise.amount).ok_or(Error::Overflow)?;
             batch.put(key, &promise)?;
         }
-        batch.put(book_key(contract), &Book { signer })?.put(total_key(contract), &total)?;
+        batch.put(book_key(contract), &Book { signer, opening })?.put(total_key(contract), &total)?;
         Ok(())
     }
 

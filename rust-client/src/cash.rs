@@ -4,7 +4,13 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, TxKind, U256};
 
-use crate::{Cheque, Client, Error, Purpose, SignedCheque, Transaction, chain::Life, store::Batch, transactions::Call};
+use crate::{
+    Cheque, Client, Error, Purpose, SignedCheque, Transaction,
+    chain::Life,
+    house,
+    store::Batch,
+    transactions::{Call, MAX_GAS},
+};
 
 /// Whether a cheque may be cashed that the balance does not cover. That pays what there is, and destroys the chequebook
 /// for everybody.
@@ -35,16 +41,30 @@ impl Client {
     #[tracing::instrument(skip_all, fields(contract = %cheque.cheque().contract, amount = %cheque.cheque().amount))]
     pub async fn cash(&self, cheque: &SignedCheque, overdraft: Overdraft) -> Result<Transaction, Error> {
         let shared = self.shared();
+        let _clearing = shared.clearing.read().await;
+        let _cashing = shared.cashing.lock(cheque.cheque().beneficiary).await;
+        match self.pending_or_good(cheque, overdraft).await? {
+            Some(pending) => Ok(pending),
+            None => self.send_cash(cheque).await,
+        }
+    }
+
+    /// The transaction under way that cashes the cheque; else checks that there is something to get for it.
+    pub(crate) async fn pending_or_good(
+        &self,
+        cheque: &SignedCheque,
+        overdraft: Overdraft,
+    ) -> Result<Option<Transaction>, Error> {
+        let shared = self.shared();
         let Cheque { contract, beneficiary, amount, chain_id, .. } = *cheque.cheque();
         if chain_id != self.chain_id() {
             return Err(Error::WrongChainId { found: chain_id, expected: self.chain_id() });
         }
-        let _cashing = shared.cashing.lock(beneficiary).await;
         if let Some(pending) = self.pending_cash(contract, beneficiary, amount) {
-            return Ok(pending);
+            return Ok(Some(pending));
         }
 
-        let watched = shared.view.watch(contract, shared.config.confirmations, Some(beneficiary)).await?;
+        let watched = shared.view.watch(contract, shared.config.confirmations, Some(beneficiary), None).await?;
         cheque.verify(watched.genuine.signer)?;
         let snapshot = watched.snapshot(Duration::ZERO).await?;
         let sent = snapshot.sent(beneficiary);
@@ -60,10 +80,15 @@ impl Client {
                 return Err(Error::WouldBounce { pays: snapshot.balance, owed });
             }
         }
+        Ok(None)
+    }
 
-        let call = Call { to: TxKind::Call(contract), value: U256::ZERO, input: cheque.calldata() };
+    pub(crate) async fn send_cash(&self, cheque: &SignedCheque) -> Result<Transaction, Error> {
+        let Cheque { contract, beneficiary, amount, .. } = *cheque.cheque();
+        let call =
+            Call { to: TxKind::Call(contract), value: U256::ZERO, input: cheque.calldata(), max_gas: MAX_GAS };
         let purpose = Purpose::Cash { contract, beneficiary, amount };
-        shared.transactions.send(call, |_| Ok((purpose, Batch::new()))).await
+        self.shared().transactions.send(call, |_| Ok((purpose, Batch::new()))).await
     }
 
     /// The transaction under way that cashes at least `least`.
@@ -72,6 +97,9 @@ impl Client {
             let cashes = match transaction.purpose() {
                 Purpose::Cash { contract: c, beneficiary: b, amount } => {
                     (c, b) == (contract, beneficiary) && amount >= least
+                }
+                Purpose::CashMany { .. } if !transaction.status().is_final() => {
+                    house::cashes(&transaction.input(), contract, beneficiary, least)
                 }
                 _ => false,
             };

@@ -150,6 +150,14 @@ impl SignedCheque {
         self.signature.as_bytes()
     }
 
+    /// The signature in 64 bytes (ERC-2098): `r`; and `s`, which is low, with the parity of `v` in its highest bit.
+    #[cfg(feature = "client")]
+    pub(crate) fn compact_signature(&self) -> (B256, B256) {
+        let mut vs = self.signature.s();
+        vs.set_bit(255, self.signature.v());
+        (self.signature.r().into(), vs.into())
+    }
+
     /// Whose key signed the cheque. For an altered cheque this is some address that nobody knows.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use std::{
 };
 
 use alloy::{
-    primitives::{Address, TxKind, U256},
+    primitives::{Address, B256, TxKind, U256},
     signers::Signer,
     sol_types::SolConstructor,
 };
@@ -20,13 +20,13 @@ use tokio::sync::Notify;
 use self::funds::Funds;
 pub use self::{auto_deposit::AutoDeposit, funds::Balance, outbox::Outbox};
 use crate::{
-    Cheque, Client, Error, Overdraft, Purpose, Scheme, SignedCheque, Transaction,
+    Cheque, Client, Error, Opening, Overdraft, Purpose, Scheme, SignedCheque, Transaction,
     bindings::Chequebook::{BYTECODE, constructorCall},
     chain::{Genuine, Life, Watched},
     client::{Claim, Locks},
     rows::{Book, Promise, book_key, issued_key, total_key},
     store::Batch,
-    transactions::Call,
+    transactions::{Call, MAX_GAS},
 };
 
 /// What a new chequebook is to be. None of it ever changes.
@@ -38,6 +38,21 @@ pub struct Terms {
     pub notice_period: u32,
     /// The first deposit, in wei.
     pub deposit: U256,
+    /// How it is created.
+    pub form: Form,
+}
+
+/// The two forms of a chequebook. They keep the same rules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// Deployed directly: the cheapest to cash from.
+    #[default]
+    Direct,
+    /// A clone that the factory opens: the cheapest to create. Its address proves its terms.
+    Clone {
+        /// Tells apart several chequebooks with the same terms.
+        salt: B256,
+    },
 }
 
 /// A chequebook that we sign for.
@@ -56,6 +71,7 @@ pub struct Chequebook(Arc<Inner>);
 struct Inner {
     client: Client,
     contract: Address,
+    opening: Option<Opening>,
     signer: Arc<dyn Signer + Send + Sync>,
     watched: Arc<Watched>,
     funds: Mutex<Funds>,
@@ -74,13 +90,13 @@ struct Inner {
 impl Chequebook {
     /* OPEN */
 
-    /// Deploys a chequebook whose cheques `signer` signs, and waits until that is included in a block. Its deposit
+    /// Creates a chequebook whose cheques `signer` signs, and waits until that is included in a block. Its deposit
     /// counts once it is confirmed.
     ///
     /// # Errors
     ///
-    /// [`Error::AccountShort`] and the like if it cannot be sent, [`Error::Reverted`] or [`Error::Replaced`] if it failed,
-    /// or what the chain answers.
+    /// [`Error::AccountShort`] and the like if it cannot be sent, [`Error::Reverted`] or [`Error::Replaced`] if it failed;
+    /// those of [`prepare`](Self::prepare) for a clone; or what the chain answers.
     ///
     /// # Cancel safety
     ///
@@ -92,6 +108,13 @@ impl Chequebook {
         signer: impl Signer + Send + Sync + 'static,
         terms: Terms,
     ) -> Result<Self, Error> {
+        if let Form::Clone { .. } = terms.form {
+            let book = Self::prepare(client, signer, terms).await?;
+            let opening = book.0.opening.ok_or(Error::NoRecord { contract: book.address() })?;
+            client.create(&opening, terms.deposit).await?.included().await?;
+            book.0.ask_funds().await?;
+            return Ok(book);
+        }
         let account = client.account();
         let constructor = constructorCall {
             owner_: terms.owner.unwrap_or(account),
@@ -99,9 +122,9 @@ impl Chequebook {
             noticePeriod_: terms.notice_period,
         };
         let input = [BYTECODE.as_ref(), &constructor.abi_encode()].concat().into();
-        let call = Call { to: TxKind::Create, value: terms.deposit, input };
+        let call = Call { to: TxKind::Create, value: terms.deposit, input, max_gas: MAX_GAS };
 
-        let book = Book { signer: signer.address() };
+        let book = Book { signer: signer.address(), opening: None };
         let deployment = client.shared().transactions.send(call, |nonce| {
             let contract = account.create(nonce);
             let mut batch = Batch::new();
@@ -111,6 +134,42 @@ impl Chequebook {
         let deployment = deployment.await?;
         deployment.included().await?;
         let Purpose::Deploy { contract } = deployment.purpose() else { return Err(Error::Stopped) };
+        Self::open(client, contract, signer).await
+    }
+
+    /// Prepares a clone without a transaction: cheques may be written as soon as ether was sent to its address, by
+    /// [`deposit`](Self::deposit), say, and is confirmed. Anyone can open it later with [`Client::create`], a payee too;
+    /// payees decide by their [policy](crate::Policy) whether they take its cheques until then. The deposit of `terms` is
+    /// not sent.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoRecord`] if the chequebook was opened or funded before, and the store knows nothing of it: take another
+    /// salt, or [`recover`](Self::recover) it. [`Error::NoCode`] if there is no factory on this chain,
+    /// [`Error::ZeroOwner`], [`Error::AlreadyOpen`]; or what the chain answers.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn prepare(
+        client: &Client,
+        signer: impl Signer + Send + Sync + 'static,
+        terms: Terms,
+    ) -> Result<Self, Error> {
+        let salt = if let Form::Clone { salt } = terms.form { salt } else { B256::ZERO };
+        let owner = terms.owner.unwrap_or(client.account());
+        let opening = Opening { owner, signer: signer.address(), notice_period: terms.notice_period, salt };
+        let contract = opening.address(client.chain_id())?;
+        let claim = client.claim(contract, None)?;
+        let shared = client.shared();
+        if shared.ledger.get::<Book>(&book_key(contract))?.is_none() {
+            client.require_unused(contract).await?;
+            let mut batch = Batch::new();
+            let book = Book { signer: signer.address(), opening: Some(opening) };
+            batch.put(book_key(contract), &book)?.put(total_key(contract), &U256::ZERO)?;
+            shared.ledger.submit(batch).await?;
+        }
+        drop(claim);
         Self::open(client, contract, signer).await
     }
 
@@ -133,15 +192,15 @@ impl Chequebook {
     ) -> Result<Self, Error> {
         let claim = client.claim(contract, None)?;
         let shared = client.shared();
-        if shared.ledger.get::<Book>(&book_key(contract))?.is_none() {
-            return Err(Error::NoRecord { contract });
-        }
-        let watched = watch_as_signer(client, contract, signer.address()).await?;
+        let book = shared.ledger.get::<Book>(&book_key(contract))?.ok_or(Error::NoRecord { contract })?;
+        let opening = book.opening;
+        let watched = watch_as_signer(client, contract, signer.address(), opening.as_ref()).await?;
         let issued = shared.ledger.get(&total_key(contract))?.ok_or(Error::NoRecord { contract })?;
 
         let book = Self(Arc::new(Inner {
             client: client.clone(),
             contract,
+            opening,
             signer: Arc::new(signer),
             watched,
             funds: Mutex::new(Funds::new(issued)),
@@ -168,6 +227,11 @@ impl Chequebook {
     /// Who commands it, who signs its cheques, and its notice period.
     pub fn terms(&self) -> Genuine {
         self.0.watched.genuine
+    }
+
+    /// Of a clone: what opens it. Give it to payees, for whom it proves the terms.
+    pub fn opening(&self) -> Option<Opening> {
+        self.0.opening
     }
 
     /// Who commands it, and gets back what is left.
@@ -243,7 +307,7 @@ impl Chequebook {
         if self.0.watched.snapshot(Duration::ZERO).await?.life == Life::Dead {
             return Err(Error::Dead { contract });
         }
-        let call = Call { to: TxKind::Call(contract), value: amount, input: Default::default() };
+        let call = Call { to: TxKind::Call(contract), value: amount, input: Default::default(), max_gas: MAX_GAS };
         let purpose = Purpose::Deposit { contract, amount };
         self.0.client.shared().transactions.send(call, |_| Ok((purpose, Batch::new()))).await
     }
@@ -293,9 +357,14 @@ impl std::fmt::Debug for Chequebook {
 }
 
 /// Watches a living chequebook whose cheques `signer` makes.
-async fn watch_as_signer(client: &Client, contract: Address, signer: Address) -> Result<Arc<Watched>, Error> {
+async fn watch_as_signer(
+    client: &Client,
+    contract: Address,
+    signer: Address,
+    opening: Option<&Opening>,
+) -> Result<Arc<Watched>, Error> {
     let shared = client.shared();
-    let watched = shared.view.watch(contract, shared.config.confirmations, None).await?;
+    let watched = shared.view.watch(contract, shared.config.confirmations, None, opening).await?;
     let expected = watched.genuine.signer;
     if expected != signer {
         return Err(Error::NotOurSigner { contract, found: signer, expected });

@@ -17,6 +17,7 @@ use tokio::{sync::watch, task::JoinSet};
 use crate::{
     Error, SignedCheque, Transaction,
     chain::{Chain, View},
+    house,
     rows::{FORMAT, Origin, Promise, address_at_end, kind, origin_key},
     store::{Batch, Ledger, Store, StoreError},
     transactions::Transactions,
@@ -75,6 +76,10 @@ pub(crate) struct Shared {
     pub(crate) transactions: Arc<Transactions>,
     /// One cash of a cheque at a time.
     pub(crate) cashing: Locks,
+    /// Held by who cashes one cheque; alone, by who cashes many.
+    pub(crate) clearing: tokio::sync::RwLock<()>,
+    /// Automatic cashes that wait for one another.
+    pub(crate) waiting: house::Queue,
     /// Changes with every new block.
     pub(crate) rounds: watch::Sender<B256>,
     opened: Opened,
@@ -121,6 +126,8 @@ impl Client {
             ledger,
             transactions: Arc::new(transactions),
             cashing: Locks::default(),
+            clearing: tokio::sync::RwLock::default(),
+            waiting: house::Queue::default(),
             rounds: watch::Sender::new(B256::ZERO),
             opened: Arc::default(),
             tasks: Mutex::new(Some(JoinSet::new())),

@@ -46,6 +46,10 @@ pub enum Error {
         value: String,
     },
 
+    /// A chequebook needs an owner.
+    #[error("the owner of a chequebook must not be zero")]
+    ZeroOwner,
+
     /// The amount does not fit into 256 bits.
     #[error("amount {value} is too large, expected at most {} wei", U256::MAX)]
     AmountTooLarge {
@@ -195,11 +199,19 @@ pub enum Error {
     #[error("sum of wei is too large, expected at most {}", U256::MAX)]
     Overflow,
 
-    /// There is no code at the address: no chequebook, or one that died before Cancun.
+    /// There is no code at the address: no chequebook, one that died before Cancun; or no factory on this chain.
     #[cfg(feature = "client")]
-    #[error("no code at {contract}, expected a chequebook")]
+    #[error("no code at {contract}, expected one of our contracts")]
     NoCode {
         /// The address.
+        contract: Address,
+    },
+
+    /// The chequebook is not opened yet, and the [policy](crate::Policy) wants it to be.
+    #[cfg(feature = "client")]
+    #[error("chequebook {contract} is not opened yet")]
+    NotOpened {
+        /// Its address.
         contract: Address,
     },
 

@@ -13,8 +13,8 @@ use tokio::sync::Notify;
 
 pub use self::{auto_cash::AutoCash, policy::Policy};
 use crate::{
-    Cheque, Client, Error, Overdraft, SignedCheque, Transaction,
-    chain::{Genuine, Snapshot, Watched},
+    Cheque, Client, Error, Opening, Overdraft, SignedCheque, Transaction,
+    chain::{Genuine, Life, Snapshot, Watched},
     client::Claim,
     rows::{Promise, inbox_key},
     store::{Batch, Durable},
@@ -31,6 +31,7 @@ pub struct Inbox(Arc<Inner>);
 struct Inner {
     client: Client,
     contract: Address,
+    opening: Option<Opening>,
     beneficiary: Address,
     policy: Policy,
     watched: Arc<Watched>,
@@ -57,9 +58,39 @@ impl Inbox {
     ///
     /// Cancel safe.
     pub async fn open(client: &Client, contract: Address, beneficiary: Address, policy: Policy) -> Result<Self, Error> {
+        Self::open_with(client, contract, None, beneficiary, policy).await
+    }
+
+    /// Opens the inbox for cheques of a clone, which need not be opened yet: the [policy](Policy::unopened) says whether
+    /// its cheques are taken before it is. That it is genuine, and its terms, follow from its address.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ZeroOwner`], and those of [`open`](Self::open).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn open_clone(
+        client: &Client,
+        opening: &Opening,
+        beneficiary: Address,
+        policy: Policy,
+    ) -> Result<Self, Error> {
+        let contract = opening.address(client.chain_id())?;
+        Self::open_with(client, contract, Some(*opening), beneficiary, policy).await
+    }
+
+    async fn open_with(
+        client: &Client,
+        contract: Address,
+        opening: Option<Opening>,
+        beneficiary: Address,
+        policy: Policy,
+    ) -> Result<Self, Error> {
         let claim = client.claim(contract, Some(beneficiary))?;
         let shared = client.shared();
-        let watched = shared.view.watch(contract, policy.confirmations, Some(beneficiary)).await?;
+        let watched = shared.view.watch(contract, policy.confirmations, Some(beneficiary), opening.as_ref()).await?;
         let promise = shared.ledger.get::<Promise>(&inbox_key(contract, beneficiary))?;
         let newest = match promise {
             Some(promise) => promise.cheque(contract, beneficiary, client.chain_id())?,
@@ -70,6 +101,7 @@ impl Inbox {
         let inbox = Self(Arc::new(Inner {
             client: client.clone(),
             contract,
+            opening,
             beneficiary,
             policy,
             watched,
@@ -162,11 +194,12 @@ impl Inbox {
 
     /* CASH */
 
-    /// Sends the transaction that cashes the newest cheque, as [`Client::cash`] does.
+    /// Sends the transaction that cashes the newest cheque, as [`Client::cash`] does. Before that it opens a clone that is
+    /// not opened yet, and waits until that is included in a block.
     ///
     /// # Errors
     ///
-    /// [`Error::NothingReceived`] if there is no cheque, and those of [`Client::cash`].
+    /// [`Error::NothingReceived`] if there is no cheque, and those of [`Client::cash`] and [`Client::create`].
     ///
     /// # Cancel safety
     ///
@@ -174,6 +207,7 @@ impl Inbox {
     pub async fn cash(&self, overdraft: Overdraft) -> Result<Transaction, Error> {
         let Inner { contract, beneficiary, .. } = *self.0;
         let newest = self.last().await?.ok_or(Error::NothingReceived { contract, beneficiary })?;
+        self.0.create_if_unborn().await?;
         self.0.client.cash(&newest, overdraft).await
     }
 
@@ -220,6 +254,22 @@ impl Inner {
     fn set_auto(&self, mode: auto_cash::Mode) {
         *self.auto.lock().unwrap_or_else(PoisonError::into_inner) = mode;
         self.changed.notify_one();
+    }
+
+    /// Opens a clone that is not opened yet.
+    async fn create_if_unborn(&self) -> Result<(), Error> {
+        let unborn = async || Ok::<_, Error>(self.watched.snapshot(Duration::ZERO).await?.life == Life::Unborn);
+        let Some(opening) = self.opening else { return Ok(()) };
+        if unborn().await? {
+            let created = async { self.client.create(&opening, U256::ZERO).await?.included().await };
+            // Somebody else may have been faster.
+            if let Err(error) = created.await
+                && unborn().await?
+            {
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     async fn receive(&self, cheque: &SignedCheque) -> Result<U256, Error> {

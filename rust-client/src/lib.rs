@@ -3,6 +3,7 @@
 
 pub mod bindings;
 mod cheque;
+mod clone;
 mod error;
 mod json;
 
@@ -16,6 +17,8 @@ mod chain;
 mod chequebook;
 #[cfg(feature = "client")]
 mod client;
+#[cfg(feature = "client")]
+mod house;
 #[cfg(feature = "client")]
 mod inbox;
 #[cfg(feature = "client")]
@@ -33,10 +36,13 @@ pub use cash::Overdraft;
 pub use chain::Genuine;
 pub use cheque::{Cheque, Scheme, SignedCheque};
 #[cfg(feature = "client")]
-pub use chequebook::{AutoDeposit, Balance, Chequebook, Outbox, Terms};
+pub use chequebook::{AutoDeposit, Balance, Chequebook, Form, Outbox, Terms};
 #[cfg(feature = "client")]
 pub use client::{Client, Config};
+pub use clone::{DEPLOYER, Opening, clearing_house, factory};
 pub use error::Error;
+#[cfg(feature = "client")]
+pub use house::Skipped;
 #[cfg(feature = "client")]
 pub use inbox::{AutoCash, Inbox, Policy};
 #[cfg(feature = "client")]

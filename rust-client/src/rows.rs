@@ -6,10 +6,10 @@
 use alloy::primitives::{Address, B256, BlockNumber, Bytes, ChainId, FixedBytes, U256};
 use serde::{Deserialize, Serialize};
 
-use crate::{Cheque, Error, Scheme, SignedCheque};
+use crate::{Cheque, Error, Opening, Scheme, SignedCheque};
 
 /// The version of all this.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 /// A key of the store.
 pub(crate) type Key = Vec<u8>;
@@ -87,6 +87,8 @@ pub(crate) struct Origin {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Book {
     pub(crate) signer: Address,
+    /// Of a clone: what opens it.
+    pub(crate) opening: Option<Opening>,
 }
 
 /// How much a chequebook has paid by cheques up to a block.
@@ -164,6 +166,22 @@ pub enum Purpose {
         /// The cumulative amount of the cheque, in wei.
         #[serde(with = "decimal")]
         amount: U256,
+    },
+    /// To open a chequebook that is a clone.
+    #[serde(rename_all = "camelCase")]
+    Open {
+        /// Its address.
+        contract: Address,
+        /// The deposit that comes with it, in wei.
+        #[serde(with = "decimal")]
+        amount: U256,
+    },
+    /// To cash several cheques through the clearing house. [`Client::skipped`](crate::Client::skipped) tells which it did
+    /// not cash.
+    #[serde(rename_all = "camelCase")]
+    CashMany {
+        /// How many.
+        cheques: u64,
     },
 }
 

@@ -8,8 +8,8 @@ use std::{
 };
 
 use alloy::{
-    consensus::{SignableTransaction, TxEip1559, TxEnvelope},
-    eips::{BlockId, Encodable2718},
+    consensus::{SignableTransaction, Transaction as _, TxEip1559, TxEnvelope},
+    eips::{BlockId, Decodable2718, Encodable2718},
     network::{TransactionBuilder, TxSigner},
     primitives::{Address, B256, BlockNumber, Bytes, Signature, TxKind, U256, keccak256},
     rpc::types::TransactionRequest,
@@ -23,8 +23,9 @@ use crate::{
     store::{Batch, Ledger, StoreError},
 };
 
-/// The most gas that a transaction of ours may need. A deployment needs 560,000; a beneficiary's code can ask for any.
-const MAX_GAS: u64 = 2_000_000;
+/// The most gas that a transaction may need that does one thing. A deployment needs 490,000; a beneficiary's code can
+/// ask for any.
+pub(crate) const MAX_GAS: u64 = 2_000_000;
 
 /// Who signs transactions, and pays for their gas.
 pub(crate) type Account = Arc<dyn TxSigner<Signature> + Send + Sync>;
@@ -35,6 +36,8 @@ pub(crate) struct Call {
     /// In wei.
     pub(crate) value: U256,
     pub(crate) input: Bytes,
+    /// The most gas that it may need.
+    pub(crate) max_gas: u64,
 }
 
 /// How far a transaction is.
@@ -108,6 +111,13 @@ impl Transaction {
     /// The hash that it was last sent with. It changes when more is offered for its gas.
     pub fn hash(&self) -> B256 {
         self.all.lock().get(&self.id).and_then(|entry| entry.row.variants.last()).map(keccak256).unwrap_or_default()
+    }
+
+    /// What it calls with.
+    pub(crate) fn input(&self) -> Bytes {
+        let raw = self.all.lock().get(&self.id).and_then(|entry| entry.row.variants.last().cloned());
+        let transaction = raw.and_then(|raw| TxEnvelope::decode_2718_exact(&raw).ok());
+        transaction.map(|transaction| transaction.input().clone()).unwrap_or_default()
     }
 
     /// What it is for.
@@ -298,15 +308,15 @@ impl Transactions {
 
     /// A transaction that offers what the chain asks for today. Its nonce is still missing.
     async fn price(&self, call: Call) -> Result<TxEip1559, Error> {
-        let Call { to, value, input } = call;
+        let Call { to, value, input, max_gas } = call;
         let account = self.account();
         let mut request = TransactionRequest::default().with_from(account).with_value(value).with_input(input.clone());
         request.to = Some(to);
         let estimate = self.chain.estimate_gas(request).await?;
         // What a storage slot costs may change until the transaction is included.
         let gas_limit = estimate.saturating_add(estimate / 4);
-        if gas_limit > MAX_GAS {
-            return Err(Error::TooMuchGas { found: gas_limit, max: MAX_GAS });
+        if gas_limit > max_gas {
+            return Err(Error::TooMuchGas { found: gas_limit, max: max_gas });
         }
         let fees = self.chain.fees().await?;
         self.check_fee(fees.max_fee_per_gas)?;

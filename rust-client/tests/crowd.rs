@@ -38,7 +38,7 @@ async fn client(sim: &Sim, name: &str, store: &Memory) -> Client {
 async fn payer(wei: u64) -> (Sim, Chequebook) {
     let sim = Sim::new(&[key("payer").address(), key("payee").address()]);
     let client = client(&sim, "payer", &Memory::new()).await;
-    let terms = Terms { deposit: U256::from(wei), notice_period: 86_400, owner: None };
+    let terms = Terms { deposit: U256::from(wei), notice_period: 86_400, ..Terms::default() };
     let book = Chequebook::deploy(&client, key("payer"), terms).await.unwrap();
     (sim, book)
 }
@@ -134,7 +134,7 @@ impl Signer for Stubborn {
 async fn what_is_not_signed_is_not_promised_and_stays_available() {
     let sim = Sim::new(&[key("payer").address()]);
     let client = client(&sim, "payer", &Memory::new()).await;
-    let terms = Terms { deposit: U256::from(100), notice_period: 86_400, owner: None };
+    let terms = Terms { deposit: U256::from(100), notice_period: 86_400, ..Terms::default() };
     let book = Chequebook::deploy(&client, Stubborn(key("signer")), terms).await.unwrap();
     let available = async || book.balance().await.unwrap().available;
 

@@ -114,7 +114,7 @@ impl World {
         let sim = Sim::new(&[key("payer").address(), payee()]);
         let (payer_gate, payee_gate) = (Gate::new(), Gate::new());
         let payer = client(&sim, "payer", &payer_gate).await;
-        let terms = Terms { deposit: U256::from(1_000), notice_period: 86_400, owner: None };
+        let terms = Terms { deposit: U256::from(1_000), notice_period: 86_400, ..Terms::default() };
         let book = Chequebook::deploy(&payer, key("payer"), terms).await.unwrap();
         let payee_client = client(&sim, "payee", &payee_gate).await;
         let policy = Policy { confirmations: 0, ..Policy::default() };

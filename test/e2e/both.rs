@@ -7,7 +7,7 @@ use alloy::{
     providers::ext::AnvilApi,
     sol_types::SolCall,
 };
-use chequebook::{Chequebook, Client, Config, Error, Inbox, Policy, Scheme, SignedCheque, Terms, store::Redb};
+use chequebook::{Chequebook, Client, Config, Error, Form, Inbox, Policy, Scheme, SignedCheque, Terms, store::Redb};
 use eyre::Result;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
@@ -42,11 +42,17 @@ impl Both {
 
     /// The same, where a block is final once so many follow it. The deposit is.
     pub(crate) async fn confirmed(hardfork: &str, gwei: u64, confirmations: u64) -> Result<Self> {
+        Self::formed(hardfork, gwei, confirmations, Form::Direct).await
+    }
+
+    /// The same, with a chequebook of either form.
+    pub(crate) async fn formed(hardfork: &str, gwei: u64, confirmations: u64, form: Form) -> Result<Self> {
         let chain = Chain::under(hardfork)?;
+        chain.infrastructure().await?;
         let directory = TempDir::new()?;
         let payer = open(&chain, PAYER, directory.path().join("payer"), confirmations).await?;
         let payee = open(&chain, PAYEE, directory.path().join("payee"), confirmations).await?;
-        let terms = Terms { deposit: self::gwei(gwei), notice_period: NOTICE, owner: None };
+        let terms = Terms { deposit: self::gwei(gwei), notice_period: NOTICE, form, ..Terms::default() };
         let book = Chequebook::deploy(&payer, chain.key(PAYER)?, terms).await?;
         chain.provider.anvil_mine(Some(confirmations + 1), None).await?; // it may die from now on
         Ok(Self { chain, directory, confirmations, payer, payee, book })

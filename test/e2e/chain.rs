@@ -5,13 +5,17 @@ use std::time::Duration;
 use alloy::{
     contract::{CallBuilder, RawCallBuilder},
     node_bindings::{Anvil, AnvilInstance},
-    primitives::{Address, Bytes, U256},
+    primitives::{Address, B256, Bytes, U256},
     providers::{DynProvider, Provider, ProviderBuilder, ext::AnvilApi},
     signers::local::PrivateKeySigner,
 };
 use chequebook::{
     Cheque, Scheme, SignedCheque,
-    bindings::Chequebook::{self, ChequebookInstance},
+    bindings::{
+        Chequebook::{self, ChequebookInstance},
+        ChequebookFactory::BYTECODE as FACTORY,
+        ClearingHouse::BYTECODE as HOUSE,
+    },
 };
 use eyre::{OptionExt, Result};
 
@@ -83,6 +87,17 @@ impl Chain {
         signer: usize,
     ) -> Result<SignedCheque> {
         Ok(self.cheque(contract, amount, scheme).sign(&self.key(signer)?).await?)
+    }
+
+    /// Puts factory and clearing house at their addresses.
+    pub(crate) async fn infrastructure(&self) -> Result<()> {
+        for (code, address) in [(&FACTORY, chequebook::factory()), (&HOUSE, chequebook::clearing_house())] {
+            let input = Bytes::from([B256::ZERO.as_slice(), code.as_ref()].concat());
+            let sent = self.call(chequebook::DEPLOYER, input).send().await?;
+            eyre::ensure!(sent.get_receipt().await?.status(), "not created");
+            eyre::ensure!(!self.provider.get_code_at(address).await?.is_empty(), "nothing at {address}");
+        }
+        Ok(())
     }
 
     /// A transaction of the first account.

@@ -53,7 +53,7 @@ impl World {
         let directory = TempDir::new()?;
         let payer = client(&chain, &proxy, PAYER, &directory).await?;
         let payee = client(&chain, &proxy, PAYEE, &directory).await?;
-        let terms = Terms { deposit: gwei(DEPOSIT), notice_period: 86_400, owner: None };
+        let terms = Terms { deposit: gwei(DEPOSIT), notice_period: 86_400, ..Terms::default() };
         let book = Chequebook::deploy(&payer, chain.key(PAYER)?, terms).await?;
         let policy = Policy { confirmations: 0, ..Policy::default() };
         let mut inboxes = Vec::new();

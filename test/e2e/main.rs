@@ -6,6 +6,8 @@ mod automatic;
 mod both;
 mod cash;
 mod chain;
+mod clearing;
+mod clones;
 mod create2;
 mod demo;
 mod endings;

@@ -292,7 +292,7 @@ async fn a_cheque_pays_once_whoever_cashes_it() -> Result<()> {
 #[tokio::test]
 async fn deploys_for_another_owner_and_reads_the_terms_from_the_code() -> Result<()> {
     let both = Both::start("osaka", 0).await?;
-    let terms = chequebook::Terms { owner: Some(somebody(9)), notice_period: 5, deposit: gwei(3) };
+    let terms = chequebook::Terms { owner: Some(somebody(9)), notice_period: 5, deposit: gwei(3), ..chequebook::Terms::default() };
     let book = Chequebook::deploy(&both.payer, both.chain.key(PAYEE)?, terms).await?;
     let found = book.terms();
     assert_eq!((found.owner, found.signer, found.notice_period), (somebody(9), both.chain.account(PAYEE), 5));

@@ -3,6 +3,13 @@ pragma solidity ^0.8.24;
 
 import {Chequebook} from "../../contracts/Chequebook.sol";
 
+/// @notice Deploys chequebooks directly, so that not every test carries their creation code.
+contract DirectDeployer {
+    function deploy(address owner, address signer, uint32 notice) external payable returns (Chequebook) {
+        return new Chequebook{value: msg.value}(owner, signer, notice);
+    }
+}
+
 /// @notice Forces its ether on an address that may not want it.
 contract Forcer {
     constructor(address payable target) payable {

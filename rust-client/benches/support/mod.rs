@@ -47,7 +47,7 @@ impl World {
     }
 
     pub(crate) async fn chequebook(&self, client: &Client, key: usize) -> Chequebook {
-        let terms = Terms { deposit: U256::from(10_u64.pow(18)), notice_period: 86_400, owner: None };
+        let terms = Terms { deposit: U256::from(10_u64.pow(18)), notice_period: 86_400, ..Terms::default() };
         Chequebook::deploy(client, self.key(key), terms).await.unwrap()
     }
 }

@@ -15,7 +15,7 @@ pub struct Genuine {
     pub signer: Address,
     /// The least time between the announcement of the end and the end, in seconds.
     pub notice_period: u64,
-    /// The number of the block that created it.
+    /// The number of the block that created it; of a clone that was not opened when we looked first, of one before.
     pub born_at: u64,
 }
 

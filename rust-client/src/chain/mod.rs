@@ -8,7 +8,7 @@ use std::{future::IntoFuture, time::Duration};
 use alloy::{
     eips::{BlockId, BlockNumberOrTag, eip1559::Eip1559Estimation},
     network::{BlockResponse, Ethereum, Network, TransactionBuilder},
-    primitives::{Address, B256, ChainId, U256},
+    primitives::{Address, B256, Bytes, ChainId, U256},
     providers::{DynProvider, Provider},
     rpc::types::{Filter, Log, TransactionReceipt, TransactionRequest},
     sol_types::SolCall,
@@ -17,7 +17,15 @@ use alloy::{
 
 pub use self::code::Genuine;
 pub(crate) use self::view::{Life, Snapshot, View, Watched};
-use crate::{Error, bindings::Chequebook::ChequebookErrors};
+use crate::{
+    Error,
+    bindings::{
+        Chequebook::ChequebookErrors,
+        ChequebookFactory::{ChequebookFactoryErrors, bornAtCall},
+        ClearingHouse::ClearingHouseErrors,
+    },
+    clone::{self, factory},
+};
 
 /// The chain behind a provider.
 pub(crate) struct Chain {
@@ -97,13 +105,29 @@ impl Chain {
         self.ask("eth_getBalance", self.provider.get_balance(account).block_id(block)).await
     }
 
-    /// What the code of the chequebook at `contract` fixes. `None` if there is no code.
-    pub(crate) async fn genuine(&self, contract: Address, block: BlockId) -> Result<Option<Genuine>, Error> {
-        let code = self.ask("eth_getCode", self.provider.get_code_at(contract).block_id(block)).await?;
-        if code.is_empty() {
+    /// The code at an address.
+    pub(crate) async fn code(&self, contract: Address, block: BlockId) -> Result<Bytes, Error> {
+        self.ask("eth_getCode", self.provider.get_code_at(contract).block_id(block)).await
+    }
+
+    /// The number of the block in which the factory opened a chequebook. `None` if it did not.
+    pub(crate) async fn opened_at(&self, contract: Address, block: BlockId) -> Result<Option<u64>, Error> {
+        if self.code(factory(), block).await?.is_empty() {
             return Ok(None);
         }
-        Genuine::read(&code).map(Some).ok_or(Error::NotGenuine { contract })
+        let born_at = self.read(factory(), bornAtCall { chequebook: contract }, block).await?;
+        Ok((!born_at.is_zero()).then(|| born_at.saturating_to()))
+    }
+
+    /// What `code`, which stands at `contract`, fixes.
+    pub(crate) async fn genuine(&self, contract: Address, code: &[u8], block: BlockId) -> Result<Genuine, Error> {
+        if let Some(genuine) = Genuine::read(code) {
+            return Ok(genuine);
+        }
+        // Anyone can make such a clone. The code says what it is, and the factory that it is one of its own.
+        let (owner, signer, notice) = clone::read(code).ok_or(Error::NotGenuine { contract })?;
+        let born_at = self.opened_at(contract, block).await?.ok_or(Error::NotGenuine { contract })?;
+        Ok(Genuine { owner, signer, notice_period: notice.into(), born_at })
     }
 
     /// How many transactions `account` has sent.
@@ -179,6 +203,9 @@ impl Chain {
 
 /// What the contract said, if it was the contract that refused.
 fn refusal<E>(error: &RpcError<E>) -> Option<Error> {
-    let refusal = error.as_error_resp()?.as_decoded_interface_error::<ChequebookErrors>()?;
-    Some(Error::Refused { refusal: format!("{refusal:?}") })
+    let answer = error.as_error_resp()?;
+    let chequebook = || answer.as_decoded_interface_error::<ChequebookErrors>().map(|error| format!("{error:?}"));
+    let factory = || answer.as_decoded_interface_error::<ChequebookFactoryErrors>().map(|error| format!("{error:?}"));
+    let house = || answer.as_decoded_interface_error::<ClearingHouseErrors>().map(|error| format!("{error:?}"));
+    chequebook().or_else(factory).or_else(house).map(|refusal| Error::Refused { refusal })
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use alloy::{
-    primitives::{Address, U256},
+    primitives::{Address, Bytes, U256},
     rpc::types::Filter,
 };
 use futures_util::future::{join_all, try_join_all};
@@ -15,13 +15,16 @@ use tokio::sync::watch;
 
 use super::{Chain, Genuine, Head};
 use crate::{
-    Error,
+    Error, Opening,
     bindings::Chequebook::{killableAtCall, sentCall},
+    clone,
 };
 
 /// Whether a chequebook lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Life {
+    /// A clone that is not opened yet.
+    Unborn,
     Alive,
     /// Its end is announced.
     Announced {
@@ -67,8 +70,10 @@ pub(crate) struct Watched {
     contract: Address,
     /// In blocks.
     confirmations: u64,
-    /// What its code fixed when we first saw it. Another code, even a genuine one, is another chequebook.
+    /// What its code fixes.
     pub(crate) genuine: Genuine,
+    /// Its code when we first saw it, or what it will be. Another one, even a genuine one, is another chequebook.
+    code: Bytes,
     beneficiaries: Mutex<BTreeSet<Address>>,
     /// The cumulative amount that each of our inboxes was promised, in wei.
     promised: Mutex<BTreeMap<Address, U256>>,
@@ -132,7 +137,7 @@ impl Watched {
 
     async fn ask(&self) -> Result<Snapshot, Error> {
         let beneficiaries = self.beneficiaries.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        ask(&self.chain, self.contract, self.confirmations, self.genuine, beneficiaries).await
+        ask(&self.chain, self.contract, self.confirmations, &self.code, beneficiaries).await
     }
 }
 
@@ -141,7 +146,7 @@ async fn ask(
     chain: &Chain,
     contract: Address,
     confirmations: u64,
-    genuine: Genuine,
+    expected: &Bytes,
     beneficiaries: BTreeSet<Address>,
 ) -> Result<Snapshot, Error> {
     let asked = Instant::now();
@@ -149,13 +154,13 @@ async fn ask(
     let confirmed = chain.block(head.number.saturating_sub(confirmations)).await?;
 
     let (code, balance, confirmed_balance) = tokio::try_join!(
-        chain.genuine(contract, head.id()),
+        chain.code(contract, head.id()),
         chain.balance(contract, head.id()),
         chain.balance(contract, confirmed.id()),
     )?;
     let mut life = Life::Dead;
     let mut sent = BTreeMap::new();
-    if code == Some(genuine) {
+    if code == *expected {
         life = match chain.read(contract, killableAtCall {}, head.id()).await? {
             U256::ZERO => Life::Alive,
             U256::MAX => Life::Dead,
@@ -168,6 +173,11 @@ async fn ask(
         .await?
         .into_iter()
         .collect();
+    } else if code.is_empty()
+        && clone::read(expected).is_some()
+        && chain.opened_at(contract, head.id()).await?.is_none()
+    {
+        life = Life::Unborn;
     }
     let beneficiaries = beneficiaries.len();
     Ok(Snapshot { head, confirmed, life, balance, confirmed_balance, sent, beneficiaries, asked })
@@ -186,7 +196,7 @@ impl View {
         Self { chain, max_age, watched: Mutex::default(), last: tokio::sync::Mutex::default() }
     }
 
-    /// Watches a chequebook until the answer is dropped.
+    /// Watches a chequebook until the answer is dropped: one with code, or one that `opening` will open.
     ///
     /// # Errors
     ///
@@ -196,6 +206,7 @@ impl View {
         contract: Address,
         confirmations: u64,
         beneficiary: Option<Address>,
+        opening: Option<&Opening>,
     ) -> Result<Arc<Watched>, Error> {
         if let Some(watched) = self.find(contract, confirmations) {
             if let Some(beneficiary) = beneficiary {
@@ -206,14 +217,24 @@ impl View {
         }
 
         let head = self.chain.head().await?;
-        let genuine = self.chain.genuine(contract, head.id()).await?.ok_or(Error::NoCode { contract })?;
+        let mut code = self.chain.code(contract, head.id()).await?;
+        let genuine = match opening {
+            _ if !code.is_empty() => self.chain.genuine(contract, &code, head.id()).await?,
+            None => return Err(Error::NoCode { contract }),
+            Some(opening) => {
+                code = opening.code().into();
+                // It has no events from before the block that counts as final now.
+                opening.terms(head.number.saturating_sub(confirmations))
+            }
+        };
         let beneficiaries: BTreeSet<_> = beneficiary.into_iter().collect();
-        let first = ask(&self.chain, contract, confirmations, genuine, beneficiaries.clone()).await?;
+        let first = ask(&self.chain, contract, confirmations, &code, beneficiaries.clone()).await?;
         let watched = Watched {
             chain: Arc::clone(&self.chain),
             contract,
             confirmations,
             genuine,
+            code,
             beneficiaries: Mutex::new(beneficiaries),
             promised: Mutex::default(),
             newest: watch::Sender::new(Arc::new(first)),
@@ -287,7 +308,8 @@ impl View {
         let balances = try_join_all(balances).await?;
         let changed = all.iter().zip(balances).filter(|(watched, balance)| {
             let newest = watched.newest();
-            newest.balance != *balance || newest.balance != newest.confirmed_balance
+            // Nor does the opening have one at its address.
+            newest.life == Life::Unborn || newest.balance != *balance || newest.balance != newest.confirmed_balance
         });
         let mut touched: BTreeSet<_> = changed.map(|(watched, _)| watched.contract).collect();
         let contracts: Vec<_> = all.iter().map(|watched| watched.contract).collect();

@@ -105,7 +105,7 @@ impl Inner {
     fn try_reserve(&self, amount: U256) -> Result<(), Error> {
         let contract = self.contract;
         match self.watched.newest().life {
-            Life::Alive => {}
+            Life::Unborn | Life::Alive => {}
             Life::Announced { killable_at } => return Err(Error::KillAnnounced { contract, killable_at }),
             Life::Dead => return Err(Error::Dead { contract }),
         }
@@ -123,8 +123,8 @@ impl Inner {
         let _asking = self.asking.lock().await;
         let shared = self.client.shared();
         let snapshot = self.watched.snapshot(Duration::ZERO).await?;
-        let paid = paid(&shared.chain, &shared.ledger, self.contract, self.watched.genuine.born_at, snapshot.confirmed)
-            .await?;
+        let born_at = self.watched.genuine.born_at;
+        let paid = paid(&shared.chain, &shared.ledger, self.contract, born_at, snapshot.confirmed).await?;
         let funded = snapshot.confirmed_balance.checked_add(paid).ok_or(Error::Overflow)?;
 
         let mut funds = self.funds();
@@ -146,7 +146,11 @@ impl Inner {
                 Status::Reverted { .. } | Status::Replaced => true,
             };
             let amount = match transaction.purpose() {
-                Purpose::Deposit { contract, amount } if contract == self.contract => amount,
+                Purpose::Deposit { contract, amount } | Purpose::Open { contract, amount }
+                    if contract == self.contract =>
+                {
+                    amount
+                }
                 _ => continue,
             };
             if !counted {

@@ -11,7 +11,7 @@ use alloy::{
 
 use super::{Chequebook, watch_as_signer};
 use crate::{
-    Client, Error, SignedCheque,
+    Client, Error, Opening, SignedCheque,
     bindings::Chequebook::Cashed,
     rows::{Book, Promise, address_at_end, book_key, issued_key, issued_prefix, total_key},
     store::Batch,
@@ -46,7 +46,8 @@ impl Chequebook {
         }
 
         let claim = client.claim(contract, None)?;
-        for (beneficiary, amount) in paid(client, contract, signer.address()).await? {
+        let opening = client.shared().ledger.get::<Book>(&book_key(contract))?.and_then(|book| book.opening);
+        for (beneficiary, amount) in paid(client, contract, signer.address(), opening.as_ref()).await? {
             raise(&mut promises, beneficiary, Promise { amount, signed: None });
         }
         let ledger = &client.shared().ledger;
@@ -61,7 +62,7 @@ impl Chequebook {
             total = total.checked_add(promise.amount).ok_or(Error::Overflow)?;
             batch.put(issued_key(contract, beneficiary), &promise)?;
         }
-        batch.put(book_key(contract), &Book { signer: signer.address() })?.put(total_key(contract), &total)?;
+        batch.put(book_key(contract), &Book { signer: signer.address(), opening })?.put(total_key(contract), &total)?;
         ledger.submit(batch).await?;
         drop(claim);
         Self::open(client, contract, signer).await
@@ -89,8 +90,13 @@ fn raise(promises: &mut BTreeMap<Address, Promise>, beneficiary: Address, new: P
 }
 
 /// What the chequebook paid to each beneficiary up to the newest block, final or not, in wei.
-async fn paid(client: &Client, contract: Address, signer: Address) -> Result<BTreeMap<Address, U256>, Error> {
-    let watched = watch_as_signer(client, contract, signer).await?;
+async fn paid(
+    client: &Client,
+    contract: Address,
+    signer: Address,
+    opening: Option<&Opening>,
+) -> Result<BTreeMap<Address, U256>, Error> {
+    let watched = watch_as_signer(client, contract, signer, opening).await?;
     let head = watched.snapshot(Duration::ZERO).await?.head;
     let filter = Filter::new().address(contract).event_signature(Cashed::SIGNATURE_HASH);
     let mut paid = BTreeMap::new();

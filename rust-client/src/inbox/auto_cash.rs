@@ -13,6 +13,8 @@ use crate::{
 
 /// What a cash needs, in gas, to see whether it is worth that: a first one, measured, and rounded up.
 const CASH_GAS: u64 = 65_000;
+/// What it needs besides to open a clone.
+const OPEN_GAS: u64 = 100_000;
 
 /// When an inbox cashes by itself. Besides, it does so when the balance falls, by whatever others cash, below twice of
 /// what is uncashed here; and, unless [stopped](Inbox::stop), when the end of the chequebook is announced.
@@ -129,13 +131,15 @@ impl Inner {
         let pays = owed.min(snapshot.balance);
         let fees = client.shared().chain.fees().await?;
         // The half of the offered maximum is what the price may rise; the other half is what it is now.
-        let price = U256::from(fees.max_fee_per_gas / 2).saturating_mul(U256::from(CASH_GAS));
+        let gas = if snapshot.life == Life::Unborn { OPEN_GAS + CASH_GAS } else { CASH_GAS };
+        let price = U256::from(fees.max_fee_per_gas / 2).saturating_mul(U256::from(gas));
         let worth = price.saturating_mul(U256::from(policy.gas_worth));
         if pays < worth {
             tracing::debug!(%contract, %pays, %worth, "a cash is not worth its gas yet");
             return Ok(());
         }
         let Some(newest) = self.copy() else { return Ok(()) };
-        client.cash(&newest, policy.overdraft).await.map(drop)
+        self.create_if_unborn().await?;
+        client.cash_soon(newest, policy.overdraft).await.map(drop)
     }
 }

@@ -20,6 +20,9 @@ pub struct Policy {
     /// Take a cheque only if the balance covers it, and with it whatever else is uncashed by the inboxes of this client.
     /// Else [`Error::Insolvent`]. Others hold cheques too, so even then it is no guarantee.
     pub solvency: bool,
+    /// Take cheques of a clone that is not opened yet: to cash one, this client opens it, and pays for that. Else
+    /// [`Error::NotOpened`].
+    pub unopened: bool,
     /// How many blocks must follow a deposit until it counts for solvency.
     pub confirmations: u64,
     /// An automatic cash must pay at least so many times what its gas costs, or waits.
@@ -29,14 +32,15 @@ pub struct Policy {
 }
 
 impl Default for Policy {
-    /// Both kinds of cheque, a notice of one day, solvency after 12 confirmations, no cash below twice its gas, no
-    /// overdraft.
+    /// Both kinds of cheque, a notice of one day, solvency after 12 confirmations, no chequebook that is not opened, no
+    /// cash below twice its gas, no overdraft.
     fn default() -> Self {
         Self {
             packed: true,
             typed: true,
             min_notice: 86_400,
             solvency: true,
+            unopened: false,
             confirmations: 12,
             gas_worth: 2,
             overdraft: Overdraft::Refuse,
@@ -61,7 +65,7 @@ impl Policy {
         Ok(())
     }
 
-    /// What the chain says: [`Error::Dead`], [`Error::KillAnnounced`], [`Error::Insolvent`].
+    /// What the chain says: [`Error::NotOpened`], [`Error::Dead`], [`Error::KillAnnounced`], [`Error::Insolvent`].
     pub(super) fn check_chequebook(
         &self,
         watched: &Watched,
@@ -71,7 +75,8 @@ impl Policy {
     ) -> Result<(), Error> {
         let contract = watched.contract();
         match snapshot.life {
-            Life::Alive => {}
+            Life::Unborn if !self.unopened => return Err(Error::NotOpened { contract }),
+            Life::Unborn | Life::Alive => {}
             Life::Announced { killable_at } => return Err(Error::KillAnnounced { contract, killable_at }),
             Life::Dead => return Err(Error::Dead { contract }),
         }

@@ -2,7 +2,9 @@
 pragma solidity ^0.8.24;
 
 import {Chequebook} from "../../../contracts/Chequebook.sol";
+import {ClearingHouse} from "../../../contracts/ClearingHouse.sol";
 import {IChequebook, IMortal, IOwned} from "../../../contracts/interfaces/IChequebook.sol";
+import {IClearingHouse} from "../../../contracts/interfaces/IClearingHouse.sol";
 import {BaseTest} from "../../Base.t.sol";
 import {GasBurner, Reenterer, Refuser} from "../../mocks/Payees.sol";
 import {Cheques, Scheme, Signature} from "../../utils/Cheques.sol";
@@ -13,7 +15,13 @@ import {Ledger} from "./Ledger.sol";
 contract ChequebookHandler is Ledger, BaseTest {
     uint256 private constant MAX_CHEQUEBOOKS = 6;
     uint256 private constant MAX_WEI = 1e20;
-    uint256 private constant PAYMENT_GAS = 2_000_000;
+    uint32 private constant PAYMENT_GAS = 2_000_000;
+
+    enum Way {
+        Direct,
+        ThroughTheHouse,
+        ThroughTheHouseIfCovered
+    }
 
     /// @dev The cheque that the reenterer cashes while it is paid.
     struct Prepared {
@@ -26,6 +34,7 @@ contract ChequebookHandler is Ledger, BaseTest {
     Refuser private _refuser = new Refuser();
     Reenterer private _reenterer = new Reenterer();
     address private _burner = address(new GasBurner());
+    ClearingHouse private _house = new ClearingHouse();
 
     constructor() {
         payees = [payee, otherPayee, payable(_refuser), payable(_reenterer), payable(_burner)];
@@ -82,7 +91,19 @@ contract ChequebookHandler is Ledger, BaseTest {
 
     /// @dev A new cheque, from one wei above what was sent to a little over what is there, now and then by far too much.
     function cash(uint256 which, uint256 who, uint256 amount, bool typed, bool farTooMuch) external watched(true) {
-        Cheque memory cheque;
+        _cashAndCompare(_newCheque(which, who, amount, typed, farTooMuch), Way.Direct);
+    }
+
+    /// @dev Through the clearing house, among others that it must skip.
+    function clear(uint256 which, uint256 who, uint256 amount, bool typed, bool onlyIfCovered) external watched(true) {
+        Way way = onlyIfCovered ? Way.ThroughTheHouseIfCovered : Way.ThroughTheHouse;
+        _cashAndCompare(_newCheque(which, who, amount, typed, false), way);
+    }
+
+    function _newCheque(uint256 which, uint256 who, uint256 amount, bool typed, bool farTooMuch)
+        private
+        returns (Cheque memory cheque)
+    {
         cheque.chequebook = _pick(which);
         cheque.beneficiary = payees[who % payees.length];
         uint256 balance = address(cheque.chequebook).balance;
@@ -92,13 +113,12 @@ contract ChequebookHandler is Ledger, BaseTest {
 
         cheques.push(cheque);
         _enterPromise(cheque.chequebook, cheque.beneficiary, cheque.amount);
-        _cashAndCompare(cheque);
     }
 
     /// @dev CB8: any cheque that was ever signed, once more.
     function cashAgain(uint256 index) external watched(true) {
         vm.assume(cheques.length > 0);
-        _cashAndCompare(cheques[index % cheques.length]);
+        _cashAndCompare(cheques[index % cheques.length], Way.Direct);
     }
 
     /// @dev CB5, CB9: a cheque by another key, or for another chequebook.
@@ -177,7 +197,7 @@ contract ChequebookHandler is Ledger, BaseTest {
 
     /* HELPERS */
 
-    function _cashAndCompare(Cheque memory cheque) private {
+    function _cashAndCompare(Cheque memory cheque, Way way) private {
         Chequebook chequebook = cheque.chequebook;
         bytes memory refusal = _refusal(chequebook, cheque.beneficiary, cheque.amount);
         bool erased = _erased(chequebook);
@@ -188,13 +208,22 @@ contract ChequebookHandler is Ledger, BaseTest {
         uint256[] memory held = _balances();
         uint256 before = cheque.beneficiary.balance;
 
-        (bool success, bytes memory answer) = _call(stranger, chequebook, _cashCall(cheque));
+        bool success;
+        if (way == Way.Direct) {
+            bytes memory answer;
+            (success, answer) = _call(stranger, chequebook, _cashCall(cheque));
+            if (!erased) assertEq(answer, refusal);
+        } else {
+            success = _clear(cheque, way == Way.ThroughTheHouseIfCovered);
+            // the house skips what is not there, and what it was asked to
+            if (erased || (overdraft && way == Way.ThroughTheHouseIfCovered)) refusal = "skipped";
+            erased = false;
+        }
 
         bool unchanged = cheque.beneficiary.balance == before && address(chequebook).balance == balance;
         if (!_expect(8, unchanged || cheque.amount > sent)) return;
         if (overdraft && success && !erased && !_expectMayDie(chequebook)) return;
         assertEq(success, erased || refusal.length == 0, "cash");
-        if (!erased) assertEq(answer, refusal);
         if (success && !erased) {
             if (overdraft) {
                 _bury(chequebook);
@@ -203,6 +232,22 @@ contract ChequebookHandler is Ledger, BaseTest {
             }
         }
         _enterPayments(cheque.beneficiary, held, cheque.beneficiary.balance - before);
+    }
+
+    /// @dev Before the cheque goes the same for a wei more with its signature, after it the same once more.
+    function _clear(Cheque memory cheque, bool onlyIfCovered) private returns (bool) {
+        Signature memory signature = _sign(cheque.scheme, cheque.chequebook, cheque.beneficiary, cheque.amount);
+        IClearingHouse.Batch[] memory batches = new IClearingHouse.Batch[](1);
+        bool typed = cheque.scheme == Scheme.Typed;
+        batches[0] = IClearingHouse.Batch(cheque.chequebook, typed, onlyIfCovered, new IClearingHouse.Cheque[](3));
+        batches[0].cheques[0] = Cheques.compact(cheque.beneficiary, cheque.amount + 1, signature);
+        batches[0].cheques[1] = Cheques.compact(cheque.beneficiary, cheque.amount, signature);
+        batches[0].cheques[2] = batches[0].cheques[1];
+
+        vm.prank(stranger);
+        uint256 cashed = _house.cash(batches, PAYMENT_GAS);
+        assertLe(cashed, 1, "a cheque was cashed twice");
+        return cashed == 1;
     }
 
     function _enterPromise(Chequebook chequebook, address beneficiary, uint256 amount) private {

@@ -1,0 +1,190 @@
+//! Many cheques cashed at once.
+
+use std::time::Duration;
+
+use alloy::{
+    primitives::{Address, B256, U256},
+    providers::{Provider, ext::AnvilApi},
+};
+use chequebook::{
+    AutoCash, Chequebook, Error, Form, Inbox, Overdraft, Purpose, Scheme, SignedCheque, Terms, Transaction,
+    clearing_house,
+};
+use eyre::{OptionExt, Result};
+
+use crate::both::{Both, HARDFORKS, NOTICE, PAYER, eventually, gwei, somebody};
+
+fn payee(index: u8) -> Address {
+    somebody(0xa0 + index)
+}
+
+impl Both {
+    /// Cheques over so many gwei, to different payees, of both kinds.
+    async fn cheques(&self, book: &Chequebook, gweis: &[u64]) -> Result<Vec<SignedCheque>> {
+        let mut cheques = Vec::new();
+        for (index, amount) in (0..).zip(gweis) {
+            let scheme = if index % 2 == 0 { Scheme::Packed } else { Scheme::Typed };
+            cheques.push(book.issue(payee(index), gwei(*amount), scheme).await?);
+        }
+        Ok(cheques)
+    }
+
+    async fn second_book(&self) -> Result<Chequebook> {
+        let form = Form::Clone { salt: B256::ZERO };
+        let terms = Terms { deposit: gwei(100), notice_period: NOTICE, form, ..Terms::default() };
+        let book = Chequebook::deploy(&self.payer, self.chain.key(PAYER)?, terms).await?;
+        book.balance().await?;
+        Ok(book)
+    }
+}
+
+/// The one transaction that all of them have.
+fn one(answers: Vec<Result<Transaction, Error>>) -> Result<Transaction> {
+    let transactions = answers.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let first = transactions.first().cloned().ok_or_eyre("no transaction")?;
+    assert!(transactions.iter().all(|transaction| transaction.nonce() == first.nonce()), "{transactions:?}");
+    Ok(first)
+}
+
+#[tokio::test]
+async fn cashes_cheques_of_both_forms_and_kinds_in_one_transaction() -> Result<()> {
+    for hardfork in HARDFORKS {
+        let both = Both::start(hardfork, 100).await?;
+        let second = both.second_book().await?;
+        let mut cheques = both.cheques(&both.book, &[1, 2, 3]).await?;
+        cheques.extend(both.cheques(&second, &[10, 20, 30]).await?);
+        let cash = one(both.payee.cash_many(&cheques, Overdraft::Refuse).await)?;
+        assert_eq!(cash.purpose(), Purpose::CashMany { cheques: 6 });
+        cash.confirmed().await?;
+        assert_eq!(both.payee.skipped(&cash).await?, []);
+        for (index, paid) in [(0, 11), (1, 22), (2, 33)] {
+            assert_eq!(both.chain.balance(payee(index)).await?, gwei(paid), "{hardfork}");
+        }
+        for answer in both.payee.cash_many(&cheques, Overdraft::Refuse).await {
+            assert!(matches!(answer.unwrap_err(), Error::AlreadyCashed { .. }));
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_that_is_no_good_keeps_none_of_the_others() -> Result<()> {
+    let both = Both::start("osaka", 100).await?;
+    let mut cheques = both.cheques(&both.book, &[1, 2, 3, 4]).await?;
+    both.payee.cash(&cheques[1], Overdraft::Refuse).await?.confirmed().await?;
+    let other_chain = chequebook::Cheque { chain_id: 1, ..*cheques[2].cheque() };
+    cheques[2] = other_chain.sign(&both.chain.key(PAYER)?).await?;
+    let forged = both.chain.cheque(both.book.address(), 5, Scheme::Packed).sign(&both.chain.key(5)?).await?;
+    cheques.push(forged);
+    let far_too_much = both.chain.signed(both.book.address(), u64::MAX, Scheme::Packed, PAYER).await?;
+    cheques.push(far_too_much);
+    // Its code refuses to be paid.
+    let refuser = somebody(0x77);
+    both.chain.provider.anvil_set_code(refuser, alloy::primitives::bytes!("5f5ffd")).await?;
+    cheques.push(both.book.issue(refuser, gwei(1), Scheme::Packed).await?);
+
+    let answers = both.payee.cash_many(&cheques, Overdraft::Refuse).await;
+    let [good, stale, chain, last, signer, overdraft, refused] = answers.try_into().unwrap();
+    assert!(matches!(stale.unwrap_err(), Error::AlreadyCashed { .. }));
+    assert!(matches!(chain.unwrap_err(), Error::WrongChainId { found: 1, .. }));
+    assert!(matches!(signer.unwrap_err(), Error::WrongSigner { .. }));
+    assert!(matches!(overdraft.unwrap_err(), Error::WouldBounce { .. }));
+    assert!(matches!(refused.unwrap_err(), Error::Refused { refusal } if refusal.contains("PaymentFailed")));
+    let cash = one(vec![good, last])?;
+    assert_eq!(cash.purpose(), Purpose::CashMany { cheques: 2 });
+    cash.confirmed().await?;
+    assert_eq!(both.chain.balance(payee(3)).await?, gwei(4));
+    Ok(())
+}
+
+/// What changes between the look and the block is skipped, and reported; no chequebook is bounced by being late.
+#[tokio::test]
+async fn what_is_late_is_skipped_and_can_be_cashed_again() -> Result<()> {
+    for hardfork in HARDFORKS {
+        let both = Both::start(hardfork, 100).await?;
+        let mut inboxes = Vec::new();
+        for (index, cheque) in (0..).zip(both.cheques(&both.book, &[10, 20, 70]).await?) {
+            inboxes.push(Inbox::open(&both.payee, both.book.address(), payee(index), both.policy()).await?);
+            inboxes[usize::from(index)].receive(&cheque).await?;
+        }
+        let mut cheques = Vec::new();
+        for inbox in &inboxes {
+            cheques.push(inbox.last().await?.ok_or_eyre("no cheque")?);
+        }
+        both.chain.provider.anvil_set_auto_mine(false).await?;
+        let cash = one(both.payee.cash_many(&cheques, Overdraft::Refuse).await)?;
+        // Until it is included, it is under way for each of them.
+        assert_eq!(inboxes[1].cash(Overdraft::Refuse).await?.nonce(), cash.nonce());
+        assert_eq!(one(both.payee.cash_many(&cheques, Overdraft::Refuse).await)?.nonce(), cash.nonce());
+        both.chain.provider.anvil_set_balance(both.book.address(), gwei(99)).await?;
+        both.chain.provider.anvil_mine(Some(1), None).await?;
+        cash.confirmed().await?;
+
+        let skipped = both.payee.skipped(&cash).await?;
+        assert_eq!(skipped.len(), 1, "{hardfork}");
+        assert_eq!((skipped[0].beneficiary, skipped[0].reason.as_str()), (payee(2), "NotCovered"));
+        for (inbox, uncashed) in inboxes.iter().zip([0, 0, 70]) {
+            assert_eq!(inbox.uncashed().await?, gwei(uncashed), "{hardfork}");
+        }
+        both.chain.provider.anvil_set_auto_mine(true).await?;
+        both.book.deposit(gwei(1)).await?.confirmed().await?;
+        inboxes[2].cash(Overdraft::Refuse).await?.confirmed().await?;
+        assert_eq!(inboxes[2].uncashed().await?, U256::ZERO);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn many_cheques_take_as_many_transactions_as_the_gas_wants() -> Result<()> {
+    let both = Both::start("osaka", 1_000).await?;
+    let mut cheques = Vec::new();
+    for index in 0..170_u8 {
+        let beneficiary = Address::left_padding_from(&[0xee, index]);
+        cheques.push(both.book.issue(beneficiary, gwei(1), Scheme::Packed).await?);
+    }
+    let answers = both.payee.cash_many(&cheques, Overdraft::Refuse).await;
+    let mut nonces = Vec::new();
+    for answer in answers {
+        let cash = answer?;
+        cash.confirmed().await?;
+        nonces.push(cash.nonce());
+    }
+    nonces.sort_unstable();
+    nonces.dedup();
+    assert_eq!(nonces.len(), 2, "transactions");
+    assert_eq!(both.balance().await?, gwei(1_000 - 170));
+    Ok(())
+}
+
+#[tokio::test]
+async fn cashes_singly_where_there_is_no_clearing_house() -> Result<()> {
+    let both = Both::start("osaka", 100).await?;
+    both.chain.provider.anvil_set_code(clearing_house(), Default::default()).await?;
+    let cheques = both.cheques(&both.book, &[1, 2]).await?;
+    for (answer, cheque) in both.payee.cash_many(&cheques, Overdraft::Refuse).await.into_iter().zip(&cheques) {
+        let cash = answer?;
+        assert!(matches!(cash.purpose(), Purpose::Cash { amount, .. } if amount == cheque.cheque().amount));
+        cash.confirmed().await?;
+    }
+    assert_eq!(both.balance().await?, gwei(97));
+    Ok(())
+}
+
+#[tokio::test]
+async fn inboxes_that_cash_by_themselves_do_so_together() -> Result<()> {
+    let both = Both::start("osaka", 100).await?;
+    let mut inboxes = Vec::new();
+    for (index, cheque) in (0..).zip(both.cheques(&both.book, &[1, 2, 3, 4, 5]).await?) {
+        inboxes.push(Inbox::open(&both.payee, both.book.address(), payee(index), both.policy()).await?);
+        inboxes[usize::from(index)].receive(&cheque).await?;
+    }
+    for inbox in &inboxes {
+        inbox.auto_cash(AutoCash { interval: Some(Duration::from_millis(300)), max_uncashed: U256::MAX });
+    }
+    eventually("all are cashed", || async { Ok(both.balance().await? == gwei(85)) }).await?;
+    let purposes: Vec<_> = both.payee.transactions().iter().map(Transaction::purpose).collect();
+    assert!(purposes.iter().any(|purpose| matches!(purpose, Purpose::CashMany { .. })), "{purposes:?}");
+    assert!(purposes.len() < 5, "{purposes:?}");
+    assert!(both.chain.provider.get_balance(payee(4)).await? == gwei(5));
+    Ok(())
+}

@@ -1,0 +1,220 @@
+//! Chequebooks that are clones: opened by the factory, proven by their address, and good for cheques before they are
+//! opened.
+
+use alloy::{
+    primitives::{Address, B256, U256},
+    providers::{Provider, ext::AnvilApi},
+    sol_types::SolCall,
+};
+use chequebook::{
+    Chequebook, Error, Form, Inbox, Opening, Overdraft, Policy, Scheme, Terms,
+    bindings::{
+        Chequebook::{announceKillCall, killCall},
+        ChequebookFactory,
+    },
+    factory,
+};
+use eyre::{OptionExt, Result};
+
+use crate::both::{Both, HARDFORKS, NOTICE, PAYEE, PAYER, eventually, gwei, open, somebody};
+
+const CLONE: Form = Form::Clone { salt: B256::repeat_byte(7) };
+
+#[tokio::test]
+async fn a_clone_pays_and_ends_like_any_chequebook() -> Result<()> {
+    for hardfork in HARDFORKS {
+        let both = Both::formed(hardfork, 100, 0, CLONE).await?;
+        let opening = both.book.opening().ok_or_eyre("no opening")?;
+        assert_eq!(opening.address(both.chain.anvil.chain_id())?, both.book.address());
+        assert_eq!(both.book.owner(), both.payer.account());
+        assert_eq!(both.book.terms().notice_period, u64::from(NOTICE));
+
+        // The payee knows the address alone: the factory says that it is genuine.
+        let inbox = both.inbox().await?;
+        assert_eq!(inbox.terms(), both.book.terms());
+        inbox.receive(&both.issue(30).await?).await?;
+        let before = both.chain.balance(both.book.address()).await?;
+        inbox.cash(Overdraft::Refuse).await?.confirmed().await?;
+        assert_eq!(both.balance().await?, before - gwei(30));
+        both.book.deposit(gwei(5)).await?.confirmed().await?;
+        assert_eq!(both.book.balance().await?.funded, gwei(105), "{hardfork}");
+
+        both.command(announceKillCall {}).await?;
+        both.chain.provider.anvil_increase_time(u64::from(NOTICE)).await?;
+        both.command(killCall {}).await?;
+        assert_eq!(both.balance().await?, U256::ZERO);
+        both.payee.refresh().await?;
+        eventually("the payer sees the end", || async {
+            Ok(matches!(both.issue(1).await, Err(Error::Dead { .. })))
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// The library and the factory agree, down to the zero that stands for the owner.
+#[tokio::test]
+async fn the_address_follows_from_the_terms_alone() -> Result<()> {
+    let both = Both::start("osaka", 1).await?;
+    let contract = ChequebookFactory::new(factory(), both.chain.provider.clone());
+    for (signer, notice_period, salt) in
+        [(somebody(1), 0, 0_u8), (somebody(1), u32::MAX, 1), (Address::ZERO, NOTICE, 2), (somebody(9), NOTICE, 255)]
+    {
+        let (owner, salt) = (somebody(9), B256::repeat_byte(salt));
+        let opening = Opening { owner, signer, notice_period, salt };
+        let expected = contract.addressOf(owner, signer, notice_period, salt).call().await?;
+        assert_eq!(opening.address(both.chain.anvil.chain_id())?, expected);
+        assert_ne!(opening.address(1)?, expected, "the chain is part of the address");
+        let json = serde_json::to_string(&opening)?;
+        assert_eq!(serde_json::from_str::<Opening>(&json)?, opening);
+    }
+    let nobody = Opening { owner: Address::ZERO, signer: somebody(1), notice_period: 0, salt: B256::ZERO };
+    assert!(matches!(nobody.address(1).unwrap_err(), Error::ZeroOwner));
+    assert!(matches!(both.payer.create(&nobody, U256::ZERO).await.unwrap_err(), Error::ZeroOwner));
+    Ok(())
+}
+
+#[tokio::test]
+async fn cheques_are_good_before_the_chequebook_is_opened() -> Result<()> {
+    for hardfork in HARDFORKS {
+        let both = Both::start(hardfork, 1).await?;
+        let terms = Terms { notice_period: NOTICE, form: CLONE, ..Terms::default() };
+        let book = Chequebook::prepare(&both.payer, both.chain.key(PAYER)?, terms).await?;
+        let beneficiary = somebody(3);
+        let refused = book.issue(beneficiary, gwei(1), Scheme::Typed).await.unwrap_err();
+        assert!(matches!(refused, Error::Insufficient { .. }), "{refused:?}");
+        book.deposit(gwei(50)).await?.confirmed().await?;
+        let cheque = book.issue(beneficiary, gwei(20), Scheme::Packed).await?;
+        assert!(both.chain.provider.get_code_at(book.address()).await?.is_empty());
+
+        // Only who says so takes it.
+        let opening = book.opening().ok_or_eyre("no opening")?;
+        let careful = Inbox::open_clone(&both.payee, &opening, beneficiary, both.policy()).await?;
+        assert_eq!(careful.contract(), book.address());
+        let refused = careful.receive(&cheque).await.unwrap_err();
+        assert!(matches!(refused, Error::NotOpened { contract } if contract == book.address()));
+        drop(careful);
+        let refused = Inbox::open(&both.payee, book.address(), beneficiary, both.policy()).await.unwrap_err();
+        assert!(matches!(refused, Error::NoCode { .. }), "the address alone does not tell the terms");
+
+        let policy = Policy { unopened: true, ..both.policy() };
+        let inbox = Inbox::open_clone(&both.payee, &opening, beneficiary, policy).await?;
+        assert_eq!(inbox.receive(&cheque).await?, gwei(20));
+        let too_much = book.issue(beneficiary, gwei(30), Scheme::Packed).await?;
+        both.chain.provider.anvil_set_balance(book.address(), gwei(49)).await?;
+        both.payee.refresh().await?;
+        let refused = inbox.receive(&too_much).await.unwrap_err();
+        assert!(matches!(refused, Error::Insolvent { .. }), "{refused:?}");
+        both.chain.provider.anvil_set_balance(book.address(), gwei(50)).await?;
+
+        // The payee opens it to cash.
+        inbox.cash(Overdraft::Refuse).await?.confirmed().await?;
+        assert_eq!(both.chain.balance(beneficiary).await?, gwei(20), "{hardfork}");
+        both.payer.refresh().await?;
+        let balance = book.balance().await?;
+        assert_eq!((balance.funded, balance.issued), (gwei(50), gwei(50)), "{hardfork}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_payer_finds_a_prepared_chequebook_again() -> Result<()> {
+    let both = Both::start("osaka", 1).await?;
+    let terms = Terms { notice_period: NOTICE, form: CLONE, ..Terms::default() };
+    let book = Chequebook::prepare(&both.payer, both.chain.key(PAYER)?, terms).await?;
+    book.deposit(gwei(50)).await?.confirmed().await?;
+    let cheque = book.issue(somebody(3), gwei(20), Scheme::Packed).await?;
+    let (contract, opening) = (book.address(), book.opening());
+    drop((book, both.book.clone()));
+    both.payer.stop().await;
+
+    let payer = open(&both.chain, PAYER, both.path("payer"), 0).await?;
+    let book = Chequebook::open(&payer, contract, both.chain.key(PAYER)?).await?;
+    assert_eq!(book.opening(), opening);
+    assert_eq!(book.balance().await?.available, gwei(30));
+    assert_eq!(book.outbox(somebody(3), Scheme::Packed).last().await?, Some(cheque));
+    drop(book);
+    // To prepare it once more changes nothing, and opening it later neither.
+    let book = Chequebook::prepare(&payer, both.chain.key(PAYER)?, terms).await?;
+    assert_eq!(book.balance().await?.issued, gwei(20));
+    payer.create(&opening.ok_or_eyre("no opening")?, gwei(1)).await?.confirmed().await?;
+    let balance = book.balance().await?;
+    assert_eq!((balance.funded, balance.issued), (gwei(51), gwei(20)));
+    Ok(())
+}
+
+/// Somebody may hold cheques of a chequebook that the store knows nothing of.
+#[tokio::test]
+async fn prepares_no_chequebook_that_was_used_before() -> Result<()> {
+    let both = Both::formed("osaka", 10, 0, CLONE).await?;
+    let stranger = open(&both.chain, PAYEE, both.path("other"), 0).await?;
+    let terms = Terms { owner: Some(both.payer.account()), notice_period: NOTICE, form: CLONE, ..Terms::default() };
+    let refused = Chequebook::prepare(&stranger, both.chain.key(PAYER)?, terms).await.unwrap_err();
+    assert!(matches!(refused, Error::NoRecord { contract } if contract == both.book.address()), "{refused:?}");
+
+    let funded = Terms { form: Form::Clone { salt: B256::ZERO }, ..terms };
+    let signer = both.chain.key(PAYER)?;
+    let opening =
+        Opening { owner: both.payer.account(), signer: signer.address(), notice_period: NOTICE, salt: B256::ZERO };
+    let address = opening.address(both.chain.anvil.chain_id())?;
+    both.chain.provider.anvil_set_balance(address, U256::ONE).await?;
+    let refused = Chequebook::prepare(&stranger, signer, funded).await.unwrap_err();
+    assert!(matches!(refused, Error::NoRecord { contract } if contract == address), "{refused:?}");
+
+    // What was opened is recovered like any other.
+    let opened = Chequebook::recover(&stranger, both.book.address(), both.chain.key(PAYER)?, []).await?;
+    assert_eq!(opened.balance().await?.funded, gwei(10));
+    Ok(())
+}
+
+#[tokio::test]
+async fn needs_a_factory() -> Result<()> {
+    let chain = crate::chain::Chain::start()?;
+    let directory = tempfile::TempDir::new()?;
+    let payer = open(&chain, PAYER, directory.path().join("payer"), 0).await?;
+    let terms = Terms { form: CLONE, ..Terms::default() };
+    let refused = Chequebook::deploy(&payer, chain.key(PAYER)?, terms).await.unwrap_err();
+    assert!(matches!(refused, Error::NoCode { contract } if contract == factory()), "{refused:?}");
+    Ok(())
+}
+
+/// Anyone can make a clone of the implementation; only what the factory made is a chequebook.
+#[tokio::test]
+async fn a_clone_that_the_factory_did_not_make_is_no_chequebook() -> Result<()> {
+    let both = Both::formed("osaka", 10, 0, CLONE).await?;
+    let code = both.chain.provider.get_code_at(both.book.address()).await?;
+    let forged = somebody(0x66);
+    both.chain.provider.anvil_set_code(forged, code).await?;
+    let refused = Inbox::open(&both.payee, forged, both.payee.account(), both.policy()).await.unwrap_err();
+    assert!(matches!(refused, Error::NotGenuine { contract } if contract == forged), "{refused:?}");
+    Ok(())
+}
+
+/// CB11, on the chain itself: before Cancun the account of a dead clone is gone, and its address stays taken.
+#[tokio::test]
+async fn a_dead_clone_is_never_opened_again() -> Result<()> {
+    for hardfork in HARDFORKS {
+        let both = Both::formed(hardfork, 10, 0, CLONE).await?;
+        let opening = both.book.opening().ok_or_eyre("no opening")?;
+        let cheque = both.issue(10).await?;
+        both.chain.provider.anvil_set_balance(both.book.address(), gwei(4)).await?;
+        both.payee.cash(&cheque, Overdraft::Consent).await?.confirmed().await?;
+        let code = both.chain.provider.get_code_at(both.book.address()).await?;
+        assert_eq!(code.is_empty(), hardfork == "shanghai");
+
+        let refused = both.payee.create(&opening, gwei(10)).await.unwrap_err();
+        assert!(matches!(&refused, Error::Refused { refusal } if refusal.contains("AlreadyOpen")), "{refused:?}");
+        let open = ChequebookFactory::openCall {
+            owner: opening.owner,
+            signer: opening.signer,
+            noticePeriod: opening.notice_period,
+            salt: opening.salt,
+        };
+        let sent = both.chain.call(factory(), open.abi_encode().into()).gas(1_000_000).send().await?;
+        assert!(!sent.get_receipt().await?.status(), "{hardfork}");
+        let policy = Policy { unopened: true, ..both.policy() };
+        let inbox = Inbox::open_clone(&both.payee, &opening, both.payee.account(), policy).await?;
+        assert!(matches!(inbox.receive(&cheque).await.unwrap_err(), Error::Dead { .. }), "{hardfork}");
+    }
+    Ok(())
+}

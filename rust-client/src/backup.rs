@@ -136,6 +136,11 @@ impl Backup {
 
     fn import_issuer(&self, batch: &mut Batch, issuer: &Issuer) -> Result<(), Error> {
         let Issuer { contract, signer, opening, ref issued } = *issuer;
+        if let Some(opening) = opening
+            && (opening.address(self.chain_id)?, opening.effective_signer()) != (contract, signer)
+        {
+            return Err(bad(format!("chequebook {contract}: what opens it opens another one")));
+        }
         let mut total = U256::ZERO;
         let mut seen: BTreeMap<Key, ()> = BTreeMap::new();
         for line in issued {

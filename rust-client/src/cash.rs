@@ -85,8 +85,7 @@ impl Client {
 
     pub(crate) async fn send_cash(&self, cheque: &SignedCheque) -> Result<Transaction, Error> {
         let Cheque { contract, beneficiary, amount, .. } = *cheque.cheque();
-        let call =
-            Call { to: TxKind::Call(contract), value: U256::ZERO, input: cheque.calldata(), max_gas: MAX_GAS };
+        let call = Call { to: TxKind::Call(contract), value: U256::ZERO, input: cheque.calldata(), max_gas: MAX_GAS };
         let purpose = Purpose::Cash { contract, beneficiary, amount };
         self.shared().transactions.send(call, |_| Ok((purpose, Batch::new()))).await
     }

@@ -2,24 +2,24 @@
 
 use std::sync::LazyLock;
 
+#[cfg(feature = "client")]
+use alloy::{eips::BlockId, primitives::TxKind, sol_types::SolCall};
 use alloy::{
     primitives::{Address, B256, ChainId, U256, address, hex, keccak256},
     sol_types::SolValue,
 };
-#[cfg(feature = "client")]
-use alloy::{eips::BlockId, primitives::TxKind, sol_types::SolCall};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Error,
-    bindings::{ChequebookFactory, ClearingHouse},
-};
 #[cfg(feature = "client")]
 use crate::{
     Client, Genuine, Purpose, Transaction,
     bindings::ChequebookFactory::openCall,
     store::Batch,
     transactions::{Call, MAX_GAS},
+};
+use crate::{
+    Error,
+    bindings::{ChequebookFactory, ClearingHouse},
 };
 
 /// The deterministic deployment proxy, which most chains have at this address. What it creates has one address on all
@@ -142,10 +142,8 @@ impl Client {
     pub(crate) async fn require_unused(&self, contract: Address) -> Result<(), Error> {
         self.require_factory().await?;
         let chain = &self.shared().chain;
-        let (opened, balance) = tokio::try_join!(
-            chain.opened_at(contract, BlockId::latest()),
-            chain.balance(contract, BlockId::latest())
-        )?;
+        let (opened, balance) =
+            tokio::try_join!(chain.opened_at(contract, BlockId::latest()), chain.balance(contract, BlockId::latest()))?;
         if opened.is_some() || !balance.is_zero() {
             return Err(Error::NoRecord { contract });
         }

@@ -120,16 +120,17 @@ async fn what_is_late_is_skipped_and_can_be_cashed_again() -> Result<()> {
         both.chain.provider.anvil_mine(Some(1), None).await?;
         cash.confirmed().await?;
 
+        // The packed ones came first, and left too little for the typed one.
         let skipped = both.payee.skipped(&cash).await?;
         assert_eq!(skipped.len(), 1, "{hardfork}");
-        assert_eq!((skipped[0].beneficiary, skipped[0].reason.as_str()), (payee(2), "NotCovered"));
-        for (inbox, uncashed) in inboxes.iter().zip([0, 0, 70]) {
+        assert_eq!((skipped[0].beneficiary, skipped[0].reason.as_str()), (payee(1), "NotCovered"));
+        for (inbox, uncashed) in inboxes.iter().zip([0, 20, 0]) {
             assert_eq!(inbox.uncashed().await?, gwei(uncashed), "{hardfork}");
         }
         both.chain.provider.anvil_set_auto_mine(true).await?;
         both.book.deposit(gwei(1)).await?.confirmed().await?;
-        inboxes[2].cash(Overdraft::Refuse).await?.confirmed().await?;
-        assert_eq!(inboxes[2].uncashed().await?, U256::ZERO);
+        inboxes[1].cash(Overdraft::Refuse).await?.confirmed().await?;
+        assert_eq!(inboxes[1].uncashed().await?, U256::ZERO);
     }
     Ok(())
 }

@@ -31,7 +31,7 @@ async fn a_clone_pays_and_ends_like_any_chequebook() -> Result<()> {
 
         // The payee knows the address alone: the factory says that it is genuine.
         let inbox = both.inbox().await?;
-        assert_eq!(inbox.terms(), both.book.terms());
+        assert_eq!((inbox.terms().owner, inbox.terms().signer), (both.book.owner(), both.book.terms().signer));
         inbox.receive(&both.issue(30).await?).await?;
         let before = both.chain.balance(both.book.address()).await?;
         inbox.cash(Overdraft::Refuse).await?.confirmed().await?;
@@ -44,10 +44,8 @@ async fn a_clone_pays_and_ends_like_any_chequebook() -> Result<()> {
         both.command(killCall {}).await?;
         assert_eq!(both.balance().await?, U256::ZERO);
         both.payee.refresh().await?;
-        eventually("the payer sees the end", || async {
-            Ok(matches!(both.issue(1).await, Err(Error::Dead { .. })))
-        })
-        .await?;
+        eventually("the payer sees the end", || async { Ok(matches!(both.issue(1).await, Err(Error::Dead { .. }))) })
+            .await?;
     }
     Ok(())
 }
@@ -102,6 +100,7 @@ async fn cheques_are_good_before_the_chequebook_is_opened() -> Result<()> {
         assert_eq!(inbox.receive(&cheque).await?, gwei(20));
         let too_much = book.issue(beneficiary, gwei(30), Scheme::Packed).await?;
         both.chain.provider.anvil_set_balance(book.address(), gwei(49)).await?;
+        both.chain.provider.anvil_mine(Some(1), None).await?;
         both.payee.refresh().await?;
         let refused = inbox.receive(&too_much).await.unwrap_err();
         assert!(matches!(refused, Error::Insolvent { .. }), "{refused:?}");
@@ -210,7 +209,13 @@ async fn a_dead_clone_is_never_opened_again() -> Result<()> {
             noticePeriod: opening.notice_period,
             salt: opening.salt,
         };
-        let sent = both.chain.call(factory(), open.abi_encode().into()).gas(1_000_000).send().await?;
+        let sent = both
+            .chain
+            .call(factory(), open.abi_encode().into())
+            .from(both.chain.account(5))
+            .gas(1_000_000)
+            .send()
+            .await?;
         assert!(!sent.get_receipt().await?.status(), "{hardfork}");
         let policy = Policy { unopened: true, ..both.policy() };
         let inbox = Inbox::open_clone(&both.payee, &opening, both.payee.account(), policy).await?;

@@ -135,9 +135,9 @@ async fn a_backup_that_was_tampered_with_is_refused() -> Result<()> {
         assert!(chequebook::Store::scan(&store, &[]).unwrap().is_empty(), "something was written");
         refusal.unwrap_err()
     };
-    let format = refusal(&|bad| bad["format"] = 2.into());
+    let format = refusal(&|bad| bad["format"] = 3.into());
     assert!(
-        matches!(format.downcast_ref(), Some(Error::Store(StoreError::UnknownFormat { found: 2, expected: 1 }))),
+        matches!(format.downcast_ref(), Some(Error::Store(StoreError::UnknownFormat { found: 3, expected: 2 }))),
         "{format}"
     );
     let less = refusal(&|bad| bad["chequebooks"][0]["issued"][0]["amount"] = "1".into());
@@ -149,6 +149,12 @@ async fn a_backup_that_was_tampered_with_is_refused() -> Result<()> {
     assert!(matches!(doubled.downcast_ref(), Some(Error::BadBackup { .. })), "{doubled}");
     let half = refusal(&|bad| bad["chequebooks"][0]["issued"][0]["scheme"] = serde_json::Value::Null);
     assert!(matches!(half.downcast_ref(), Some(Error::BadBackup { .. })), "{half}");
+    let foreign = refusal(&|bad| {
+        let (owner, salt) = (somebody(1), alloy::primitives::B256::ZERO);
+        let opening = chequebook::Opening { owner, signer: owner, notice_period: 0, salt };
+        bad["chequebooks"][0]["opening"] = serde_json::to_value(opening).unwrap();
+    });
+    assert!(matches!(foreign.downcast_ref(), Some(Error::BadBackup { .. })), "{foreign}");
     let surplus = refusal(&|bad| bad["surplus"] = 1.into());
     assert!(surplus.to_string().contains("surplus"), "{surplus}");
     Ok(())
@@ -292,7 +298,12 @@ async fn a_cheque_pays_once_whoever_cashes_it() -> Result<()> {
 #[tokio::test]
 async fn deploys_for_another_owner_and_reads_the_terms_from_the_code() -> Result<()> {
     let both = Both::start("osaka", 0).await?;
-    let terms = chequebook::Terms { owner: Some(somebody(9)), notice_period: 5, deposit: gwei(3), ..chequebook::Terms::default() };
+    let terms = chequebook::Terms {
+        owner: Some(somebody(9)),
+        notice_period: 5,
+        deposit: gwei(3),
+        ..chequebook::Terms::default()
+    };
     let book = Chequebook::deploy(&both.payer, both.chain.key(PAYEE)?, terms).await?;
     let found = book.terms();
     assert_eq!((found.owner, found.signer, found.notice_period), (somebody(9), both.chain.account(PAYEE), 5));

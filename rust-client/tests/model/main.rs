@@ -68,8 +68,12 @@ impl World {
         let sim = Sim::new(&[key("payer").address(), key("cashier").address()]);
         let stores = [Memory::new(), Memory::new()];
         let payer = client(&sim, "payer", &stores[0]).await;
-        let terms =
-            Terms { deposit: U256::from(FIRST_DEPOSIT), notice_period: 24, owner: Some(key("owner").address()), ..Terms::default() };
+        let terms = Terms {
+            deposit: U256::from(FIRST_DEPOSIT),
+            notice_period: 24,
+            owner: Some(key("owner").address()),
+            ..Terms::default()
+        };
         let book = Chequebook::deploy(&payer, key("signer"), terms).await.unwrap();
         sim.mine(4);
         sim.auto_mine(false);

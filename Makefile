@@ -3,10 +3,12 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 HARDFORKS := shanghai cancun prague osaka
+# The two forms of a chequebook, under one suite.
+FORMS := direct clone
 CARGO_FLAGS := --locked
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-contracts test-rust coverage lint fmt bindings gas bench wasm
+.PHONY: help setup build demo test test-contracts test-rust coverage lint fmt bindings gas gas-report bench wasm
 
 help:
 	@echo 'make demo      pay thousands of times in Rust, and cash that on a local chain'
@@ -15,6 +17,7 @@ help:
 	@echo 'make fmt       format all code'
 	@echo 'make bindings  write rust-client/abi from the contracts'
 	@echo 'make gas       write the gas snapshot, snapshots/'
+	@echo 'make gas-report  measure every transaction on anvil, and write gas/'
 	@echo 'make bench     how many cheques a second the client issues and receives'
 	@echo 'make wasm      check that cheques build for wasm32; rustup target add wasm32-unknown-unknown first'
 
@@ -32,10 +35,10 @@ test: test-contracts coverage test-rust
 
 # The gas tests set their hardfork by themselves, so the snapshot holds in every round.
 test-contracts: build
-	@for hardfork in $(HARDFORKS); do \
-		echo "== contracts under $$hardfork"; \
-		FOUNDRY_HARDFORK=$$hardfork FOUNDRY_GAS_SNAPSHOT_CHECK=true forge test || exit 1; \
-	done
+	@for hardfork in $(HARDFORKS); do for form in $(FORMS); do \
+		echo "== contracts under $$hardfork, $$form"; \
+		FORM=$$form FOUNDRY_HARDFORK=$$hardfork FOUNDRY_GAS_SNAPSHOT_CHECK=true forge test || exit 1; \
+	done; done
 
 # Coverage is of the unoptimized build, which is neither as small nor as cheap as the real one. The campaigns add nothing
 # to it, and their handler is too large for a chain when it is not optimized.
@@ -47,6 +50,7 @@ coverage: setup
 test-rust: build
 	cargo test --workspace $(CARGO_FLAGS)
 	cargo test --package chequebook --no-default-features $(CARGO_FLAGS)
+	cargo run $(CARGO_FLAGS) -- gas-report --check
 
 # Linting compiles without bytecode, so it keeps out of the way of the real build.
 lint: build
@@ -67,6 +71,9 @@ bindings: build
 
 gas: build
 	FOUNDRY_GAS_SNAPSHOT_EMIT=true forge test --match-contract '^GasTest$$'
+
+gas-report: setup
+	cargo run $(CARGO_FLAGS) -- gas-report
 
 bench: setup
 	cargo bench --package chequebook $(CARGO_FLAGS)

@@ -4,6 +4,7 @@ mod chain;
 mod check;
 mod cli;
 mod demo;
+mod gas;
 mod report;
 
 use std::process::ExitCode;

@@ -14,10 +14,13 @@ fn everything_is_where_the_readme_says() {
 
 fn opening() -> impl Strategy<Value = Opening> {
     let addresses = (any::<[u8; 20]>(), any::<[u8; 20]>());
-    (addresses, any::<u32>(), any::<[u8; 32]>()).prop_filter_map("an owner", |((owner, signer), notice_period, salt)| {
-        let (owner, signer) = (Address::from(owner), Address::from(signer));
-        (owner != Address::ZERO).then_some(Opening { owner, signer, notice_period, salt: B256::from(salt) })
-    })
+    (addresses, any::<u32>(), any::<[u8; 32]>()).prop_filter_map(
+        "an owner",
+        |((owner, signer), notice_period, salt)| {
+            let (owner, signer) = (Address::from(owner), Address::from(signer));
+            (owner != Address::ZERO).then_some(Opening { owner, signer, notice_period, salt: B256::from(salt) })
+        },
+    )
 }
 
 proptest! {

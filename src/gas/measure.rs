@@ -67,8 +67,11 @@ async fn cash(world: &mut World, form: &str, figures: &mut Figures) -> eyre::Res
         let existing = world.existing(&format!("{form} {kind}")).await?;
         let new = World::somebody(&format!("new {form} {kind}"));
         let payee = world.account(PAYEE)?;
-        let cases =
-            [(THIRD_PARTY, existing, "by a third party"), (PAYEE, payee, "by the payee"), (THIRD_PARTY, new, "new account")];
+        let cases = [
+            (THIRD_PARTY, existing, "by a third party"),
+            (PAYEE, payee, "by the payee"),
+            (THIRD_PARTY, new, "new account"),
+        ];
         for (sender, beneficiary, who) in cases {
             for (times, what) in [(1, "first"), (2, "repeat")] {
                 if (times, beneficiary) == (2, new) {

@@ -1,13 +1,14 @@
 //! The figures as lines.
 
-use eyre::{OptionExt, Report};
-use plotters::prelude::*;
+use std::ops::Range;
 
-use super::{
-    Figures, Floor,
-    measure::BATCHES,
-    table::total,
+use eyre::{OptionExt, Report};
+use plotters::{
+    coord::ranged1d::{AsRangedCoord, ValueFormatter},
+    prelude::*,
 };
+
+use super::{Figures, Floor, measure::BATCHES, table::total};
 
 const SIZE: (u32, u32) = (860, 480);
 const FONT: (&str, u32) = ("sans-serif", 15);
@@ -44,17 +45,26 @@ pub(super) fn batch(figures: &Figures, floor: Floor) -> eyre::Result<String> {
             dots: true,
         },
         Line { label: "direct", color: DIRECT, points: series("batch, direct")?, dots: true },
-        Line { label: "direct, a transaction each", color: FLOOR, points: vec![(1, single), (200, single)], dots: false },
-        Line { label: "floor for ten, without an event", color: FLOOR, points: vec![(10, ten)], dots: true },
+        Line {
+            label: "direct, a transaction each",
+            color: FLOOR,
+            points: vec![(1, single), (200, single)],
+            dots: false,
+        },
+        Line { label: "floor for ten, without an event", color: BLACK, points: vec![(10, ten)], dots: true },
     ];
-    draw(["Gas for each repeat cheque", "cheques in one transaction", "gas for each"], 1..250, 15_000..60_000, &lines)
+    let titles = ["Gas for each repeat cheque", "cheques in one transaction", "gas for each"];
+    draw(titles, 1..250, 20_000_u64..60_000, SeriesLabelPosition::UpperRight, &lines)
 }
 
 /// What a chequebook costs from its creation on.
 pub(super) fn total_cost(figures: &Figures, floor: Floor) -> eyre::Result<String> {
     let counts = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
     let series = |form: &str| {
-        counts.iter().map(|count| Ok((*count, total(figures, form, (*count).into())?))).collect::<eyre::Result<Vec<_>>>()
+        counts
+            .iter()
+            .map(|count| Ok((*count, total(figures, form, (*count).into())?)))
+            .collect::<eyre::Result<Vec<_>>>()
     };
     let least = |count: &u32| {
         let repeats = u64::from(count.saturating_sub(1)).checked_mul(floor.repeat_cash);
@@ -68,16 +78,21 @@ pub(super) fn total_cost(figures: &Figures, floor: Floor) -> eyre::Result<String
         Line { label: "floor: a deposit and the cashes", color: FLOOR, points: least, dots: false },
     ];
     let titles = ["Gas of a chequebook: creation, deposit and cashes", "cashes", "gas in all"];
-    draw(titles, 1..1_100, 50_000..100_000_000, &lines)
+    draw(titles, 1..1_100, (50_000_u64..100_000_000).log_scale(), SeriesLabelPosition::LowerRight, &lines)
 }
 
-/// Both axes are logarithmic.
-fn draw(
+/// The numbers stand on a logarithmic axis.
+fn draw<Gas>(
     [title, x, y]: [&str; 3],
-    numbers: std::ops::Range<u32>,
-    gas: std::ops::Range<u64>,
+    numbers: Range<u32>,
+    gas: Gas,
+    legend: SeriesLabelPosition,
     lines: &[Line],
-) -> eyre::Result<String> {
+) -> eyre::Result<String>
+where
+    Gas: AsRangedCoord<Value = u64>,
+    Gas::CoordDescType: ValueFormatter<u64>,
+{
     let mut svg = String::new();
     {
         let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
@@ -87,7 +102,7 @@ fn draw(
             .margin(12)
             .x_label_area_size(44)
             .y_label_area_size(90)
-            .build_cartesian_2d(numbers.log_scale(), gas.log_scale())?;
+            .build_cartesian_2d(numbers.log_scale(), gas)?;
         chart
             .configure_mesh()
             .light_line_style(RGBColor(0xee, 0xee, 0xee))
@@ -109,7 +124,7 @@ fn draw(
         }
         chart
             .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
+            .position(legend)
             .background_style(WHITE)
             .border_style(RGBColor(0xcc, 0xcc, 0xcc))
             .label_font(FONT)

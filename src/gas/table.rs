@@ -61,7 +61,8 @@ fn forms(page: &mut String, figures: &Figures) -> eyre::Result<()> {
 fn batches(page: &mut String, figures: &Figures, floor: Floor) -> eyre::Result<()> {
     *page += "## Many repeat cheques in one transaction\n\n![Gas for each cheque](batch.svg)\n\n";
     *page += "Packed cheques of one chequebook to different payees, through the clearing house: the whole, and for each.\n\n";
-    *page += "| cheques | direct | each | only if covered | each | clone | each |\n|---:|---:|---:|---:|---:|---:|---:|\n";
+    *page +=
+        "| cheques | direct | each | only if covered | each | clone | each |\n|---:|---:|---:|---:|---:|---:|---:|\n";
     for count in BATCHES {
         write!(page, "| {count}")?;
         for of in ["batch, direct", "batch, direct, only if covered", "batch, clone"] {
@@ -71,7 +72,11 @@ fn batches(page: &mut String, figures: &Figures, floor: Floor) -> eyre::Result<(
         }
         *page += " |\n";
     }
-    writeln!(page, "\nThe floor for ten, packed as tightly as can be and without an event: {}.\n", grouped(floor.ten_repeats))?;
+    writeln!(
+        page,
+        "\nThe floor for ten, packed as tightly as can be and without an event: {}.\n",
+        grouped(floor.ten_repeats)
+    )?;
     Ok(())
 }
 

@@ -6,14 +6,17 @@ import {VmSafe} from "forge-std/Vm.sol";
 import {console} from "forge-std/console.sol";
 
 import {Chequebook} from "../contracts/Chequebook.sol";
+import {ChequebookFactory} from "../contracts/ChequebookFactory.sol";
 import {IChequebook, IMortal, IOwned} from "../contracts/interfaces/IChequebook.sol";
+import {IChequebookFactory} from "../contracts/interfaces/IChequebookFactory.sol";
 
 /// @title Base
 /// @notice What the scripts share: who sends, which chequebook is meant, whether it is genuine, and how it stands.
 ///
 ///     CHEQUEBOOK=0x… forge script script/Kill.s.sol --sig "show()" --rpc-url $RPC_URL
 ///
-/// prints how a chequebook stands on the chain and sends nothing. Every script has it.
+/// prints how a chequebook stands on the chain and sends nothing. Every script has it; that of Infrastructure is about
+/// the factory and the clearing house.
 ///
 /// @dev Not forge-std's `Script`, whose logging has so many warnings that solc would drop ours.
 /// @dev Forge runs a script on a copy of the chain first. What fails there is never broadcast.
@@ -32,6 +35,10 @@ abstract contract Base is ScriptBase {
     /// @notice Thrown when the code at `account`, if there is any, is not that of a chequebook.
     error NotAChequebook(address account);
 
+    /// @notice Thrown when there is nothing at `account`, where the deployment proxy, the factory or the clearing house is
+    /// on other chains.
+    error NotOnThisChain(string what, address account);
+
     /// @notice Thrown when `chequebook` is dead, and what is asked of it needs a living one.
     error DeadChequebook(address chequebook);
 
@@ -39,7 +46,7 @@ abstract contract Base is ScriptBase {
     error InsufficientFunds(address sender, uint256 balance, uint256 needed);
 
     /// @notice Prints how the chequebook at $CHEQUEBOOK stands. Sends nothing.
-    function show() external {
+    function show() external virtual {
         _print(_chequebook());
     }
 
@@ -87,10 +94,32 @@ abstract contract Base is ScriptBase {
         return Chequebook(payable(account));
     }
 
+    /// @dev What the factory opened is genuine; what has no code any more, or was deployed directly, it did not.
+    function _requireGenuine(address account) internal {
+        IChequebookFactory factory = _factory();
+        bool opened = address(factory).code.length != 0 && factory.bornAt(account) != 0;
+        if (account.code.length == 0) revert NotAChequebook(account);
+        if (!opened) _requireTwin(account);
+    }
+
+    /// @dev The factory's address on every chain, where it may be missing.
+    function _factory() internal pure returns (IChequebookFactory) {
+        return IChequebookFactory(_standardAddress(type(ChequebookFactory).creationCode));
+    }
+
+    /// @dev Where the deterministic deployment proxy puts what it creates with salt zero.
+    function _standardAddress(bytes memory creationCode) internal pure returns (address) {
+        return vm.computeCreate2Address(0, keccak256(creationCode), CREATE2_FACTORY);
+    }
+
+    function _requireOnThisChain(string memory what, address account) internal view {
+        if (account.code.length == 0) revert NotOnThisChain(what, account);
+    }
+
     /// @dev Compares the code with that of twins, which are made here and never broadcast. Immutables are part of the
     /// code, so a twin has the same owner, signer and notice period. Only the block of creation has no getter: twins
     /// from two blocks that have no byte in common differ just where it stands.
-    function _requireGenuine(address account) internal {
+    function _requireTwin(address account) private {
         address owner = address(uint160(_ask(account, IOwned.owner.selector, type(uint160).max)));
         address signer = address(uint160(_ask(account, IChequebook.signer.selector, type(uint160).max)));
         uint32 noticePeriod = uint32(_ask(account, IMortal.noticePeriod.selector, type(uint32).max));

@@ -1,76 +1,30 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {console} from "forge-std/console.sol";
-
 import {Chequebook} from "../contracts/Chequebook.sol";
-import {Base} from "./Base.s.sol";
+import {TermsBase} from "./TermsBase.s.sol";
 
 /// @title Deploy
-/// @notice Creates a chequebook and makes its first deposit.
+/// @notice Deploys a chequebook directly, and makes its first deposit. Open.s.sol is cheaper, and then each cash dearer.
 ///
 ///     OWNER=0x… DEPOSIT=1000000000000000000 \
 ///         forge script script/Deploy.s.sol --rpc-url $RPC_URL --account <name> --broadcast
 ///
-/// - OWNER: who commands the chequebook. Default: the sender.
-/// - SIGNER: whose key signs the cheques. Default: the owner. A contract cannot sign.
-/// - NOTICE_PERIOD: the least time between the announcement of the end and the end, in seconds. Default: 86400, a day.
-///   That is time enough to cash for a payee whose service is down overnight or whose chain is congested, and the
-///   owner still has what is left the next day. 0 lets the owner take the deposit at any moment.
+/// - OWNER, SIGNER, NOTICE_PERIOD: as {TermsBase} says.
 /// - DEPOSIT: the first deposit, in wei. Default: 0.
 ///
 /// @dev Owner, signer and notice period never change. It is a plain CREATE: a chequebook at a CREATE2 address could be
 /// created a second time where death erases the account, and its cheques would be good a second time.
-contract Deploy is Base {
-    uint256 private constant DEFAULT_NOTICE_PERIOD = 1 days;
-
-    /// @notice Thrown when `variable` is set to the zero address.
-    error ZeroAddress(string variable);
-
-    /// @notice Thrown when `signer` is a contract, which has no key to sign cheques with.
-    error SignerIsContract(address signer);
-
-    /// @notice Thrown when `noticePeriod` is above `max`. Both in seconds.
-    error NoticePeriodTooLong(uint256 noticePeriod, uint256 max);
-
+contract Deploy is TermsBase {
     function run() external returns (Chequebook chequebook) {
         address sender = _sender();
-        address owner = _nonZero("OWNER", sender);
-        address signer = _nonZero("SIGNER", owner);
-        uint32 noticePeriod = _noticePeriod();
+        Terms memory terms = _terms(sender);
         uint256 deposit = _uintOr("DEPOSIT", 0);
-        if (_isContract(signer)) revert SignerIsContract(signer);
         _requireFunds(sender, deposit);
 
         vm.broadcast();
-        chequebook = new Chequebook{value: deposit}(owner, signer, noticePeriod);
+        chequebook = new Chequebook{value: deposit}(terms.owner, terms.signer, terms.noticePeriod);
 
-        _requireGenuine(address(chequebook));
-        vm.assertEq(chequebook.owner(), owner, "owner");
-        vm.assertEq(chequebook.signer(), signer, "signer");
-        vm.assertEq(chequebook.noticePeriod(), noticePeriod, "notice period");
-        vm.assertEq(address(chequebook).balance, deposit, "balance");
-
-        _printAction("Deployment");
-        _print(chequebook);
-        if (noticePeriod == 0) console.log("Warning: no notice period. The owner may take the deposit at any moment.");
-    }
-
-    function _nonZero(string memory variable, address defaultValue) private view returns (address value) {
-        value = _addressOr(variable, defaultValue);
-        if (value == address(0)) revert ZeroAddress(variable);
-    }
-
-    function _noticePeriod() private view returns (uint32) {
-        uint256 noticePeriod = _uintOr("NOTICE_PERIOD", DEFAULT_NOTICE_PERIOD);
-        if (noticePeriod > type(uint32).max) revert NoticePeriodTooLong(noticePeriod, type(uint32).max);
-
-        // forge-lint: disable-next-line(unsafe-typecast) -- checked above
-        return uint32(noticePeriod);
-    }
-
-    /// @dev EIP-7702 gives an account that has a key the code 0xef0100 and an address: it is no contract.
-    function _isContract(address account) private view returns (bool) {
-        return account.code.length != 0 && bytes3(account.code) != 0xef0100;
+        _checkAndPrint(chequebook, terms, deposit);
     }
 }

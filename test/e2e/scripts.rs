@@ -1,5 +1,6 @@
 //! The forge scripts, run as a deployer runs them.
 
+mod clones;
 mod forge;
 
 use alloy::{

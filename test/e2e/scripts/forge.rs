@@ -16,8 +16,20 @@ use serde_json::Value;
 use crate::chain::{Chain, Instance};
 
 /// What the scripts read: not to be inherited from whoever runs the tests.
-const VARIABLES: [&str; 8] =
-    ["OWNER", "SIGNER", "NOTICE_PERIOD", "DEPOSIT", "CHEQUEBOOK", "AMOUNT", "CHEQUE", "ALLOW_OVERDRAFT"];
+const VARIABLES: [&str; 12] = [
+    "OWNER",
+    "SIGNER",
+    "NOTICE_PERIOD",
+    "DEPOSIT",
+    "SALT",
+    "CHEQUEBOOK",
+    "AMOUNT",
+    "CHEQUE",
+    "ALLOW_OVERDRAFT",
+    "CHEQUES",
+    "ONLY_IF_COVERED",
+    "GAS_EACH",
+];
 
 /// Whether the scripts are built. Locked while forge runs: two of them would write the same files.
 static BUILT: Mutex<bool> = Mutex::new(false);
@@ -89,8 +101,13 @@ impl Script<'_> {
         self
     }
 
-    pub(super) fn show(mut self) -> Self {
-        self.command.args(["--sig", "show()"]);
+    pub(super) fn show(self) -> Self {
+        self.sig("show()")
+    }
+
+    /// Another function than `run`, which sends nothing.
+    pub(super) fn sig(mut self, function: &str) -> Self {
+        self.command.args(["--sig", function]);
         self.from(None).dry()
     }
 

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.24;
+
+import {Chequebook} from "../contracts/Chequebook.sol";
+import {IChequebook} from "../contracts/interfaces/IChequebook.sol";
+import {ChequeHash} from "../contracts/libraries/ChequeHash.sol";
+import {Base} from "./Base.s.sol";
+
+/// @title ChequeBase
+/// @notice How the scripts that cash read a cheque: as JSON, its amount a decimal string of wei, its scheme "packed" or
+/// "typed".
+///
+///     {"contract":"0x…","beneficiary":"0x…","amount":"42","scheme":"packed","chainId":1,"signature":"0x…"}
+abstract contract ChequeBase is Base {
+    uint256 private constant SIGNATURE_LENGTH = 65;
+
+    struct Cheque {
+        address chequebook;
+        address payable beneficiary;
+        uint256 amount;
+        bool typed;
+        uint256 chainId;
+        uint8 v;
+        bytes32 r;
+        bytes32 s;
+    }
+
+    /// @notice Thrown when the cheque's `amount` is not a decimal number of wei, like `expected`.
+    error InvalidAmount(string amount, string expected);
+
+    /// @notice Thrown when the cheque's `scheme` is not one of those `expected`.
+    error UnknownScheme(string scheme, string expected);
+
+    /// @notice Thrown when the cheque's signature has not the length `expected`. Both in bytes.
+    error InvalidSignatureLength(uint256 length, uint256 expected);
+
+    /// @notice Thrown when the cheque is for `chainId`, and the chain is `expected`.
+    error WrongChain(uint256 chainId, uint256 expected);
+
+    /// @notice Thrown when the cheque is signed by `signer`, zero if by nobody, and the chequebook pays for `expected`.
+    error WrongSigner(address signer, address expected);
+
+    /* PARSE */
+
+    /// @dev The cheque at `path` in `json`.
+    function _parse(string memory json, string memory path) internal pure returns (Cheque memory cheque) {
+        cheque.chequebook = vm.parseJsonAddress(json, string.concat(path, ".contract"));
+        cheque.beneficiary = payable(vm.parseJsonAddress(json, string.concat(path, ".beneficiary")));
+        cheque.amount = _parseAmount(vm.parseJsonString(json, string.concat(path, ".amount")));
+        cheque.typed = _parseTyped(vm.parseJsonString(json, string.concat(path, ".scheme")));
+        cheque.chainId = vm.parseJsonUint(json, string.concat(path, ".chainId"));
+
+        bytes memory signature = vm.parseJsonBytes(json, string.concat(path, ".signature"));
+        if (signature.length != SIGNATURE_LENGTH) revert InvalidSignatureLength(signature.length, SIGNATURE_LENGTH);
+        (cheque.r, cheque.s) = abi.decode(signature, (bytes32, bytes32));
+        cheque.v = uint8(signature[64]);
+    }
+
+    /// @dev Forge would also take "0x2a", "1 ether" and the like, which no other reader of cheques does.
+    function _parseAmount(string memory text) private pure returns (uint256 amount) {
+        amount = vm.parseUint(text);
+        string memory expected = vm.toString(amount);
+        if (!_equal(text, expected)) revert InvalidAmount(text, expected);
+    }
+
+    function _parseTyped(string memory scheme) private pure returns (bool typed) {
+        typed = _equal(scheme, "typed");
+        if (!typed && !_equal(scheme, "packed")) revert UnknownScheme(scheme, "packed or typed");
+    }
+
+    function _equal(string memory a, string memory b) private pure returns (bool) {
+        return keccak256(bytes(a)) == keccak256(bytes(b));
+    }
+
+    /* CHECK */
+
+    /// @dev What the contract would refuse whatever it has sent, told with both the offending and the expected value.
+    function _requireSigned(Cheque memory cheque) internal view {
+        Chequebook chequebook = Chequebook(payable(cheque.chequebook));
+        if (cheque.chainId != block.chainid) revert WrongChain(cheque.chainId, block.chainid);
+        if (cheque.beneficiary == cheque.chequebook) revert IChequebook.InvalidBeneficiary(cheque.beneficiary);
+
+        address signer = ecrecover(_digest(cheque), cheque.v, cheque.r, cheque.s);
+        if (signer != chequebook.signer()) revert WrongSigner(signer, chequebook.signer());
+    }
+
+    function _digest(Cheque memory cheque) private pure returns (bytes32) {
+        return cheque.typed
+            ? ChequeHash.typed(cheque.chainId, cheque.chequebook, cheque.beneficiary, cheque.amount)
+            : ChequeHash.packed(cheque.chequebook, cheque.beneficiary, cheque.amount);
+    }
+}

@@ -26,11 +26,11 @@ use crate::{
 /// of them, which nothing but that very code can have.
 pub const DEPLOYER: Address = address!("0x4e59b44847b379578588920cA78FbF26c0B4956C");
 
+/// What creates a clone: it copies the 89 bytes that follow it into place.
+const CREATION: [u8; 10] = hex!("6100593d81600a3d39f3");
 /// ERC-1167: the code of a minimal clone, around the address of the code that it runs.
 const BEFORE: [u8; 10] = hex!("363d3d373d3d3d363d73");
 const AFTER: [u8; 15] = hex!("5af43d82803e903d91602b57fd5bf3");
-/// Owner, signer and notice period, behind it.
-const TERMS: usize = 20 + 20 + 4;
 
 static FACTORY: LazyLock<Address> =
     LazyLock::new(|| DEPLOYER.create2_from_code(B256::ZERO, &*ChequebookFactory::BYTECODE));
@@ -77,9 +77,7 @@ impl Opening {
             return Err(Error::ZeroOwner);
         }
         let code = self.code();
-        // ERC-1167: copies all that follows these ten bytes into place.
-        let length = u16::try_from(code.len()).map_err(|_| Error::Overflow)?.to_be_bytes();
-        let creation = [hex!("61").as_slice(), &length, &hex!("3d81600a3d39f3"), &code].concat();
+        let creation = [CREATION.as_slice(), &code].concat();
         let salt = keccak256((U256::from(chain_id), self.salt).abi_encode());
         Ok(factory().create2(salt, keccak256(creation)))
     }
@@ -109,7 +107,6 @@ impl Opening {
 #[cfg(feature = "client")]
 pub(crate) fn read(code: &[u8]) -> Option<(Address, Address, u32)> {
     let terms = code.strip_prefix(&BEFORE)?.strip_prefix(implementation().as_slice())?.strip_prefix(&AFTER)?;
-    let terms: &[u8; TERMS] = terms.try_into().ok()?;
     let (owner, rest) = terms.split_first_chunk::<20>()?;
     let (signer, notice) = rest.split_first_chunk::<20>()?;
     Some((owner.into(), signer.into(), u32::from_be_bytes(notice.try_into().ok()?)))

@@ -3,6 +3,7 @@
 #![allow(clippy::arithmetic_side_effects, clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod commands;
+#[allow(dead_code, reason = "not every test looks at everything")]
 #[path = "../support/sim/mod.rs"]
 mod sim;
 

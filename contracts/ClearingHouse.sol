@@ -13,25 +13,20 @@ contract ClearingHouse is IClearingHouse {
     /// not touched before, and an event, at most.
     uint256 private constant OWN_GAS = 8000;
 
+    /// @dev What the cheques of a batch have in common.
+    struct Order {
+        address chequebook;
+        bytes4 entry;
+        bool onlyIfCovered;
+        uint256 gasEach;
+    }
+
     /// @inheritdoc IClearingHouse
     function cash(Batch[] calldata batches, uint32 gasEach) external returns (uint256 cashed) {
         _requireGas(_count(batches), gasEach);
 
         for (uint256 i = 0; i < batches.length; ++i) {
-            IChequebook chequebook = batches[i].chequebook;
-            bool exists = address(chequebook).code.length != 0;
-            bytes4 entry = batches[i].typed ? IChequebook.cashTyped.selector : IChequebook.cash.selector;
-            bool onlyIfCovered = batches[i].onlyIfCovered;
-            Cheque[] calldata cheques = batches[i].cheques;
-
-            for (uint256 j = 0; j < cheques.length; ++j) {
-                Cheque calldata cheque = cheques[j];
-                bytes4 reason =
-                    exists ? _cash(chequebook, entry, onlyIfCovered, cheque, gasEach) : NoChequebook.selector;
-
-                if (reason == 0) ++cashed;
-                else _skip(chequebook, cheque, reason);
-            }
+            cashed += _cashBatch(batches[i], gasEach);
         }
     }
 
@@ -48,44 +43,54 @@ contract ClearingHouse is IClearingHouse {
         if (available < needed) revert NotEnoughGas(available, needed);
     }
 
-    function _skip(IChequebook chequebook, Cheque calldata cheque, bytes4 reason) private {
-        emit Skipped({
-            chequebook: address(chequebook), beneficiary: cheque.beneficiary, amount: cheque.amount, reason: reason
+    function _cashBatch(Batch calldata batch, uint256 gasEach) private returns (uint256 cashed) {
+        Order memory order = Order({
+            chequebook: address(batch.chequebook),
+            entry: batch.typed ? IChequebook.cashTyped.selector : IChequebook.cash.selector,
+            onlyIfCovered: batch.onlyIfCovered,
+            gasEach: gasEach
         });
+        bool exists = order.chequebook.code.length != 0;
+        Cheque[] calldata cheques = batch.cheques;
+
+        for (uint256 i = 0; i < cheques.length; ++i) {
+            Cheque calldata cheque = cheques[i];
+            bytes4 reason = exists ? _cash(order, cheque) : NoChequebook.selector;
+
+            if (reason == 0) ++cashed;
+            else emit Skipped(order.chequebook, cheque.beneficiary, cheque.amount, reason);
+        }
     }
 
-    /// @dev Cashes one cheque, with no more than `gasEach`. Answers zero, or why it was not cashed.
-    function _cash(IChequebook chequebook, bytes4 entry, bool onlyIfCovered, Cheque calldata cheque, uint256 gasEach)
-        private
-        returns (bytes4)
-    {
-        uint256 until = gasleft() - gasEach;
-
-        if (onlyIfCovered) {
+    /// @dev Cashes one cheque, with no more than the gas for it. Answers zero, or why it was not cashed.
+    function _cash(Order memory order, Cheque calldata cheque) private returns (bytes4) {
+        uint256 until = gasleft() - order.gasEach;
+        if (order.onlyIfCovered) {
             bytes memory question = abi.encodeCall(IChequebook.sent, (cheque.beneficiary));
-            (bool answered, uint256 sent) = _call(chequebook, Math.saturatingSub(gasleft(), until), question);
+            (bool answered, uint256 sent) = _call(order.chequebook, until, question);
             if (!answered) return Failed.selector;
-            if (cheque.amount > sent && cheque.amount - sent > address(chequebook).balance) {
-                return NotCovered.selector;
-            }
+            if (cheque.amount > sent && cheque.amount - sent > order.chequebook.balance) return NotCovered.selector;
         }
 
-        uint256 v = 27 + (uint256(cheque.vs) >> 255);
-        bytes32 s = cheque.vs << 1 >> 1;
-        bytes memory order = abi.encodeWithSelector(entry, cheque.beneficiary, cheque.amount, v, cheque.r, s);
-        (bool cashed, uint256 thrown) = _call(chequebook, Math.saturatingSub(gasleft(), until), order);
+        (bool cashed, uint256 thrown) = _call(order.chequebook, until, _cashCall(order.entry, cheque));
         if (cashed) return 0;
 
         bytes4 reason = bytes4(bytes32(thrown));
         return reason == 0 ? Failed.selector : reason;
     }
 
-    /// @dev Assembly, because Solidity copies all that a call returns: a hostile chequebook could make that so much
-    /// that no gas is left for the others. This takes the first word, zero where there is none.
-    function _call(IChequebook chequebook, uint256 gasLimit, bytes memory data)
-        private
-        returns (bool success, uint256 word)
-    {
+    function _cashCall(bytes4 entry, Cheque calldata cheque) private pure returns (bytes memory) {
+        uint256 v = 27 + (uint256(cheque.vs) >> 255);
+        bytes32 s = cheque.vs << 1 >> 1;
+
+        return abi.encodeWithSelector(entry, cheque.beneficiary, cheque.amount, v, cheque.r, s);
+    }
+
+    /// @dev Calls the chequebook with the gas that is left `until` then. Answers the first word of what it returns, zero
+    /// where there is none. Assembly, because Solidity copies all that a call returns: a hostile chequebook could make
+    /// that so much that no gas is left for the others.
+    function _call(address chequebook, uint256 until, bytes memory data) private returns (bool success, uint256 word) {
+        uint256 gasLimit = Math.saturatingSub(gasleft(), until);
         assembly ("memory-safe") {
             mstore(0, 0)
             success := call(gasLimit, chequebook, 0, add(data, 32), mload(data), 0, 32)

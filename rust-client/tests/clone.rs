@@ -9,7 +9,7 @@ use proptest::prelude::*;
 #[test]
 fn everything_is_where_the_readme_says() {
     assert_eq!(factory(), address!("0xC308c6a7FD9eDB7fA40ef41B2C1b9Eb8a775E7f1"));
-    assert_eq!(clearing_house(), address!("0x84F74CC7911Ee9011838d2132b7d7d400A429364"));
+    assert_eq!(clearing_house(), address!("0xFa18DCbC06beA90C6B64707100539cb7e8bB96bC"));
 }
 
 fn opening() -> impl Strategy<Value = Opening> {

@@ -114,7 +114,7 @@ interface IChequebook is IMortal {
     function sent(address beneficiary) external view returns (uint256);
 
     /// @notice Deposits ether, which returns to the owner only by `kill`.
-    /// @dev Needs less than the 2,300 gas of a plain transfer, hence no event.
+    /// @dev Needs less than the 2,300 gas of a plain transfer, hence no event. A clone needs more, to pass the call on.
     ///
     /// Requirements:
     /// - The chequebook must be alive.

@@ -66,6 +66,12 @@ async fn the_address_follows_from_the_terms_alone() -> Result<()> {
         let json = serde_json::to_string(&opening)?;
         assert_eq!(serde_json::from_str::<Opening>(&json)?, opening);
     }
+    for address in [factory(), chequebook::clearing_house()] {
+        assert!(
+            include_str!("../../README.md").contains(&address.to_string()),
+            "README has another one than {address}"
+        );
+    }
     let nobody = Opening { owner: Address::ZERO, signer: somebody(1), notice_period: 0, salt: B256::ZERO };
     assert!(matches!(nobody.address(1).unwrap_err(), Error::ZeroOwner));
     assert!(matches!(both.payer.create(&nobody, U256::ZERO).await.unwrap_err(), Error::ZeroOwner));

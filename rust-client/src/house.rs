@@ -122,7 +122,8 @@ impl Client {
         answers.into_iter().map(|(_, answer)| answer).collect()
     }
 
-    /// Which cheques of a transaction the clearing house did not cash. Empty until it is included in a block.
+    /// Which cheques of a transaction the clearing house did not cash. Ask once it is final: before, there may be no answer,
+    /// or another one later.
     ///
     /// # Errors
     ///

@@ -7,8 +7,8 @@ use alloy::{
     providers::{Provider, ext::AnvilApi},
 };
 use chequebook::{
-    AutoCash, Chequebook, Error, Form, Inbox, Overdraft, Purpose, Scheme, SignedCheque, Terms, Transaction,
-    clearing_house,
+    AutoCash, Backup, Chequebook, Error, Form, Inbox, Overdraft, Purpose, Scheme, SignedCheque, Terms, Transaction,
+    clearing_house, store::Memory,
 };
 use eyre::{OptionExt, Result};
 
@@ -62,6 +62,14 @@ async fn cashes_cheques_of_both_forms_and_kinds_in_one_transaction() -> Result<(
         }
         for answer in both.payee.cash_many(&cheques, Overdraft::Refuse).await {
             assert!(matches!(answer.unwrap_err(), Error::AlreadyCashed { .. }));
+        }
+
+        // A backup has all of it, what opens the clone included.
+        for client in [&both.payer, &both.payee] {
+            let backup = client.export().await?;
+            let text = serde_json::to_string(&backup)?;
+            assert_eq!(serde_json::from_str::<Backup>(&text)?, backup);
+            backup.import(&Memory::new())?;
         }
     }
     Ok(())

@@ -32,6 +32,7 @@ fn say(line: &str) {
 struct Process {
     book: Chequebook,
     payer: Client,
+    payee: Client,
     inboxes: Vec<Inbox>,
     random: AtomicU64,
 }
@@ -69,7 +70,27 @@ impl Process {
         Ok(())
     }
 
+    /// Cashes what there is, all at once.
+    async fn cash_many(&self) -> Result<()> {
+        let mut cheques = Vec::new();
+        for inbox in &self.inboxes {
+            cheques.extend(inbox.last().await?);
+        }
+        say("begin cash");
+        for answer in self.payee.cash_many(&cheques, Overdraft::Refuse).await {
+            match answer {
+                Ok(_) | Err(Error::AlreadyCashed { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        say("done cash 0");
+        Ok(())
+    }
+
     async fn cash(&self) -> Result<()> {
+        if self.dice(2) == 0 {
+            return self.cash_many().await;
+        }
         let inbox = &self.inboxes[usize::try_from(self.dice(BENEFICIARIES.into()))?];
         if inbox.last().await?.is_none() {
             return Ok(());
@@ -115,7 +136,7 @@ async fn lives_until_it_is_killed() -> Result<()> {
         inboxes.push(Inbox::open(&clients[1], contract, beneficiary(index), policy).await?);
     }
     let random = AtomicU64::new(env::var("CHILD_SEED")?.parse::<u64>()?.wrapping_mul(1 << 32));
-    let process = Process { book, payer: clients[0].clone(), inboxes, random };
+    let process = Process { book, payer: clients[0].clone(), payee: clients[1].clone(), inboxes, random };
     say("done start");
 
     tokio::try_join!(

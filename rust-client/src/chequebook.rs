@@ -146,7 +146,7 @@ impl Chequebook {
     ///
     /// [`Error::NoRecord`] if the chequebook was opened or funded before, and the store knows nothing of it: take another
     /// salt, or [`recover`](Self::recover) it. [`Error::NoCode`] if there is no factory on this chain,
-    /// [`Error::ZeroOwner`], [`Error::AlreadyOpen`]; or what the chain answers.
+    /// [`Error::NotAClone`], [`Error::ZeroOwner`], [`Error::AlreadyOpen`]; or what the chain answers.
     ///
     /// # Cancel safety
     ///
@@ -156,7 +156,7 @@ impl Chequebook {
         signer: impl Signer + Send + Sync + 'static,
         terms: Terms,
     ) -> Result<Self, Error> {
-        let salt = if let Form::Clone { salt } = terms.form { salt } else { B256::ZERO };
+        let Form::Clone { salt } = terms.form else { return Err(Error::NotAClone) };
         let owner = terms.owner.unwrap_or(client.account());
         let opening = Opening { owner, signer: signer.address(), notice_period: terms.notice_period, salt };
         let contract = opening.address(client.chain_id())?;

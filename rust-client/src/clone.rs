@@ -135,6 +135,14 @@ impl Client {
         self.shared().transactions.send(call, |_| Ok((purpose, Batch::new()))).await
     }
 
+    /// The transaction under way that opens a clone.
+    pub(crate) fn pending_creation(&self, contract: Address) -> Option<Transaction> {
+        self.transactions().into_iter().find(|transaction| {
+            matches!(transaction.purpose(), Purpose::Open { contract: opened, .. } if opened == contract)
+                && !transaction.status().is_final()
+        })
+    }
+
     /// A clone that the store knows nothing of must be a new one: somebody may hold cheques of any other.
     pub(crate) async fn require_unused(&self, contract: Address) -> Result<(), Error> {
         self.require_factory().await?;

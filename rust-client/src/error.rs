@@ -207,6 +207,11 @@ pub enum Error {
         contract: Address,
     },
 
+    /// What is deployed directly has no address before it is.
+    #[cfg(feature = "client")]
+    #[error("only a clone can be prepared, expected Form::Clone")]
+    NotAClone,
+
     /// The chequebook is not opened yet, and the [policy](crate::Policy) wants it to be.
     #[cfg(feature = "client")]
     #[error("chequebook {contract} is not opened yet")]

@@ -258,10 +258,18 @@ impl Inner {
 
     /// Opens a clone that is not opened yet.
     async fn create_if_unborn(&self) -> Result<(), Error> {
+        let Self { client, contract, .. } = self;
         let unborn = async || Ok::<_, Error>(self.watched.snapshot(Duration::ZERO).await?.life == Life::Unborn);
         let Some(opening) = self.opening else { return Ok(()) };
+        // Other inboxes of the same clone wait, and find it opened.
+        let _creating = client.shared().cashing.lock(*contract).await;
         if unborn().await? {
-            let created = async { self.client.create(&opening, U256::ZERO).await?.included().await };
+            let created = async {
+                match client.pending_creation(*contract) {
+                    Some(pending) => pending.included().await,
+                    None => client.create(&opening, U256::ZERO).await?.included().await,
+                }
+            };
             // Somebody else may have been faster.
             if let Err(error) = created.await
                 && unborn().await?

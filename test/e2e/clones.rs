@@ -7,7 +7,7 @@ use alloy::{
     sol_types::SolCall,
 };
 use chequebook::{
-    Chequebook, Error, Form, Inbox, Opening, Overdraft, Policy, Scheme, Terms,
+    AutoCash, Chequebook, Error, Form, Inbox, Opening, Overdraft, Policy, Purpose, Scheme, Terms,
     bindings::{
         Chequebook::{announceKillCall, killCall},
         ChequebookFactory,
@@ -166,6 +166,10 @@ async fn prepares_no_chequebook_that_was_used_before() -> Result<()> {
     let refused = Chequebook::prepare(&stranger, signer, funded).await.unwrap_err();
     assert!(matches!(refused, Error::NoRecord { contract } if contract == address), "{refused:?}");
 
+    let direct = Terms { form: Form::Direct, ..terms };
+    let refused = Chequebook::prepare(&stranger, both.chain.key(PAYER)?, direct).await.unwrap_err();
+    assert!(matches!(refused, Error::NotAClone), "{refused:?}");
+
     // What was opened is recovered like any other.
     let opened = Chequebook::recover(&stranger, both.book.address(), both.chain.key(PAYER)?, []).await?;
     assert_eq!(opened.balance().await?.funded, gwei(10));
@@ -193,6 +197,60 @@ async fn a_clone_that_the_factory_did_not_make_is_no_chequebook() -> Result<()> 
     let refused = Inbox::open(&both.payee, forged, both.payee.account(), both.policy()).await.unwrap_err();
     assert!(matches!(refused, Error::NotGenuine { contract } if contract == forged), "{refused:?}");
     Ok(())
+}
+
+/// What the address proves, no node can deny: here one that shows the code of a direct deployment.
+#[tokio::test]
+async fn a_node_cannot_put_other_code_at_the_address_of_a_clone() -> Result<()> {
+    let both = Both::start("osaka", 10).await?;
+    let (owner, salt) = (somebody(1), B256::ZERO);
+    let opening = Opening { owner, signer: both.payer.account(), notice_period: NOTICE, salt };
+    let address = opening.address(both.chain.anvil.chain_id())?;
+    let genuine = both.chain.provider.get_code_at(both.book.address()).await?;
+    both.chain.provider.anvil_set_code(address, genuine).await?;
+    let refused = Inbox::open_clone(&both.payee, &opening, both.payee.account(), both.policy()).await.unwrap_err();
+    assert!(matches!(refused, Error::NotGenuine { contract } if contract == address), "{refused:?}");
+    Ok(())
+}
+
+/// Two inboxes of one clone cash at the same time: it is opened once.
+#[tokio::test]
+async fn a_clone_is_opened_once_for_all_its_inboxes() -> Result<()> {
+    let both = Both::start("osaka", 1).await?;
+    let terms = Terms { notice_period: NOTICE, form: CLONE, ..Terms::default() };
+    let book = Chequebook::prepare(&both.payer, both.chain.key(PAYER)?, terms).await?;
+    book.deposit(gwei(50)).await?.confirmed().await?;
+    let opening = book.opening().ok_or_eyre("no opening")?;
+    let policy = Policy { unopened: true, ..both.policy() };
+    let mut inboxes = Vec::new();
+    for index in 1..=3 {
+        let inbox = Inbox::open_clone(&both.payee, &opening, somebody(index), policy).await?;
+        inbox.receive(&book.issue(somebody(index), gwei(2), Scheme::Packed).await?).await?;
+        inboxes.push(inbox);
+    }
+    let [a, b, c] = &inboxes[..] else { unreachable!() };
+    let cashes = tokio::try_join!(a.cash(Overdraft::Refuse), b.cash(Overdraft::Refuse), c.cash(Overdraft::Refuse))?;
+    for cash in [cashes.0, cashes.1, cashes.2] {
+        cash.confirmed().await?;
+    }
+    let opened = both.payee.transactions().into_iter().filter(|one| matches!(one.purpose(), Purpose::Open { .. }));
+    assert_eq!(opened.count(), 1);
+    assert_eq!(both.chain.balance(book.address()).await?, gwei(44));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_inbox_that_cashes_by_itself_opens_the_clone() -> Result<()> {
+    let both = Both::start("osaka", 1).await?;
+    let terms = Terms { notice_period: NOTICE, form: CLONE, ..Terms::default() };
+    let book = Chequebook::prepare(&both.payer, both.chain.key(PAYER)?, terms).await?;
+    book.deposit(gwei(50)).await?.confirmed().await?;
+    let opening = book.opening().ok_or_eyre("no opening")?;
+    let policy = Policy { unopened: true, ..both.policy() };
+    let inbox = Inbox::open_clone(&both.payee, &opening, somebody(1), policy).await?;
+    inbox.auto_cash(AutoCash { interval: None, max_uncashed: U256::ZERO });
+    inbox.receive(&book.issue(somebody(1), gwei(2), Scheme::Typed).await?).await?;
+    eventually("it is cashed", || async { Ok(both.chain.balance(somebody(1)).await? == gwei(2)) }).await
 }
 
 /// CB11, on the chain itself: before Cancun the account of a dead clone is gone, and its address stays taken.

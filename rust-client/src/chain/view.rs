@@ -219,6 +219,8 @@ impl View {
         let head = self.chain.head().await?;
         let mut code = self.chain.code(contract, head.id()).await?;
         let genuine = match opening {
+            // Whatever the node says: no other code can be at this address.
+            Some(opening) if !code.is_empty() && code != opening.code() => return Err(Error::NotGenuine { contract }),
             _ if !code.is_empty() => self.chain.genuine(contract, &code, head.id()).await?,
             None => return Err(Error::NoCode { contract }),
             Some(opening) => {

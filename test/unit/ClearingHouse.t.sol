@@ -213,6 +213,19 @@ contract ClearingHouseTest is BaseTest {
         assertEq(_run(), 0);
     }
 
+    /// @dev The reason of the cheque before must not be taken for that of this one.
+    function test_ReportsAFailureWithoutAnError_AfterOneWith() public {
+        Chequebook silent =
+            Chequebook(payable(address(new HostileChequebook(HostileChequebook.Manner.RevertsWithNothing))));
+        _add(Scheme.Packed, first, payee, 1, false);
+        _append(payee, 1);
+        _add(Scheme.Packed, silent, payee, 1, false);
+
+        _expectSkipped(first, payee, 1, IChequebook.StaleCheque.selector);
+        _expectSkipped(silent, payee, 1, IClearingHouse.Failed.selector);
+        assertEq(_run(), 1);
+    }
+
     function testFuzz_RevertWhen_GasIsNotEnoughForAll(uint256 gas) public {
         _add(Scheme.Packed, first, payee, 1 ether, false);
         _append(otherPayee, 1 ether);

@@ -11,7 +11,7 @@ import {IChequebookFactory} from "./interfaces/IChequebookFactory.sol";
 import {Terms} from "./libraries/Terms.sol";
 
 /// @title ChequebookClone
-/// @notice The form that {ChequebookFactory} opens: the cheapest to create. Each chequebook is a minimal clone
+/// @notice The form that {ChequebookFactory} creates: the cheapest to create. Each chequebook is a minimal clone
 /// (ERC-1167) that runs this code on its own state, and carries owner, signer and notice period in its own code.
 /// @dev The implementation itself is no chequebook: it has no owner and no signer, and is dead from the beginning, so
 /// that it takes no deposit and never destroys itself.

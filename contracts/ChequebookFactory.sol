@@ -9,7 +9,7 @@ import {IChequebookFactory} from "./interfaces/IChequebookFactory.sol";
 import {Terms} from "./libraries/Terms.sol";
 
 /// @title ChequebookFactory
-/// @notice Opens chequebooks as minimal clones. It has no owner, holds no ether and cannot be changed.
+/// @notice Creates chequebooks as minimal clones. It has no owner, holds no ether and cannot be changed.
 /// @dev It is created by the deterministic deployment proxy that most chains have, with salt zero, and so has the same
 /// address on every chain, which nothing but this very code can have.
 contract ChequebookFactory is IChequebookFactory {
@@ -24,27 +24,23 @@ contract ChequebookFactory is IChequebookFactory {
     }
 
     /// @inheritdoc IChequebookFactory
-    function addressOf(address owner, address signer, uint32 noticePeriod, bytes32 salt)
-        external
-        view
-        returns (address)
-    {
-        return _addressOf(Terms.encode(owner, signer, noticePeriod), _salt(salt));
+    function predict(address owner, address signer, uint32 noticePeriod, bytes32 salt) external view returns (address) {
+        return _predict(Terms.encode(owner, signer, noticePeriod), _salt(salt));
     }
 
     /// @inheritdoc IChequebookFactory
-    function open(address owner, address signer, uint32 noticePeriod, bytes32 salt)
+    function create(address owner, address signer, uint32 noticePeriod, bytes32 salt)
         external
         payable
         returns (IChequebook)
     {
         bytes memory terms = Terms.encode(owner, signer, noticePeriod);
-        address chequebook = _addressOf(terms, _salt(salt));
-        if (bornAt[chequebook] != 0) revert AlreadyOpen(chequebook);
+        address chequebook = _predict(terms, _salt(salt));
+        if (bornAt[chequebook] != 0) revert AlreadyCreated(chequebook);
 
         bornAt[chequebook] = block.number;
 
-        emit Opened({
+        emit Created({
             owner: owner,
             chequebook: chequebook,
             signer: Terms.signerFor(owner, signer),
@@ -57,7 +53,7 @@ contract ChequebookFactory is IChequebookFactory {
         return IChequebook(payable(chequebook));
     }
 
-    function _addressOf(bytes memory terms, bytes32 salt) private view returns (address) {
+    function _predict(bytes memory terms, bytes32 salt) private view returns (address) {
         return Clones.predictDeterministicAddressWithImmutableArgs(implementation, terms, salt);
     }
 

@@ -65,12 +65,12 @@ abstract contract Mortal is IMortal, Owned {
     /// Not in the block of creation, because EIP-6780 still erases what is destroyed in the transaction that created it.
     /// At a CREATE2 address, a chequebook could then be overdrawn, vanish, and return with `sent` wiped, so that its
     /// cheques were good a second time.
-    function _die(address payable heir) internal {
+    function _die(address payable recipient) internal {
         _checkAlive();
         if (block.number == _birthBlock()) revert BornThisBlock();
 
         killableAt = NEVER;
 
-        selfdestruct(heir);
+        selfdestruct(recipient);
     }
 }

@@ -94,12 +94,12 @@ abstract contract Base is ScriptBase {
         return Chequebook(payable(account));
     }
 
-    /// @dev What the factory opened is genuine; what has no code any more, or was deployed directly, it did not.
+    /// @dev What the factory created is genuine; what has no code any more, or was deployed directly, it did not.
     function _requireGenuine(address account) internal {
         IChequebookFactory factory = _factory();
-        bool opened = address(factory).code.length != 0 && factory.bornAt(account) != 0;
+        bool created = address(factory).code.length != 0 && factory.bornAt(account) != 0;
         if (account.code.length == 0) revert NotAChequebook(account);
-        if (!opened) _requireTwin(account);
+        if (!created) _requireTwin(account);
     }
 
     /// @dev The factory's address on every chain, where it may be missing.

@@ -56,7 +56,7 @@ abstract contract BaseTest is TestBase, StdAssertions, StdCheats, StdInvariant, 
 
     /// @dev A clone has the same functions, so that the tests need not know.
     function _clone(address owner_, address signer_, uint32 notice, uint256 deposit) internal returns (Chequebook) {
-        IChequebook chequebook = factory.open{value: deposit}(owner_, signer_, notice, bytes32(_opened++));
+        IChequebook chequebook = factory.create{value: deposit}(owner_, signer_, notice, bytes32(_opened++));
         return Chequebook(payable(address(chequebook)));
     }
 

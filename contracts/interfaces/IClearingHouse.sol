@@ -38,7 +38,7 @@ interface IClearingHouse {
     /// @notice A reason: the cheque exceeds the balance, and `onlyIfCovered` was asked for.
     error NotCovered();
 
-    /// @notice A reason: there is no code at the chequebook's address. It is not opened yet, or gone.
+    /// @notice A reason: there is no code at the chequebook's address. It is not created yet, or gone.
     error NoChequebook();
 
     /// @notice A reason: the chequebook failed without an error, mostly because `gasEach` was not enough.

@@ -13,7 +13,7 @@ library Terms {
         return signer == address(0) ? owner : signer;
     }
 
-    /// @notice The terms in 44 bytes: each byte of a clone's code costs 200 gas when it is opened.
+    /// @notice The terms in 44 bytes: each byte of a clone's code costs 200 gas when it is created.
     function encode(address owner, address signer, uint32 noticePeriod) internal pure returns (bytes memory) {
         return abi.encodePacked(owner, signerFor(owner, signer), noticePeriod);
     }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "client")]
 use crate::{
     Client, Genuine, Purpose, Transaction,
-    bindings::ChequebookFactory::openCall,
+    bindings::ChequebookFactory::createCall,
     store::Batch,
     transactions::{Call, MAX_GAS},
 };
@@ -129,7 +129,7 @@ impl Client {
         let Opening { owner, signer, notice_period, salt } = *opening;
         let contract = opening.address(self.chain_id())?;
         self.require_factory().await?;
-        let input = openCall { owner, signer, noticePeriod: notice_period, salt }.abi_encode().into();
+        let input = createCall { owner, signer, noticePeriod: notice_period, salt }.abi_encode().into();
         let call = Call { to: TxKind::Call(factory()), value: deposit, input, max_gas: MAX_GAS };
         let purpose = Purpose::Open { contract, amount: deposit };
         self.shared().transactions.send(call, |_| Ok((purpose, Batch::new()))).await

@@ -107,7 +107,7 @@ impl World {
             self.opened = self.opened.checked_add(1).ok_or_eyre("too many chequebooks")?;
             let salt = B256::from(U256::from(self.opened));
             let opening = Opening { owner, signer, notice_period: NOTICE, salt };
-            let call = ChequebookFactory::openCall { owner, signer, noticePeriod: NOTICE, salt };
+            let call = ChequebookFactory::createCall { owner, signer, noticePeriod: NOTICE, salt };
             let receipt = self.send(OWNER, chequebook::factory().into(), deposit, call.abi_encode().into()).await?;
             (receipt, opening.address(self.chain.provider().get_chain_id().await?)?)
         };

@@ -60,7 +60,7 @@ async fn the_address_follows_from_the_terms_alone() -> Result<()> {
     {
         let (owner, salt) = (somebody(9), B256::repeat_byte(salt));
         let opening = Opening { owner, signer, notice_period, salt };
-        let expected = contract.addressOf(owner, signer, notice_period, salt).call().await?;
+        let expected = contract.predict(owner, signer, notice_period, salt).call().await?;
         assert_eq!(opening.address(both.chain.anvil.chain_id())?, expected);
         assert_ne!(opening.address(1)?, expected, "the chain is part of the address");
         let json = serde_json::to_string(&opening)?;
@@ -267,7 +267,7 @@ async fn a_dead_clone_is_never_opened_again() -> Result<()> {
 
         let refused = both.payee.create(&opening, gwei(10)).await.unwrap_err();
         assert!(matches!(&refused, Error::Refused { refusal } if refusal.contains("AlreadyOpen")), "{refused:?}");
-        let open = ChequebookFactory::openCall {
+        let open = ChequebookFactory::createCall {
             owner: opening.owner,
             signer: opening.signer,
             noticePeriod: opening.notice_period,

@@ -139,11 +139,11 @@ contract Create2FactoryTest is Create2Test {
     }
 
     function _predict(address owner_) internal view override returns (address) {
-        return factory.addressOf(owner_, signer.addr, 0, 0);
+        return factory.predict(owner_, signer.addr, 0, 0);
     }
 
     function _openCall(address owner_) internal view override returns (bytes memory) {
-        return abi.encodeCall(factory.open, (owner_, signer.addr, 0, 0));
+        return abi.encodeCall(factory.create, (owner_, signer.addr, 0, 0));
     }
 
     function _returnsBeforeCancun() internal pure override returns (bool) {

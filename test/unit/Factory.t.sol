@@ -25,12 +25,12 @@ contract FactoryTest is BaseTest {
         vm.assume(owner_ != address(0));
         deposit = bound(deposit, 0, MAX_ETHER);
         vm.deal(caller, deposit);
-        address predicted = factory.addressOf(owner_, signer_, notice, salt);
+        address predicted = factory.predict(owner_, signer_, notice, salt);
         assertEq(predicted, _predict(owner_, signer_ == address(0) ? owner_ : signer_, notice, salt));
         assertEq(factory.bornAt(predicted), 0);
 
         vm.prank(caller);
-        IChequebook chequebook = factory.open{value: deposit}(owner_, signer_, notice, salt);
+        IChequebook chequebook = factory.create{value: deposit}(owner_, signer_, notice, salt);
 
         assertEq(address(chequebook), predicted);
         assertEq(factory.bornAt(predicted), vm.getBlockNumber());
@@ -42,24 +42,24 @@ contract FactoryTest is BaseTest {
     }
 
     function test_Open_EmitsOpened() public {
-        address predicted = factory.addressOf(owner.addr, address(0), NOTICE, SALT);
+        address predicted = factory.predict(owner.addr, address(0), NOTICE, SALT);
 
         vm.expectEmit(address(factory));
-        emit IChequebookFactory.Opened(owner.addr, predicted, owner.addr, NOTICE, SALT);
-        factory.open(owner.addr, address(0), NOTICE, SALT);
+        emit IChequebookFactory.Created(owner.addr, predicted, owner.addr, NOTICE, SALT);
+        factory.create(owner.addr, address(0), NOTICE, SALT);
     }
 
     /// @dev Every part of the terms, and the chain.
     function test_EveryTermIsPartOfTheAddress() public {
-        address chequebook = factory.addressOf(owner.addr, signer.addr, NOTICE, SALT);
+        address chequebook = factory.predict(owner.addr, signer.addr, NOTICE, SALT);
 
-        assertNotEq(chequebook, factory.addressOf(stranger, signer.addr, NOTICE, SALT));
-        assertNotEq(chequebook, factory.addressOf(owner.addr, stranger, NOTICE, SALT));
-        assertNotEq(chequebook, factory.addressOf(owner.addr, signer.addr, NOTICE - 1, SALT));
-        assertNotEq(chequebook, factory.addressOf(owner.addr, signer.addr, NOTICE, "other salt"));
-        assertNotEq(chequebook, new ChequebookFactory().addressOf(owner.addr, signer.addr, NOTICE, SALT));
+        assertNotEq(chequebook, factory.predict(stranger, signer.addr, NOTICE, SALT));
+        assertNotEq(chequebook, factory.predict(owner.addr, stranger, NOTICE, SALT));
+        assertNotEq(chequebook, factory.predict(owner.addr, signer.addr, NOTICE - 1, SALT));
+        assertNotEq(chequebook, factory.predict(owner.addr, signer.addr, NOTICE, "other salt"));
+        assertNotEq(chequebook, new ChequebookFactory().predict(owner.addr, signer.addr, NOTICE, SALT));
         vm.chainId(block.chainid + 1);
-        assertNotEq(chequebook, factory.addressOf(owner.addr, signer.addr, NOTICE, SALT));
+        assertNotEq(chequebook, factory.predict(owner.addr, signer.addr, NOTICE, SALT));
     }
 
     /// @dev CB9 across chains, which a packed cheque does not name: the same terms are at another address there.
@@ -74,12 +74,12 @@ contract FactoryTest is BaseTest {
 
     function testFuzz_WhatWasSentBeforeOpeningIsPartOfTheDeposit(uint96 before, uint96 deposit) public {
         vm.assume(uint256(before) + deposit != 0);
-        address chequebook = factory.addressOf(owner.addr, signer.addr, 0, SALT);
+        address chequebook = factory.predict(owner.addr, signer.addr, 0, SALT);
         vm.deal(address(this), uint256(before) + deposit);
         (bool success,) = chequebook.call{value: before}("");
         assertTrue(success);
 
-        factory.open{value: deposit}(owner.addr, signer.addr, 0, SALT);
+        factory.create{value: deposit}(owner.addr, signer.addr, 0, SALT);
         assertEq(chequebook.balance, uint256(before) + deposit);
 
         // and a cheque that was written before the chequebook was opened is good
@@ -90,20 +90,20 @@ contract FactoryTest is BaseTest {
     function test_RevertWhen_OpenedBefore() public {
         Chequebook chequebook = _open();
 
-        vm.expectRevert(_alreadyOpen(chequebook));
-        factory.open(owner.addr, signer.addr, NOTICE, SALT);
+        vm.expectRevert(_alreadyCreated(chequebook));
+        factory.create(owner.addr, signer.addr, NOTICE, SALT);
 
         // zero and the owner are the same signer, so the same chequebook
-        IChequebook own = factory.open(owner.addr, address(0), NOTICE, SALT);
-        vm.expectRevert(_alreadyOpen(own));
-        factory.open(owner.addr, owner.addr, NOTICE, SALT);
+        IChequebook own = factory.create(owner.addr, address(0), NOTICE, SALT);
+        vm.expectRevert(_alreadyCreated(own));
+        factory.create(owner.addr, owner.addr, NOTICE, SALT);
     }
 
     function test_RevertWhen_OwnerIsZero() public {
         vm.expectRevert(IOwned.ZeroOwner.selector);
-        factory.open(address(0), signer.addr, NOTICE, SALT);
+        factory.create(address(0), signer.addr, NOTICE, SALT);
         vm.expectRevert(IOwned.ZeroOwner.selector);
-        factory.addressOf(address(0), signer.addr, NOTICE, SALT);
+        factory.predict(address(0), signer.addr, NOTICE, SALT);
     }
 
     function test_TheFactoryTakesNoEtherOfItsOwn() public {
@@ -120,16 +120,16 @@ contract FactoryTest is BaseTest {
         _cash(Scheme.Packed, chequebook, payee, 1 ether);
         assertEq(_codeSize(address(chequebook)) > 0, Hardfork.codeSurvives());
 
-        vm.expectRevert(_alreadyOpen(chequebook));
-        factory.open(owner.addr, signer.addr, NOTICE, SALT);
+        vm.expectRevert(_alreadyCreated(chequebook));
+        factory.create(owner.addr, signer.addr, NOTICE, SALT);
     }
 
     function _open() private returns (Chequebook) {
-        return Chequebook(payable(address(factory.open(owner.addr, signer.addr, NOTICE, SALT))));
+        return Chequebook(payable(address(factory.create(owner.addr, signer.addr, NOTICE, SALT))));
     }
 
-    function _alreadyOpen(IChequebook chequebook) private pure returns (bytes memory) {
-        return abi.encodeWithSelector(IChequebookFactory.AlreadyOpen.selector, chequebook);
+    function _alreadyCreated(IChequebook chequebook) private pure returns (bytes memory) {
+        return abi.encodeWithSelector(IChequebookFactory.AlreadyCreated.selector, chequebook);
     }
 
     /// @dev The address, from the words of ERC-1167 and EIP-1014 alone.

@@ -39,7 +39,7 @@ contract GasTest is BaseTest {
     }
 
     function test_Gas_Open() public {
-        factory.open{value: AMOUNT}(owner.addr, signer.addr, NOTICE, bytes32(uint256(1)));
+        factory.create{value: AMOUNT}(owner.addr, signer.addr, NOTICE, bytes32(uint256(1)));
         assertLe(vm.snapshotGasLastCall(CLONE, "open with deposit"), MAX_OPEN_GAS);
     }
 

@@ -13,7 +13,7 @@ use crate::{both::somebody, chain::Chain};
 
 impl Chain {
     fn open(&self) -> Script<'_> {
-        self.script("Open").set("DEPOSIT", 100)
+        self.script("Create").set("DEPOSIT", 100)
     }
 }
 
@@ -58,13 +58,13 @@ async fn opens_a_clone_where_it_said_it_would() -> Result<()> {
         let script = chain.script(name).set("OWNER", owner).set("SIGNER", signer);
         script.set("NOTICE_PERIOD", 60).set("SALT", salt).set("DEPOSIT", 100)
     };
-    let look = || set("Open").sig("addressOf()");
+    let look = || set("Create").sig("predict()");
     let text = look().sends_nothing().await?;
     assert_prints(&text, &format!("Chequebook:    {expected}"));
-    assert_prints(&text, "Opened:        not yet");
+    assert_prints(&text, "Created:       not yet");
     chain.provider.anvil_set_balance(expected, U256::from(1)).await?; // sent before
 
-    let text = set("Open").succeeds()?;
+    let text = set("Create").succeeds()?;
     assert_prints(&text, "Deployment: works on a copy of the chain, forge broadcasts it now.");
     assert_prints(&text, "Balance:       101 wei");
     let chequebook = deployed(&chain, &text)?;
@@ -72,15 +72,15 @@ async fn opens_a_clone_where_it_said_it_would() -> Result<()> {
     assert_eq!(chequebook.owner().call().await?, owner);
     assert_eq!(chequebook.signer().call().await?, signer);
     assert_eq!(chequebook.noticePeriod().call().await?, U256::from(60));
-    assert_prints(&look().sends_nothing().await?, "Opened:        yes");
-    set("Open").refuses(format!("AlreadyOpen({expected})")).await
+    assert_prints(&look().sends_nothing().await?, "Created:       yes");
+    set("Create").refuses(format!("AlreadyCreated({expected})")).await
 }
 
 #[tokio::test]
 async fn opens_with_defaults_that_protect_payees() -> Result<()> {
     let chain = Chain::start()?;
     chain.infrastructure().await?;
-    let chequebook = deployed(&chain, &chain.script("Open").succeeds()?)?;
+    let chequebook = deployed(&chain, &chain.script("Create").succeeds()?)?;
     assert_eq!(chequebook.owner().call().await?, chain.account(0));
     assert_eq!(chequebook.signer().call().await?, chain.account(0));
     assert_eq!(chequebook.noticePeriod().call().await?, U256::from(ONE_DAY));
@@ -89,7 +89,7 @@ async fn opens_with_defaults_that_protect_payees() -> Result<()> {
     chain.open().set("SIGNER", factory()).refuses(format!("SignerIsContract({})", factory())).await?;
     chain.open().set("SALT", "0x12").refuses("vm.envBytes32: failed parsing $SALT as type `bytes32`").await?;
     let error = "vm.envAddress: environment variable \"OWNER\" not found";
-    chain.script("Open").sig("addressOf()").refuses(error).await
+    chain.script("Create").sig("predict()").refuses(error).await
 }
 
 /// Deposit, Cash and Kill take a clone for what it is, and nothing else that looks like one.

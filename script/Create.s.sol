@@ -7,20 +7,20 @@ import {Chequebook} from "../contracts/Chequebook.sol";
 import {IChequebookFactory} from "../contracts/interfaces/IChequebookFactory.sol";
 import {TermsBase} from "./TermsBase.s.sol";
 
-/// @title Open
-/// @notice Opens a chequebook as a clone, through the factory, and makes its first deposit.
+/// @title Create
+/// @notice Creates a chequebook as a clone, through the factory, and makes its first deposit.
 ///
 ///     OWNER=0x… DEPOSIT=1000000000000000000 \
-///         forge script script/Open.s.sol --rpc-url $RPC_URL --account <name> --broadcast
+///         forge script script/Create.s.sol --rpc-url $RPC_URL --account <name> --broadcast
 ///
 /// - OWNER, SIGNER, NOTICE_PERIOD: as {TermsBase} says.
 /// - SALT: 32 bytes, to tell apart several chequebooks with the same terms. Default: zero.
 /// - DEPOSIT: the first deposit, in wei. Default: 0. What was sent to the address before belongs to it, too.
 ///
-///     OWNER=0x… forge script script/Open.s.sol --sig "addressOf()" --rpc-url $RPC_URL
+///     OWNER=0x… forge script script/Create.s.sol --sig "predict()" --rpc-url $RPC_URL
 ///
-/// prints the address of the chequebook, opened or not, and sends nothing.
-contract Open is TermsBase {
+/// prints the address of the chequebook, created or not, and sends nothing.
+contract Create is TermsBase {
     function run() external returns (Chequebook chequebook) {
         address sender = _sender();
         Terms memory terms = _terms(sender);
@@ -28,31 +28,31 @@ contract Open is TermsBase {
         _requireFunds(sender, deposit);
         IChequebookFactory factory = _factory();
         address predicted = _predict(terms);
-        if (factory.bornAt(predicted) != 0) revert IChequebookFactory.AlreadyOpen(predicted);
+        if (factory.bornAt(predicted) != 0) revert IChequebookFactory.AlreadyCreated(predicted);
         uint256 balance = predicted.balance + deposit;
 
         vm.broadcast();
-        factory.open{value: deposit}(terms.owner, terms.signer, terms.noticePeriod, _salt());
+        factory.create{value: deposit}(terms.owner, terms.signer, terms.noticePeriod, _salt());
 
         chequebook = Chequebook(payable(predicted));
         _checkAndPrint(chequebook, terms, balance);
     }
 
     /// @notice Prints where the chequebook is, or will be. $OWNER is required: there is no sender.
-    function addressOf() external view returns (address chequebook) {
+    function predict() external view returns (address chequebook) {
         Terms memory terms = _terms(vm.envAddress("OWNER"));
         chequebook = _predict(terms);
         console.log("Chequebook:    %s", chequebook);
         _printWei("Balance:      ", chequebook.balance);
-        bool opened = _factory().bornAt(chequebook) != 0;
-        console.log("Opened:        %s", opened ? "yes" : "not yet");
+        bool created = _factory().bornAt(chequebook) != 0;
+        console.log("Created:       %s", created ? "yes" : "not yet");
     }
 
     function _predict(Terms memory terms) private view returns (address) {
         IChequebookFactory factory = _factory();
         _requireOnThisChain("factory", address(factory));
 
-        return factory.addressOf(terms.owner, terms.signer, terms.noticePeriod, _salt());
+        return factory.predict(terms.owner, terms.signer, terms.noticePeriod, _salt());
     }
 
     function _salt() private view returns (bytes32) {

@@ -9,7 +9,7 @@ use alloy::{
     rpc::types::TransactionReceipt,
     signers::local::PrivateKeySigner,
 };
-use chequebook::Transaction;
+use chequebook_wallet::Transaction;
 use eyre::{OptionExt, Report, WrapErr};
 
 use crate::check::equal;
@@ -60,7 +60,7 @@ impl Chain {
         Ok(self.provider.get_balance(account).await?)
     }
 
-    /// Waits until a transaction of the client is final, and returns its receipt. `before` is what its sender had.
+    /// Waits until a transaction of the wallet is final, and returns its receipt. `before` is what its sender had.
     ///
     /// # Errors
     ///

@@ -2,9 +2,9 @@
 
 use clap::{Parser, Subcommand, value_parser};
 
-use crate::{demo, gas};
+use crate::demo;
 
-/// Runs the chequebook contracts and the client against a development chain.
+/// Micropayments by cheque, on the command line.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Cli {
@@ -21,12 +21,6 @@ enum Command {
         #[arg(long, default_value_t = 10_000, value_parser = value_parser!(u32).range(3..=1_000_000))]
         cheques: u32,
     },
-    /// Measures the gas of every transaction on anvil, and writes the report in gas/.
-    GasReport {
-        /// Write nothing; fail if the report that is there is not what is measured.
-        #[arg(long)]
-        check: bool,
-    },
 }
 
 impl Cli {
@@ -34,7 +28,6 @@ impl Cli {
     pub(crate) async fn run(self) -> eyre::Result<()> {
         match self.command {
             Command::Demo { cheques } => demo::run(cheques).await,
-            Command::GasReport { check } => gas::run(check).await,
         }
     }
 }

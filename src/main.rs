@@ -1,10 +1,9 @@
-//! Runs the chequebook contracts and the client against a development chain.
+//! The program chequebook: payer and payee on the command line. So far it has the demo.
 
 mod chain;
 mod check;
 mod cli;
 mod demo;
-mod gas;
 mod report;
 
 use std::process::ExitCode;

@@ -24,7 +24,7 @@ macro_rules! contracts {
     };
 }
 
-#[cfg(feature = "client")]
+#[cfg(feature = "provider")]
 contracts!(#[sol(rpc)]);
-#[cfg(not(feature = "client"))]
+#[cfg(not(feature = "provider"))]
 contracts!();

@@ -1,5 +1,7 @@
 //! What a cheque says, and how it is signed, verified and cashed. Nothing here asks a network or a disk.
 
+use std::ops::Deref;
+
 use alloy::{
     dyn_abi::TypedData,
     primitives::{Address, B256, Bytes, ChainId, Signature, U256, keccak256, uint},
@@ -11,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error,
     bindings::Chequebook::{cashCall, cashTypedCall},
-    json,
+    wire,
 };
 
 /// Half the order of the curve secp256k1, the largest `s` of a canonical signature (EIP-2).
@@ -53,11 +55,12 @@ impl Cheque {
     }
 
     /// Signs the cheque. A packed cheque is signed as a hash; a typed one as typed data, so that a device can show it.
+    /// `signer` is a reference, an [`Arc`](std::sync::Arc) or a box of any signer of alloy.
     ///
     /// # Errors
     ///
     /// [`Error::Signer`] if the signer does not sign, for whatever reason it gives.
-    pub async fn sign<S: Signer + Sync + ?Sized>(self, signer: &S) -> Result<SignedCheque, Error> {
+    pub async fn sign<S: Signer + Sync + ?Sized>(self, signer: impl Deref<Target = S>) -> Result<SignedCheque, Error> {
         let signature = match self.scheme {
             Scheme::Packed => signer.sign_hash(&self.digest()).await?,
             // Only the dynamic form reaches a device through a `dyn Signer`; the other one would sign a bare hash.
@@ -79,7 +82,8 @@ impl Cheque {
         eip712::Cheque { beneficiary: self.beneficiary, amount: self.amount }
     }
 
-    fn typed_data(&self) -> TypedData {
+    /// The typed form as EIP-712 has it: its JSON, through serde, is what a wallet takes (`eth_signTypedData_v4`).
+    pub fn typed_data(&self) -> TypedData {
         TypedData::from_struct(&self.message(), Some(self.domain()))
     }
 }
@@ -114,7 +118,7 @@ mod eip712 {
 /// The signature has the form that the contract accepts, with the low `s` only: so a cheque has one form, and who
 /// relays it cannot make another one from it. Whose signature it is, only [`verify`](Self::verify) tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "json::SignedCheque", into = "json::SignedCheque")]
+#[serde(try_from = "wire::SignedCheque", into = "wire::SignedCheque")]
 pub struct SignedCheque {
     cheque: Cheque,
     signature: Signature,
@@ -151,8 +155,7 @@ impl SignedCheque {
     }
 
     /// The signature in 64 bytes (ERC-2098): `r`; and `s`, which is low, with the parity of `v` in its highest bit.
-    #[cfg(feature = "client")]
-    pub(crate) fn compact_signature(&self) -> (B256, B256) {
+    pub fn compact_signature(&self) -> (B256, B256) {
         let mut vs = self.signature.s();
         vs.set_bit(255, self.signature.v());
         (self.signature.r().into(), vs.into())

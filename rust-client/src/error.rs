@@ -1,21 +1,44 @@
-//! What can go wrong.
+//! What can go wrong with cheques and contracts.
 
-#[cfg(feature = "client")]
-use std::time::Duration;
-
-use alloy::primitives::{Address, SignatureError, U256};
-#[cfg(feature = "client")]
+use alloy::primitives::{Address, ChainId, SignatureError, U256};
+#[cfg(feature = "provider")]
 use alloy::{
-    eips::BlockNumberOrTag,
-    primitives::{B256, BlockNumber, ChainId},
-    transports::TransportError,
+    primitives::B256,
+    providers::PendingTransactionError,
+    transports::{RpcError, TransportErrorKind},
 };
 
 use crate::cheque::HALF_ORDER;
-#[cfg(feature = "client")]
-use crate::{Scheme, StoreError};
 
-/// What can go wrong. The first variants are about a cheque alone.
+/// What kind of thing went wrong, for callers that treat kinds differently. The error itself says exactly what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorClass {
+    /// The cheque is not good, and never will be: malformed, signed by somebody else, of something else, or outdated.
+    BadCheque,
+    /// The cheque is good, but we do not accept such cheques.
+    Policy,
+    /// A deposit or an account does not cover what was asked for. It may later.
+    Funds,
+    /// The chain did not answer, or not to the question. Ask again later, or another node.
+    ChainUnreachable,
+    /// The chain answered, and it is not the chain or the contract that was expected.
+    WrongChain,
+    /// A transaction was refused or reverted, or another one took its place.
+    Transaction,
+    /// A chequebook has ended or is about to, or the wallet was shut down.
+    Ended,
+    /// Something that keeps our state failed.
+    Store,
+    /// A wallet, device or service that holds a key did not sign.
+    Signer,
+    /// The arguments make no sense, such as an amount of zero.
+    InvalidInput,
+    /// A defect of this software.
+    Bug,
+}
+
+/// What can go wrong with cheques and contracts.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -46,7 +69,7 @@ pub enum Error {
         value: String,
     },
 
-    /// A chequebook needs an owner.
+    /// The owner of a chequebook is zero.
     #[error("the owner of a chequebook must not be zero")]
     ZeroOwner,
 
@@ -96,7 +119,6 @@ pub enum Error {
     Signer(#[from] alloy::signers::Error),
 
     /// The cheque is one of another chequebook.
-    #[cfg(feature = "client")]
     #[error("cheque is of chequebook {found}, expected {expected}")]
     WrongContract {
         /// The chequebook of the cheque.
@@ -106,187 +128,16 @@ pub enum Error {
     },
 
     /// The cheque is one of another chain.
-    #[cfg(feature = "client")]
     #[error("cheque is of chain {found}, expected {expected}")]
     WrongChainId {
         /// The chain of the cheque.
         found: ChainId,
-        /// The chain of the client.
+        /// The chain of the provider.
         expected: ChainId,
     },
 
-    /// The cheque is made out to somebody else.
-    #[cfg(feature = "client")]
-    #[error("cheque is made out to {found}, expected {expected}")]
-    WrongBeneficiary {
-        /// The beneficiary of the cheque.
-        found: Address,
-        /// The one of the inbox.
-        expected: Address,
-    },
-
-    /// The amount does not rise above that of the newest cheque.
-    #[cfg(feature = "client")]
-    #[error("cheque is over {amount} wei, expected more than the {newest} of the newest one")]
-    StaleCheque {
-        /// The cumulative amount of the cheque, in wei.
-        amount: U256,
-        /// That of the newest cheque received, in wei.
-        newest: U256,
-    },
-
-    /// The payee's policy refuses such cheques.
-    #[cfg(feature = "client")]
-    #[error("{scheme:?} cheques are not accepted")]
-    SchemeRefused {
-        /// How the cheque is signed.
-        scheme: Scheme,
-    },
-
-    /// The payee's policy wants more time between the announcement of the end and the end.
-    #[cfg(feature = "client")]
-    #[error("chequebook {contract} has a notice of {found} s, expected at least {expected} s")]
-    NoticeTooShort {
-        /// The chequebook.
-        contract: Address,
-        /// Its notice period, in seconds.
-        found: u64,
-        /// The shortest that is accepted, in seconds.
-        expected: u64,
-    },
-
-    /// The payee's policy wants the balance to cover what is uncashed.
-    #[cfg(feature = "client")]
-    #[error(
-        "chequebook {contract} has {balance} wei, expected at least the {uncashed} that are uncashed with this cheque"
-    )]
-    Insolvent {
-        /// The chequebook.
-        contract: Address,
-        /// What it surely has, in wei.
-        balance: U256,
-        /// What the inboxes of this client could cash, in wei.
-        uncashed: U256,
-    },
-
-    /// Nothing can be promised, deposited or cashed with an amount of zero.
-    #[cfg(feature = "client")]
-    #[error("amount is 0 wei, expected more")]
-    ZeroAmount,
-
-    /// A cheque to the chequebook itself, or to the zero address, pays nobody.
-    #[cfg(feature = "client")]
-    #[error("beneficiary {beneficiary} cannot be paid, expected neither the chequebook nor the zero address")]
-    InvalidBeneficiary {
-        /// Whom the cheque would be made out to.
-        beneficiary: Address,
-    },
-
-    /// The deposit does not cover the amount.
-    #[cfg(feature = "client")]
-    #[error("chequebook {contract} cannot promise {amount} wei, expected at most the {available} available")]
-    Insufficient {
-        /// The chequebook.
-        contract: Address,
-        /// What was to be promised, in wei.
-        amount: U256,
-        /// What may still be promised, in wei.
-        available: U256,
-    },
-
-    /// A sum does not fit into 256 bits.
-    #[cfg(feature = "client")]
-    #[error("sum of wei is too large, expected at most {}", U256::MAX)]
-    Overflow,
-
-    /// There is no code at the address: no chequebook, one that died before Cancun; or no factory on this chain.
-    #[cfg(feature = "client")]
-    #[error("no code at {contract}, expected one of our contracts")]
-    NoCode {
-        /// The address.
-        contract: Address,
-    },
-
-    /// What is deployed directly has no address before it is.
-    #[cfg(feature = "client")]
-    #[error("only a clone can be prepared, expected Form::Clone")]
-    NotAClone,
-
-    /// The chequebook is not opened yet, and the [policy](crate::Policy) wants it to be.
-    #[cfg(feature = "client")]
-    #[error("chequebook {contract} is not opened yet")]
-    NotOpened {
-        /// Its address.
-        contract: Address,
-    },
-
-    /// The code at the address is not that of a chequebook as this crate knows it.
-    #[cfg(feature = "client")]
-    #[error("code at {contract} is not that of a chequebook")]
-    NotGenuine {
-        /// The address.
-        contract: Address,
-    },
-
-    /// The chequebook has another signer.
-    #[cfg(feature = "client")]
-    #[error("key is that of {found}, expected that of {expected}, the signer of chequebook {contract}")]
-    NotOurSigner {
-        /// The chequebook.
-        contract: Address,
-        /// Whose key we have.
-        found: Address,
-        /// The signer of the chequebook.
-        expected: Address,
-    },
-
-    /// The chequebook has ended.
-    #[cfg(feature = "client")]
-    #[error("chequebook {contract} is dead")]
-    Dead {
-        /// The chequebook.
-        contract: Address,
-    },
-
-    /// The end of the chequebook is announced.
-    #[cfg(feature = "client")]
-    #[error("chequebook {contract} may end from {killable_at} on, expected none that is announced to end")]
-    KillAnnounced {
-        /// The chequebook.
-        contract: Address,
-        /// From when on it may end, in Unix seconds.
-        killable_at: u64,
-    },
-
-    /// The store does not know what was issued on this chequebook.
-    #[cfg(feature = "client")]
-    #[error("no record of what was issued on chequebook {contract}, recover it from its cheques first")]
-    NoRecord {
-        /// The chequebook.
-        contract: Address,
-    },
-
-    /// The chequebook, or the inbox, is open already. Two would not know of each other's cheques.
-    #[cfg(feature = "client")]
-    #[error("chequebook {contract} is open already, expected one handle and its clones")]
-    AlreadyOpen {
-        /// The chequebook.
-        contract: Address,
-    },
-
-    /// There is no cheque to cash.
-    #[cfg(feature = "client")]
-    #[error("no cheque of {contract} to {beneficiary} was received")]
-    NothingReceived {
-        /// The chequebook.
-        contract: Address,
-        /// Whom it would pay.
-        beneficiary: Address,
-    },
-
-    /// The cheque was cashed, or a newer one was.
-    #[cfg(feature = "client")]
-    #[error("cheque over {amount} wei was cashed, expected more than the {sent} that were sent")]
+    /// The cheque is already cashed, or a newer one is.
+    #[error("the cheque for {amount} wei is already cashed: {sent} was paid")]
     AlreadyCashed {
         /// The cumulative amount of the cheque, in wei.
         amount: U256,
@@ -295,7 +146,6 @@ pub enum Error {
     },
 
     /// The balance does not cover the cheque. To cash it would destroy the chequebook, which needs consent.
-    #[cfg(feature = "client")]
     #[error("cheque would pay {pays} of {owed} wei and destroy the chequebook")]
     WouldBounce {
         /// What the cheque would pay now, in wei.
@@ -304,140 +154,89 @@ pub enum Error {
         owed: U256,
     },
 
+    /// There is no code at the address: no chequebook, or one that died before Cancun; or no factory on this chain.
+    #[error("no code at {contract}, expected one of our contracts")]
+    NoCode {
+        /// The address.
+        contract: Address,
+    },
+
+    /// The code at the address is not that of a chequebook as this crate knows it.
+    #[error("code at {contract} is not that of a chequebook")]
+    NotGenuine {
+        /// The address.
+        contract: Address,
+    },
+
+    /// The chequebook has ended.
+    #[error("chequebook {contract} is dead")]
+    Dead {
+        /// The chequebook.
+        contract: Address,
+    },
+
     /// The contract would refuse the transaction, so it was not sent.
-    #[cfg(feature = "client")]
-    #[error("chequebook refuses: {refusal}")]
+    #[error("contract refuses: {refusal}")]
     Refused {
         /// What the contract says.
         refusal: String,
     },
 
     /// The transaction was included, and the contract refused it.
-    #[cfg(feature = "client")]
-    #[error("transaction {hash} was reverted in block {block}")]
+    #[cfg(feature = "provider")]
+    #[error("transaction {hash} was reverted")]
     Reverted {
         /// The hash of the transaction.
         hash: B256,
-        /// The number of the block.
-        block: BlockNumber,
-    },
-
-    /// Another transaction of the account took the nonce.
-    #[cfg(feature = "client")]
-    #[error("transaction with nonce {nonce} was replaced by one of another program")]
-    Replaced {
-        /// The nonce.
-        nonce: u64,
-    },
-
-    /// The account cannot pay for the transaction.
-    #[cfg(feature = "client")]
-    #[error("account {account} has {balance} wei, expected {needed} for value and gas")]
-    AccountShort {
-        /// The account of the client.
-        account: Address,
-        /// What it has, in wei.
-        balance: U256,
-        /// What the transaction may cost, in wei.
-        needed: U256,
-    },
-
-    /// The node asks for more than we are ready to offer.
-    #[cfg(feature = "client")]
-    #[error("gas costs {found} wei, expected at most {max}")]
-    FeeTooHigh {
-        /// What we would have to offer, in wei for each gas.
-        found: u128,
-        /// The most we offer, in wei for each gas.
-        max: u128,
-    },
-
-    /// The transaction needs more gas than any of ours should.
-    #[cfg(feature = "client")]
-    #[error("transaction needs {found} gas, expected at most {max}")]
-    TooMuchGas {
-        /// In gas.
-        found: u64,
-        /// In gas.
-        max: u64,
-    },
-
-    /// The node did not answer in time.
-    #[cfg(feature = "client")]
-    #[error("no answer to {method} within {timeout:?}")]
-    RpcTimeout {
-        /// What we asked.
-        method: &'static str,
-        /// How long we waited.
-        timeout: Duration,
     },
 
     /// The node answered with an error, or could not be reached.
-    #[cfg(feature = "client")]
-    #[error("{method} failed")]
-    Rpc {
-        /// What we asked.
-        method: &'static str,
+    #[cfg(feature = "provider")]
+    #[error("the node did not answer")]
+    Rpc(#[from] RpcError<TransportErrorKind>),
+
+    /// The answer to a call of the contract makes no sense.
+    #[cfg(feature = "provider")]
+    #[error("contract {contract} could not be asked")]
+    Call {
+        /// The address.
+        contract: Address,
         /// What went wrong.
-        source: TransportError,
+        source: alloy::contract::Error,
     },
 
-    /// The node has no such block.
-    #[cfg(feature = "client")]
-    #[error("node has no block {block}")]
-    NoBlock {
-        /// The block.
-        block: BlockNumberOrTag,
-    },
+    /// It is not known what became of a transaction that was sent.
+    #[cfg(feature = "provider")]
+    #[error("waiting for the transaction failed")]
+    Pending(#[from] PendingTransactionError),
+}
 
-    /// The chain was reorganised while it was read. Reading it again helps.
-    #[cfg(feature = "client")]
-    #[error("block {block} was replaced while it was read")]
-    Reorganised {
-        /// The number of the block.
-        block: BlockNumber,
-    },
-
-    /// The node speaks of another chain than it did, or than that of the store.
-    #[cfg(feature = "client")]
-    #[error("chain id is {found}, expected {expected}")]
-    WrongChain {
-        /// What the node says.
-        found: ChainId,
-        /// What it should be.
-        expected: ChainId,
-    },
-
-    /// The node's chain has the right id, but does not begin with the same block as that of the store.
-    #[cfg(feature = "client")]
-    #[error("first block of the chain is {found}, expected {expected}")]
-    WrongGenesis {
-        /// The hash of the node's first block.
-        found: B256,
-        /// That of the store's.
-        expected: B256,
-    },
-
-    /// The store failed.
-    #[cfg(feature = "client")]
-    #[error(transparent)]
-    Store(#[from] StoreError),
-
-    /// A backup can only be brought into an empty store.
-    #[cfg(feature = "client")]
-    #[error("store is not empty")]
-    StoreNotEmpty,
-
-    /// The backup contradicts itself.
-    #[cfg(feature = "client")]
-    #[error("backup is not valid: {reason}")]
-    BadBackup {
-        /// What is wrong.
-        reason: String,
-    },
-
-    /// The client was stopped.
-    #[cfg(feature = "client")]
-    #[error("client is stopped")]
-    Stopped,
+impl Error {
+    /// What kind of thing went wrong.
+    pub const fn class(&self) -> ErrorClass {
+        match self {
+            Self::InvalidAddress { .. }
+            | Self::WrongChecksum { .. }
+            | Self::InvalidAmount { .. }
+            | Self::AmountTooLarge { .. }
+            | Self::InvalidSignature { .. }
+            | Self::InvalidV { .. }
+            | Self::HighS { .. }
+            | Self::Unrecoverable(_)
+            | Self::WrongSigner { .. }
+            | Self::WrongContract { .. }
+            | Self::WrongChainId { .. }
+            | Self::AlreadyCashed { .. } => ErrorClass::BadCheque,
+            Self::ZeroOwner => ErrorClass::InvalidInput,
+            Self::Signer(_) => ErrorClass::Signer,
+            Self::WouldBounce { .. } => ErrorClass::Funds,
+            Self::NoCode { .. } | Self::NotGenuine { .. } => ErrorClass::WrongChain,
+            Self::Dead { .. } => ErrorClass::Ended,
+            Self::Refused { .. } => ErrorClass::Transaction,
+            #[cfg(feature = "provider")]
+            Self::Reverted { .. } => ErrorClass::Transaction,
+            #[cfg(feature = "provider")]
+            Self::Rpc(_) | Self::Call { .. } | Self::Pending(_) => ErrorClass::ChainUnreachable,
+        }
+    }
 }

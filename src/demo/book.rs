@@ -1,16 +1,13 @@
 //! The chequebook of the demo, seen from its payer, its payees, and the chain.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use alloy::{
     primitives::{Address, U256, utils::Unit},
     providers::{DynProvider, Provider},
 };
-use chequebook::{
-    Chequebook, Client, Config, Inbox, Policy, Terms,
-    bindings::Chequebook::{self as contract, ChequebookInstance},
-    store::Redb,
-};
+use chequebook::bindings::Chequebook::{self as contract, ChequebookInstance};
+use chequebook_wallet::{Chequebook, Config, Inbox, NewChequebook, Policy, Wallet, store::Redb};
 
 use super::payments::Payee;
 use crate::{chain::Chain, check::equal};
@@ -21,19 +18,17 @@ const OWNER: usize = 0;
 /// paid alone.
 const CASHIER: usize = 1;
 
-/// The client of an account, with its state in `directory`.
-async fn client(chain: &Chain, account: usize, directory: &Path) -> eyre::Result<Client> {
-    // The chain is next door, mines at once, and is never reorganised.
-    let config = Config { confirmations: 0, poll_interval: Duration::from_millis(50), ..Config::default() };
-    let store = Redb::open_or_create(directory.join(format!("{account}.redb")))?;
-    Ok(Client::open(chain.provider().clone(), chain.signer(account)?, store, config).await?)
+/// The wallet of an account, with its state in `directory`.
+async fn wallet(chain: &Chain, account: usize, directory: &Path) -> eyre::Result<Wallet> {
+        let store = Redb::open_or_create(directory.join(format!("{account}.redb")))?;
+    Ok(Wallet::open(chain.provider().clone(), chain.signer(account)?, store, Config::development()).await?)
 }
 
 /// A chequebook with a deposit, as both sides have it open.
 pub(crate) struct Book<'a> {
     pub(crate) chain: &'a Chain,
-    pub(crate) payer: Client,
-    pub(crate) payee: Client,
+    pub(crate) payer: Wallet,
+    pub(crate) payee: Wallet,
     pub(crate) chequebook: Chequebook,
     /// One for each payee, in their order.
     pub(crate) inboxes: Vec<Inbox>,
@@ -48,10 +43,10 @@ pub(crate) struct Book<'a> {
 impl<'a> Book<'a> {
     /// Deploys a chequebook without notice period, whose owner signs, and deposits one ether.
     pub(crate) async fn open(chain: &'a Chain, directory: &Path, payees: &[Payee]) -> eyre::Result<Self> {
-        let payer = client(chain, OWNER, directory).await?;
+        let payer = wallet(chain, OWNER, directory).await?;
         let owner = payer.account();
         let before = chain.balance(owner).await?;
-        let chequebook = Chequebook::deploy(&payer, chain.signer(OWNER)?, Terms::default()).await?;
+        let chequebook = Chequebook::create(&payer, chain.signer(OWNER)?, NewChequebook::default()).await?;
         let [deployment] = payer.transactions().try_into().map_err(|_| eyre::Report::msg("more than a deployment"))?;
         let deployed = chain.follow(&deployment, owner, before, U256::ZERO).await?;
 
@@ -69,19 +64,19 @@ impl<'a> Book<'a> {
         equal("available after the deposit, in wei", chequebook.balance().await?.available, deposit)?;
 
         let gas = deployed.gas_used.saturating_add(deposited.gas_used);
-        let payee = client(chain, CASHIER, directory).await?;
+        let payee = wallet(chain, CASHIER, directory).await?;
         let inboxes = inboxes(&payee, address, payees).await?;
         Ok(Self { chain, payer, payee, chequebook, inboxes, contract, address, deposit, gas })
     }
 
     /// Ends both sides, and starts them again from their stores alone.
     pub(crate) async fn restart(&mut self, directory: &Path, payees: &[Payee]) -> eyre::Result<()> {
-        self.payer.stop().await;
-        self.payee.stop().await;
-        self.payer = client(self.chain, OWNER, directory).await?;
+        self.payer.shutdown().await;
+        self.payee.shutdown().await;
+        self.payer = wallet(self.chain, OWNER, directory).await?;
         equal("chequebooks that the payer remembers", self.payer.chequebooks()?, vec![self.address])?;
         self.chequebook = Chequebook::open(&self.payer, self.address, self.chain.signer(OWNER)?).await?;
-        self.payee = client(self.chain, CASHIER, directory).await?;
+        self.payee = wallet(self.chain, CASHIER, directory).await?;
         self.inboxes = inboxes(&self.payee, self.address, payees).await?;
         Ok(())
     }
@@ -107,11 +102,12 @@ impl<'a> Book<'a> {
     }
 }
 
-async fn inboxes(client: &Client, contract: Address, payees: &[Payee]) -> eyre::Result<Vec<Inbox>> {
-    let policy = Policy { confirmations: 0, min_notice: 0, ..Policy::default() };
+async fn inboxes(wallet: &Wallet, contract: Address, payees: &[Payee]) -> eyre::Result<Vec<Inbox>> {
+    let mut policy = Policy::default();
+    (policy.confirmations, policy.min_notice_period) = (0, 0);
     let mut inboxes = Vec::new();
     for payee in payees {
-        inboxes.push(Inbox::open(client, contract, payee.address, policy).await?);
+        inboxes.push(Inbox::open(wallet, contract, payee.address, policy).await?);
     }
     Ok(inboxes)
 }

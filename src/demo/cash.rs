@@ -52,7 +52,7 @@ pub(crate) async fn covered(book: &Book<'_>, inbox: &Inbox) -> eyre::Result<Cash
     Ok(Cashed { paid: due, gas: receipt.gas_used })
 }
 
-/// A cheque over more than there is, which the client does not issue: signed with the key itself.
+/// A cheque over more than there is, which the wallet does not issue: signed with the key itself.
 pub(crate) async fn uncovered(
     book: &Book<'_>,
     inbox: &Inbox,
@@ -61,10 +61,10 @@ pub(crate) async fn uncovered(
 ) -> eyre::Result<SignedCheque> {
     let available = book.chequebook.balance().await?.available;
     match book.chequebook.issue(inbox.beneficiary(), more, scheme).await {
-        Err(Error::Insufficient { available: found, .. }) => equal("available, in wei", found, available)?,
+        Err(Error::InsufficientDeposit { available: found, .. }) => equal("available, in wei", found, available)?,
         issued => bail!("issuing {more} wei of {available}: {issued:?}"),
     }
-    let promised = inbox.last().await?.ok_or_eyre("no cheque was received")?;
+    let promised = inbox.latest_cheque().await?.ok_or_eyre("no cheque was received")?;
     let amount = promised.cheque().amount.checked_add(more).ok_or_eyre("too much promised")?;
     let cheque = Cheque { amount, scheme, ..*promised.cheque() };
     Ok(cheque.sign(&book.chain.signer(0)?).await?)
@@ -76,7 +76,7 @@ pub(crate) async fn overdraft(book: &Book<'_>, inbox: &Inbox, bad: &SignedCheque
     let before = Before::look(book, inbox.beneficiary()).await?;
     let owed = bad.cheque().amount.checked_sub(before.sent).ok_or_eyre("the cheque is stale")?;
     match inbox.receive(bad).await {
-        Err(Error::Insolvent { balance, uncashed, .. }) => {
+        Err(Error::NotCovered { balance, uncashed, .. }) => {
             equal("solvent for, in wei", balance, before.book)?;
             equal("uncashed with the cheque, in wei", uncashed, owed)?;
         }

@@ -74,8 +74,8 @@ async fn restart(book: &mut Book<'_>, directory: &Path, payees: &[Payee]) -> eyr
     let after = book.chequebook.balance().await?;
     equal("funds after the restart", after, before)?;
     for (payee, inbox) in payees.iter().zip(&book.inboxes) {
-        let issued = book.chequebook.outbox(payee.address, payee.scheme).last().await?;
-        let received = inbox.last().await?;
+        let issued = book.chequebook.outbox(payee.address, payee.scheme).latest_cheque().await?;
+        let received = inbox.latest_cheque().await?;
         equal("newest cheque of both sides", issued, received)?;
         equal("amount after the restart, in wei", received.map(|cheque| cheque.cheque().amount), Some(payee.promised))?;
     }
@@ -141,7 +141,7 @@ async fn overdraw(book: &Book<'_>, payees: &[Payee], settled: U256) -> eyre::Res
     equal("all that was paid, in wei", paid, book.deposit)?;
     writeln!(
         stdout(),
-        "\noverdraft   a cheque of 1 wei more than the balance: the payer's client does not issue it, the"
+        "\noverdraft   a cheque of 1 wei more than the balance: the payer's wallet does not issue it, the"
     )?;
     writeln!(
         stdout(),

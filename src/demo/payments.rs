@@ -97,7 +97,7 @@ pub(crate) async fn receive(book: &Book<'_>, payees: &mut [Payee]) -> eyre::Resu
         let (cheques, inbox, bar) = (std::mem::take(&mut payee.on_their_way), inbox.clone(), bar.clone());
         let promised = payee.promised;
         tasks.spawn(async move {
-            let mut newest = inbox.last().await?.map_or(U256::ZERO, |newest| newest.cheque().amount);
+            let mut newest = inbox.latest_cheque().await?.map_or(U256::ZERO, |newest| newest.cheque().amount);
             for cheque in cheques {
                 let added = inbox.receive(&cheque).await?;
                 newest = newest.checked_add(added).ok_or_eyre("too much received")?;

@@ -9,7 +9,7 @@ use chequebook::{
 };
 use eyre::Result;
 
-use crate::both::{Both, HARDFORKS, eventually, gwei, somebody};
+use crate::fixture::{Both, HARDFORKS, eventually, gwei, somebody};
 
 /// Often, and never.
 const OFTEN: Option<Duration> = Some(Duration::from_millis(30));
@@ -52,10 +52,10 @@ async fn deposits_when_a_cheque_leaves_too_little() -> Result<()> {
 
         // A cheque that is refused for want of a deposit brings it about.
         both.issue(30).await?;
-        assert!(matches!(both.issue(11).await.unwrap_err(), Error::Insufficient { .. }));
+        assert!(matches!(both.issue(11).await.unwrap_err(), Error::InsufficientDeposit { .. }));
         assert_eq!(both.deposits().await?, 1, "there was as much as the threshold");
 
-        both.book.stop();
+        both.book.stop_auto_deposit();
         both.issue(5).await?;
         assert_eq!(both.deposits().await?, 1, "{hardfork}: stopped");
     }
@@ -169,7 +169,7 @@ async fn cashes_above_the_most_that_may_stay_uncashed() -> Result<()> {
         is_cashed(&inbox).await?;
         assert_eq!(both.cashes(), 1, "{hardfork}");
 
-        inbox.stop();
+        inbox.stop_auto_cash();
         inbox.receive(&both.issue(20).await?).await?;
         looks(&both, &inbox).await?;
         assert_eq!(both.cashes(), 1, "{hardfork}: stopped");
@@ -194,7 +194,7 @@ async fn cashes_every_interval() -> Result<()> {
 #[tokio::test]
 async fn cashes_nothing_that_is_not_worth_its_gas() -> Result<()> {
     let both = Both::start("osaka", 1_000_000_000).await?;
-    let policy = Policy { gas_worth: 2, ..both.policy() };
+    let policy = Policy { min_gas_multiple: 2, ..both.policy() };
     let inbox = Inbox::open(&both.payee, both.book.address(), both.payee.account(), policy).await?;
     inbox.auto_cash(AutoCash { interval: OFTEN, max_uncashed: U256::ZERO });
     inbox.receive(&both.issue(1).await?).await?;
@@ -239,10 +239,10 @@ async fn cashes_at_once_what_was_received_before_a_restart() -> Result<()> {
     let both = Both::start("osaka", 100).await?;
     let inbox = both.inbox().await?;
     inbox.receive(&both.issue(5).await?).await?;
-    both.payee.stop().await;
+    both.payee.shutdown().await;
     drop(inbox);
     both.command(announceKillCall {}).await?;
-    let payee = crate::both::open(&both.chain, crate::both::PAYEE, both.path("payee"), 0).await?;
+    let payee = crate::fixture::open(&both.chain, crate::fixture::PAYEE, both.path("payee"), 0).await?;
     let inbox = Inbox::open(&payee, both.book.address(), payee.account(), both.policy()).await?;
     is_cashed(&inbox).await
 }

@@ -1,4 +1,4 @@
-//! The client's cheques and the contract's rules agree, on the oldest chain that runs the contract and on the newest.
+//! The wallet's cheques and the contract's rules agree, on the oldest chain that runs the contract and on the newest.
 
 use alloy::{
     contract::RawCallBuilder,

@@ -93,7 +93,7 @@ impl Chain {
     pub(crate) async fn infrastructure(&self) -> Result<()> {
         for (code, address) in [(&FACTORY, chequebook::factory()), (&HOUSE, chequebook::clearing_house())] {
             let input = Bytes::from([B256::ZERO.as_slice(), code.as_ref()].concat());
-            // not by an account whose nonces a client counts
+            // not by an account whose nonces a wallet counts
             let sent = self.call(chequebook::DEPLOYER, input).from(self.account(9)).send().await?;
             eyre::ensure!(sent.get_receipt().await?.status(), "not created");
             eyre::ensure!(!self.provider.get_code_at(address).await?.is_empty(), "nothing at {address}");

@@ -7,12 +7,12 @@ use alloy::{
     providers::{Provider, ext::AnvilApi},
 };
 use chequebook::{
-    AutoCash, Backup, Chequebook, Error, Form, Inbox, Overdraft, Purpose, Scheme, SignedCheque, Terms, Transaction,
-    clearing_house, store::Memory,
+    AutoCash, Backup, Chequebook, Error, Form, Inbox, NewChequebook, Overdraft, Purpose, Scheme, SignedCheque,
+    Transaction, clearing_house, store::Memory,
 };
 use eyre::{OptionExt, Result};
 
-use crate::both::{Both, HARDFORKS, NOTICE, PAYER, eventually, gwei, somebody};
+use crate::fixture::{Both, HARDFORKS, NOTICE, PAYER, eventually, gwei, somebody};
 
 fn payee(index: u8) -> Address {
     somebody(0xa0 + index)
@@ -31,7 +31,7 @@ impl Both {
 
     async fn second_book(&self) -> Result<Chequebook> {
         let form = Form::Clone { salt: B256::ZERO };
-        let terms = Terms { deposit: gwei(100), notice_period: NOTICE, form, ..Terms::default() };
+        let terms = NewChequebook { deposit: gwei(100), notice_period: NOTICE, form, ..NewChequebook::default() };
         let book = Chequebook::deploy(&self.payer, self.chain.key(PAYER)?, terms).await?;
         book.balance().await?;
         Ok(book)
@@ -65,8 +65,8 @@ async fn cashes_cheques_of_both_forms_and_kinds_in_one_transaction() -> Result<(
         }
 
         // A backup has all of it, what opens the clone included.
-        for client in [&both.payer, &both.payee] {
-            let backup = client.export().await?;
+        for wallet in [&both.payer, &both.payee] {
+            let backup = wallet.export().await?;
             let text = serde_json::to_string(&backup)?;
             assert_eq!(serde_json::from_str::<Backup>(&text)?, backup);
             backup.import(&Memory::new())?;
@@ -117,7 +117,7 @@ async fn what_is_late_is_skipped_and_can_be_cashed_again() -> Result<()> {
         }
         let mut cheques = Vec::new();
         for inbox in &inboxes {
-            cheques.push(inbox.last().await?.ok_or_eyre("no cheque")?);
+            cheques.push(inbox.latest_cheque().await?.ok_or_eyre("no cheque")?);
         }
         both.chain.provider.anvil_set_auto_mine(false).await?;
         let cash = one(both.payee.cash_many(&cheques, Overdraft::Refuse).await)?;

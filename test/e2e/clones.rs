@@ -7,7 +7,7 @@ use alloy::{
     sol_types::SolCall,
 };
 use chequebook::{
-    AutoCash, Chequebook, Error, Form, Inbox, Opening, Overdraft, Policy, Purpose, Scheme, Terms,
+    AutoCash, Chequebook, CloneTerms, Error, Form, Inbox, NewChequebook, Overdraft, Policy, Purpose, Scheme,
     bindings::{
         Chequebook::{announceKillCall, killCall},
         ChequebookFactory,
@@ -16,7 +16,7 @@ use chequebook::{
 };
 use eyre::{OptionExt, Result};
 
-use crate::both::{Both, HARDFORKS, NOTICE, PAYEE, PAYER, eventually, gwei, open, somebody};
+use crate::fixture::{Both, HARDFORKS, NOTICE, PAYEE, PAYER, eventually, gwei, open, somebody};
 
 const CLONE: Form = Form::Clone { salt: B256::repeat_byte(7) };
 
@@ -59,12 +59,12 @@ async fn the_address_follows_from_the_terms_alone() -> Result<()> {
         [(somebody(1), 0, 0_u8), (somebody(1), u32::MAX, 1), (Address::ZERO, NOTICE, 2), (somebody(9), NOTICE, 255)]
     {
         let (owner, salt) = (somebody(9), B256::repeat_byte(salt));
-        let opening = Opening { owner, signer, notice_period, salt };
+        let opening = CloneTerms { owner, signer, notice_period, salt };
         let expected = contract.predict(owner, signer, notice_period, salt).call().await?;
         assert_eq!(opening.address(both.chain.anvil.chain_id())?, expected);
         assert_ne!(opening.address(1)?, expected, "the chain is part of the address");
         let json = serde_json::to_string(&opening)?;
-        assert_eq!(serde_json::from_str::<Opening>(&json)?, opening);
+        assert_eq!(serde_json::from_str::<CloneTerms>(&json)?, opening);
     }
     for address in [factory(), chequebook::clearing_house()] {
         assert!(
@@ -72,7 +72,7 @@ async fn the_address_follows_from_the_terms_alone() -> Result<()> {
             "README has another one than {address}"
         );
     }
-    let nobody = Opening { owner: Address::ZERO, signer: somebody(1), notice_period: 0, salt: B256::ZERO };
+    let nobody = CloneTerms { owner: Address::ZERO, signer: somebody(1), notice_period: 0, salt: B256::ZERO };
     assert!(matches!(nobody.address(1).unwrap_err(), Error::ZeroOwner));
     assert!(matches!(both.payer.create(&nobody, U256::ZERO).await.unwrap_err(), Error::ZeroOwner));
     Ok(())
@@ -82,11 +82,11 @@ async fn the_address_follows_from_the_terms_alone() -> Result<()> {
 async fn cheques_are_good_before_the_chequebook_is_opened() -> Result<()> {
     for hardfork in HARDFORKS {
         let both = Both::start(hardfork, 1).await?;
-        let terms = Terms { notice_period: NOTICE, form: CLONE, ..Terms::default() };
+        let terms = NewChequebook { notice_period: NOTICE, form: CLONE, ..NewChequebook::default() };
         let book = Chequebook::prepare(&both.payer, both.chain.key(PAYER)?, terms).await?;
         let beneficiary = somebody(3);
         let refused = book.issue(beneficiary, gwei(1), Scheme::Typed).await.unwrap_err();
-        assert!(matches!(refused, Error::Insufficient { .. }), "{refused:?}");
+        assert!(matches!(refused, Error::InsufficientDeposit { .. }), "{refused:?}");
         book.deposit(gwei(50)).await?.confirmed().await?;
         let cheque = book.issue(beneficiary, gwei(20), Scheme::Packed).await?;
         assert!(both.chain.provider.get_code_at(book.address()).await?.is_empty());
@@ -96,12 +96,12 @@ async fn cheques_are_good_before_the_chequebook_is_opened() -> Result<()> {
         let careful = Inbox::open_clone(&both.payee, &opening, beneficiary, both.policy()).await?;
         assert_eq!(careful.contract(), book.address());
         let refused = careful.receive(&cheque).await.unwrap_err();
-        assert!(matches!(refused, Error::NotOpened { contract } if contract == book.address()));
+        assert!(matches!(refused, Error::NotCreated { contract } if contract == book.address()));
         drop(careful);
         let refused = Inbox::open(&both.payee, book.address(), beneficiary, both.policy()).await.unwrap_err();
         assert!(matches!(refused, Error::NoCode { .. }), "the address alone does not tell the terms");
 
-        let policy = Policy { unopened: true, ..both.policy() };
+        let policy = Policy { accept_counterfactual: true, ..both.policy() };
         let inbox = Inbox::open_clone(&both.payee, &opening, beneficiary, policy).await?;
         assert_eq!(inbox.receive(&cheque).await?, gwei(20));
         let too_much = book.issue(beneficiary, gwei(30), Scheme::Packed).await?;
@@ -109,7 +109,7 @@ async fn cheques_are_good_before_the_chequebook_is_opened() -> Result<()> {
         both.chain.provider.anvil_mine(Some(1), None).await?;
         both.payee.refresh().await?;
         let refused = inbox.receive(&too_much).await.unwrap_err();
-        assert!(matches!(refused, Error::Insolvent { .. }), "{refused:?}");
+        assert!(matches!(refused, Error::NotCovered { .. }), "{refused:?}");
         both.chain.provider.anvil_set_balance(book.address(), gwei(50)).await?;
 
         // The payee opens it to cash.
@@ -125,19 +125,19 @@ async fn cheques_are_good_before_the_chequebook_is_opened() -> Result<()> {
 #[tokio::test]
 async fn a_payer_finds_a_prepared_chequebook_again() -> Result<()> {
     let both = Both::start("osaka", 1).await?;
-    let terms = Terms { notice_period: NOTICE, form: CLONE, ..Terms::default() };
+    let terms = NewChequebook { notice_period: NOTICE, form: CLONE, ..NewChequebook::default() };
     let book = Chequebook::prepare(&both.payer, both.chain.key(PAYER)?, terms).await?;
     book.deposit(gwei(50)).await?.confirmed().await?;
     let cheque = book.issue(somebody(3), gwei(20), Scheme::Packed).await?;
     let (contract, opening) = (book.address(), book.opening());
     drop((book, both.book.clone()));
-    both.payer.stop().await;
+    both.payer.shutdown().await;
 
     let payer = open(&both.chain, PAYER, both.path("payer"), 0).await?;
     let book = Chequebook::open(&payer, contract, both.chain.key(PAYER)?).await?;
     assert_eq!(book.opening(), opening);
     assert_eq!(book.balance().await?.available, gwei(30));
-    assert_eq!(book.outbox(somebody(3), Scheme::Packed).last().await?, Some(cheque));
+    assert_eq!(book.outbox(somebody(3), Scheme::Packed).latest_cheque().await?, Some(cheque));
     drop(book);
     // To prepare it once more changes nothing, and opening it later neither.
     let book = Chequebook::prepare(&payer, both.chain.key(PAYER)?, terms).await?;
@@ -153,20 +153,25 @@ async fn a_payer_finds_a_prepared_chequebook_again() -> Result<()> {
 async fn prepares_no_chequebook_that_was_used_before() -> Result<()> {
     let both = Both::formed("osaka", 10, 0, CLONE).await?;
     let stranger = open(&both.chain, PAYEE, both.path("other"), 0).await?;
-    let terms = Terms { owner: Some(both.payer.account()), notice_period: NOTICE, form: CLONE, ..Terms::default() };
+    let terms = NewChequebook {
+        owner: Some(both.payer.account()),
+        notice_period: NOTICE,
+        form: CLONE,
+        ..NewChequebook::default()
+    };
     let refused = Chequebook::prepare(&stranger, both.chain.key(PAYER)?, terms).await.unwrap_err();
     assert!(matches!(refused, Error::NoRecord { contract } if contract == both.book.address()), "{refused:?}");
 
-    let funded = Terms { form: Form::Clone { salt: B256::ZERO }, ..terms };
+    let funded = NewChequebook { form: Form::Clone { salt: B256::ZERO }, ..terms };
     let signer = both.chain.key(PAYER)?;
     let opening =
-        Opening { owner: both.payer.account(), signer: signer.address(), notice_period: NOTICE, salt: B256::ZERO };
+        CloneTerms { owner: both.payer.account(), signer: signer.address(), notice_period: NOTICE, salt: B256::ZERO };
     let address = opening.address(both.chain.anvil.chain_id())?;
     both.chain.provider.anvil_set_balance(address, U256::ONE).await?;
     let refused = Chequebook::prepare(&stranger, signer, funded).await.unwrap_err();
     assert!(matches!(refused, Error::NoRecord { contract } if contract == address), "{refused:?}");
 
-    let direct = Terms { form: Form::Direct, ..terms };
+    let direct = NewChequebook { form: Form::Direct, ..terms };
     let refused = Chequebook::prepare(&stranger, both.chain.key(PAYER)?, direct).await.unwrap_err();
     assert!(matches!(refused, Error::NotAClone), "{refused:?}");
 
@@ -181,7 +186,7 @@ async fn needs_a_factory() -> Result<()> {
     let chain = crate::chain::Chain::start()?;
     let directory = tempfile::TempDir::new()?;
     let payer = open(&chain, PAYER, directory.path().join("payer"), 0).await?;
-    let terms = Terms { form: CLONE, ..Terms::default() };
+    let terms = NewChequebook { form: CLONE, ..NewChequebook::default() };
     let refused = Chequebook::deploy(&payer, chain.key(PAYER)?, terms).await.unwrap_err();
     assert!(matches!(refused, Error::NoCode { contract } if contract == factory()), "{refused:?}");
     Ok(())
@@ -204,7 +209,7 @@ async fn a_clone_that_the_factory_did_not_make_is_no_chequebook() -> Result<()> 
 async fn a_node_cannot_put_other_code_at_the_address_of_a_clone() -> Result<()> {
     let both = Both::start("osaka", 10).await?;
     let (owner, salt) = (somebody(1), B256::ZERO);
-    let opening = Opening { owner, signer: both.payer.account(), notice_period: NOTICE, salt };
+    let opening = CloneTerms { owner, signer: both.payer.account(), notice_period: NOTICE, salt };
     let address = opening.address(both.chain.anvil.chain_id())?;
     let genuine = both.chain.provider.get_code_at(both.book.address()).await?;
     both.chain.provider.anvil_set_code(address, genuine).await?;
@@ -217,11 +222,11 @@ async fn a_node_cannot_put_other_code_at_the_address_of_a_clone() -> Result<()> 
 #[tokio::test]
 async fn a_clone_is_opened_once_for_all_its_inboxes() -> Result<()> {
     let both = Both::start("osaka", 1).await?;
-    let terms = Terms { notice_period: NOTICE, form: CLONE, ..Terms::default() };
+    let terms = NewChequebook { notice_period: NOTICE, form: CLONE, ..NewChequebook::default() };
     let book = Chequebook::prepare(&both.payer, both.chain.key(PAYER)?, terms).await?;
     book.deposit(gwei(50)).await?.confirmed().await?;
     let opening = book.opening().ok_or_eyre("no opening")?;
-    let policy = Policy { unopened: true, ..both.policy() };
+    let policy = Policy { accept_counterfactual: true, ..both.policy() };
     let mut inboxes = Vec::new();
     for index in 1..=3 {
         let inbox = Inbox::open_clone(&both.payee, &opening, somebody(index), policy).await?;
@@ -233,7 +238,7 @@ async fn a_clone_is_opened_once_for_all_its_inboxes() -> Result<()> {
     for cash in [cashes.0, cashes.1, cashes.2] {
         cash.confirmed().await?;
     }
-    let opened = both.payee.transactions().into_iter().filter(|one| matches!(one.purpose(), Purpose::Open { .. }));
+    let opened = both.payee.transactions().into_iter().filter(|one| matches!(one.purpose(), Purpose::Create { .. }));
     assert_eq!(opened.count(), 1);
     assert_eq!(both.chain.balance(book.address()).await?, gwei(44));
     Ok(())
@@ -242,11 +247,11 @@ async fn a_clone_is_opened_once_for_all_its_inboxes() -> Result<()> {
 #[tokio::test]
 async fn an_inbox_that_cashes_by_itself_opens_the_clone() -> Result<()> {
     let both = Both::start("osaka", 1).await?;
-    let terms = Terms { notice_period: NOTICE, form: CLONE, ..Terms::default() };
+    let terms = NewChequebook { notice_period: NOTICE, form: CLONE, ..NewChequebook::default() };
     let book = Chequebook::prepare(&both.payer, both.chain.key(PAYER)?, terms).await?;
     book.deposit(gwei(50)).await?.confirmed().await?;
     let opening = book.opening().ok_or_eyre("no opening")?;
-    let policy = Policy { unopened: true, ..both.policy() };
+    let policy = Policy { accept_counterfactual: true, ..both.policy() };
     let inbox = Inbox::open_clone(&both.payee, &opening, somebody(1), policy).await?;
     inbox.auto_cash(AutoCash { interval: None, max_uncashed: U256::ZERO });
     inbox.receive(&book.issue(somebody(1), gwei(2), Scheme::Typed).await?).await?;
@@ -281,7 +286,7 @@ async fn a_dead_clone_is_never_opened_again() -> Result<()> {
             .send()
             .await?;
         assert!(!sent.get_receipt().await?.status(), "{hardfork}");
-        let policy = Policy { unopened: true, ..both.policy() };
+        let policy = Policy { accept_counterfactual: true, ..both.policy() };
         let inbox = Inbox::open_clone(&both.payee, &opening, both.payee.account(), policy).await?;
         assert!(matches!(inbox.receive(&cheque).await.unwrap_err(), Error::Dead { .. }), "{hardfork}");
     }

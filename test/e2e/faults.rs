@@ -9,15 +9,15 @@ use alloy::{
     providers::{Provider, ProviderBuilder},
 };
 use chequebook::{
-    Chequebook, Client, Config, Error, Inbox, Overdraft, Policy, Purpose, Scheme, Status, Terms, store::Redb,
+    Chequebook, Config, Error, Inbox, NewChequebook, Overdraft, Policy, Purpose, Scheme, Status, Wallet, store::Redb,
 };
 use eyre::{Result, ensure};
 use tempfile::TempDir;
 
 use self::proxy::{DELAY, Fault, Proxy};
 use crate::{
-    both::{PAYEE, PAYER, gwei, somebody},
     chain::Chain,
+    fixture::{PAYEE, PAYER, gwei, somebody},
 };
 
 const DEPOSIT: u64 = 1_000;
@@ -27,13 +27,13 @@ struct World {
     chain: Chain,
     proxy: Proxy,
     directory: TempDir,
-    payer: Client,
-    payee: Client,
+    payer: Wallet,
+    payee: Wallet,
     book: Chequebook,
     inboxes: Vec<Inbox>,
 }
 
-async fn client(chain: &Chain, proxy: &Proxy, key: usize, directory: &TempDir) -> Result<Client, Error> {
+async fn wallet(chain: &Chain, proxy: &Proxy, key: usize, directory: &TempDir) -> Result<Wallet, Error> {
     let config = Config {
         confirmations: 0,
         poll_interval: Duration::from_millis(20),
@@ -43,7 +43,7 @@ async fn client(chain: &Chain, proxy: &Proxy, key: usize, directory: &TempDir) -
     };
     let provider = ProviderBuilder::new().connect_http(proxy.url.parse().unwrap());
     let store = Redb::open_or_create(directory.path().join(key.to_string()))?;
-    Client::open(provider, chain.key(key).unwrap(), store, config).await
+    Wallet::open(provider, chain.key(key).unwrap(), store, config).await
 }
 
 impl World {
@@ -51,9 +51,9 @@ impl World {
         let chain = Chain::start()?;
         let proxy = Proxy::start(&chain.anvil).await?;
         let directory = TempDir::new()?;
-        let payer = client(&chain, &proxy, PAYER, &directory).await?;
-        let payee = client(&chain, &proxy, PAYEE, &directory).await?;
-        let terms = Terms { deposit: gwei(DEPOSIT), notice_period: 86_400, ..Terms::default() };
+        let payer = wallet(&chain, &proxy, PAYER, &directory).await?;
+        let payee = wallet(&chain, &proxy, PAYEE, &directory).await?;
+        let terms = NewChequebook { deposit: gwei(DEPOSIT), notice_period: 86_400, ..NewChequebook::default() };
         let book = Chequebook::deploy(&payer, chain.key(PAYER)?, terms).await?;
         let policy = Policy { confirmations: 0, ..Policy::default() };
         let mut inboxes = Vec::new();
@@ -89,7 +89,7 @@ impl World {
         self.proxy.set(Fault::None, 0);
         let mut paid = U256::ZERO;
         for inbox in &self.inboxes {
-            let last = self.book.outbox(inbox.beneficiary(), Scheme::Typed).last().await?;
+            let last = self.book.outbox(inbox.beneficiary(), Scheme::Typed).latest_cheque().await?;
             let Some(last) = last else { continue };
             match inbox.receive(&last).await {
                 Ok(_) | Err(Error::StaleCheque { .. }) => {}
@@ -121,9 +121,9 @@ impl World {
         ensure!(paid >= sure.received, "paid {paid}, received {}", sure.received);
         ensure!(balance.funded == gwei(DEPOSIT) + deposited && balance.pending.is_zero(), "funded {balance:?}");
         ensure!(self.chain.balance(self.book.address()).await? + paid == balance.funded, "what is left");
-        for (client, key) in [(&self.payer, PAYER), (&self.payee, PAYEE)] {
+        for (wallet, key) in [(&self.payer, PAYER), (&self.payee, PAYEE)] {
             let sent = self.chain.provider.get_transaction_count(self.chain.account(key)).await?;
-            ensure!(sent == u64::try_from(client.transactions().len())?, "{sent} transactions");
+            ensure!(sent == u64::try_from(wallet.transactions().len())?, "{sent} transactions");
         }
         Ok(())
     }
@@ -196,13 +196,13 @@ async fn signs_nothing_for_another_chain() -> Result<()> {
     let cheque = world.book.issue(somebody(1), gwei(1), Scheme::Typed).await?;
     assert_eq!(cheque.cheque().chain_id, 31_337);
     world.proxy.set(Fault::None, 0);
-    world.payer.stop().await;
+    world.payer.shutdown().await;
 
     world.proxy.set(Fault::ChainId, 100);
-    let refused = client(&world.chain, &world.proxy, PAYER, &world.directory).await.unwrap_err();
+    let refused = wallet(&world.chain, &world.proxy, PAYER, &world.directory).await.unwrap_err();
     assert!(matches!(refused, Error::WrongChain { found: 1, expected: 31_337 }), "{refused:?}");
     world.proxy.set(Fault::None, 0);
-    client(&world.chain, &world.proxy, PAYER, &world.directory).await?;
+    wallet(&world.chain, &world.proxy, PAYER, &world.directory).await?;
     Ok(())
 }
 

@@ -1,18 +1,18 @@
-//! The contracts, the client and the harness against a development chain: one module a story. Needs anvil and forge on
+//! The contracts, the wallet and the harness against a development chain: one module a story. Needs anvil and forge on
 //! the PATH.
 #![allow(clippy::arithmetic_side_effects, clippy::unwrap_used, reason = "tests")]
 
 mod automatic;
-mod both;
 mod cash;
 mod chain;
 mod clearing;
 mod clones;
 mod create2;
 mod demo;
-mod endings;
-mod fates;
 mod faults;
+mod fixture;
+mod kill_and_overdraft;
 mod payments;
 mod scripts;
 mod sigkill;
+mod transaction_outcomes;

@@ -6,12 +6,12 @@ use alloy::{
     providers::{Provider, ext::AnvilApi},
 };
 use chequebook::{
-    Cheque, Chequebook, Client, Config, Error, Inbox, Overdraft, Policy, Scheme, SignedCheque, StoreError,
+    Cheque, Chequebook, Config, Error, Inbox, Overdraft, Policy, Scheme, SignedCheque, StoreError, Wallet,
     store::{Memory, Redb},
 };
 use eyre::{OptionExt, Result};
 
-use crate::both::{Both, HARDFORKS, PAYEE, PAYER, gwei, open, somebody};
+use crate::fixture::{Both, HARDFORKS, PAYEE, PAYER, gwei, open, somebody};
 
 #[tokio::test]
 async fn each_cheque_contains_those_before() -> Result<()> {
@@ -19,11 +19,11 @@ async fn each_cheque_contains_those_before() -> Result<()> {
         let both = Both::start(hardfork, 100).await?;
         let inbox = both.inbox().await?;
         let outbox = both.book.outbox(both.payee.account(), Scheme::Packed);
-        assert_eq!(outbox.last().await?, None);
+        assert_eq!(outbox.latest_cheque().await?, None);
         for (amount, total) in [(10, 10), (5, 15), (40, 55)] {
             let cheque = outbox.issue(gwei(amount)).await?;
             assert_eq!(cheque.cheque().amount, gwei(total));
-            assert_eq!(outbox.last().await?, Some(cheque));
+            assert_eq!(outbox.latest_cheque().await?, Some(cheque));
             assert_eq!(inbox.receive(&cheque).await?, gwei(amount));
             assert_eq!(inbox.uncashed().await?, gwei(total));
         }
@@ -43,14 +43,14 @@ async fn issues_no_more_than_is_there_and_not_to_nobody() -> Result<()> {
     both.issue(60).await?;
     let refused = both.book.issue(somebody(1), gwei(41), Scheme::Packed).await.unwrap_err();
     assert!(
-        matches!(refused, Error::Insufficient { amount, available, .. } if amount == gwei(41) && available == gwei(40))
+        matches!(refused, Error::InsufficientDeposit { amount, available, .. } if amount == gwei(41) && available == gwei(40))
     );
     assert!(matches!(both.issue(0).await.unwrap_err(), Error::ZeroAmount));
     for nobody in [Address::ZERO, both.book.address()] {
         let refused = both.book.issue(nobody, gwei(1), Scheme::Packed).await.unwrap_err();
         assert!(matches!(refused, Error::InvalidBeneficiary { beneficiary } if beneficiary == nobody));
     }
-    assert_eq!(both.book.outbox(somebody(1), Scheme::Packed).last().await?, None);
+    assert_eq!(both.book.outbox(somebody(1), Scheme::Packed).latest_cheque().await?, None);
     both.book.issue(somebody(1), gwei(40), Scheme::Packed).await?;
     assert_eq!(both.book.balance().await?.available, U256::ZERO);
     Ok(())
@@ -63,8 +63,8 @@ async fn a_store_opens_again_with_all_that_was_promised() -> Result<()> {
         let cheque = both.issue(30).await?;
         both.inbox().await?.receive(&cheque).await?;
         let address = both.book.address();
-        both.payer.stop().await;
-        both.payee.stop().await;
+        both.payer.shutdown().await;
+        both.payee.shutdown().await;
         drop(both.book);
 
         let payer = open(&both.chain, PAYER, both.directory.path().join("payer"), 0).await?;
@@ -72,13 +72,13 @@ async fn a_store_opens_again_with_all_that_was_promised() -> Result<()> {
         let book = Chequebook::open(&payer, address, both.chain.key(PAYER)?).await?;
         let balance = book.balance().await?;
         assert_eq!((balance.issued, balance.available), (gwei(30), gwei(70)), "the uncashed cheque is not forgotten");
-        assert_eq!(book.outbox(both.chain.account(PAYEE), Scheme::Packed).last().await?, Some(cheque));
+        assert_eq!(book.outbox(both.chain.account(PAYEE), Scheme::Packed).latest_cheque().await?, Some(cheque));
 
         let payee = open(&both.chain, PAYEE, both.directory.path().join("payee"), 0).await?;
         assert_eq!(payee.received()?, [cheque]);
         let policy = Policy { confirmations: 0, ..Policy::default() };
         let inbox = Inbox::open(&payee, address, payee.account(), policy).await?;
-        assert_eq!(inbox.last().await?, Some(cheque));
+        assert_eq!(inbox.latest_cheque().await?, Some(cheque));
         let next = book.issue(payee.account(), gwei(1), Scheme::Packed).await?;
         assert_eq!(inbox.receive(&next).await?, gwei(1));
     }
@@ -93,7 +93,7 @@ async fn a_backup_goes_into_an_empty_store_and_no_other() -> Result<()> {
     let inbox = both.inbox().await?;
     inbox.receive(&cheque).await?;
     let texts = [&both.payer, &both.payee]
-        .map(|client| async { serde_json::to_string(&client.export().await?).map_err(eyre::Report::from) });
+        .map(|wallet| async { serde_json::to_string(&wallet.export().await?).map_err(eyre::Report::from) });
     let [payer, payee] = texts;
     let (payer, payee): (String, String) = (payer.await?, payee.await?);
     assert!(payer.contains(r#""amount":"30000000000""#), "amounts are decimal wei: {payer}");
@@ -106,16 +106,16 @@ async fn a_backup_goes_into_an_empty_store_and_no_other() -> Result<()> {
     assert!(matches!(again, Err(Error::StoreNotEmpty)), "{again:?}");
 
     let config = Config { confirmations: 0, ..Config::default() };
-    both.payer.stop().await;
-    both.payee.stop().await;
-    let client = Client::open(both.chain.provider.clone(), both.chain.key(PAYER)?, empty, config).await?;
-    assert_eq!(serde_json::to_string(&client.export().await?)?, payer);
-    let book = Chequebook::open(&client, both.book.address(), both.chain.key(PAYER)?).await?;
-    assert_eq!(book.outbox(cheque.cheque().beneficiary, Scheme::Packed).last().await?, Some(cheque));
+    both.payer.shutdown().await;
+    both.payee.shutdown().await;
+    let wallet = Wallet::open(both.chain.provider.clone(), both.chain.key(PAYER)?, empty, config).await?;
+    assert_eq!(serde_json::to_string(&wallet.export().await?)?, payer);
+    let book = Chequebook::open(&wallet, both.book.address(), both.chain.key(PAYER)?).await?;
+    assert_eq!(book.outbox(cheque.cheque().beneficiary, Scheme::Packed).latest_cheque().await?, Some(cheque));
     assert_eq!(book.balance().await?.issued, gwei(30));
     book.deposit(gwei(1)).await?.confirmed().await?; // with the next nonce
-    let client = Client::open(both.chain.provider.clone(), both.chain.key(PAYEE)?, other, config).await?;
-    assert_eq!(client.received()?, [cheque]);
+    let wallet = Wallet::open(both.chain.provider.clone(), both.chain.key(PAYEE)?, other, config).await?;
+    assert_eq!(wallet.received()?, [cheque]);
     Ok(())
 }
 
@@ -151,7 +151,7 @@ async fn a_backup_that_was_tampered_with_is_refused() -> Result<()> {
     assert!(matches!(half.downcast_ref(), Some(Error::BadBackup { .. })), "{half}");
     let foreign = refusal(&|bad| {
         let (owner, salt) = (somebody(1), alloy::primitives::B256::ZERO);
-        let opening = chequebook::Opening { owner, signer: owner, notice_period: 0, salt };
+        let opening = chequebook::CloneTerms { owner, signer: owner, notice_period: 0, salt };
         bad["chequebooks"][0]["opening"] = serde_json::to_value(opening).unwrap();
     });
     assert!(matches!(foreign.downcast_ref(), Some(Error::BadBackup { .. })), "{foreign}");
@@ -165,18 +165,18 @@ async fn a_store_belongs_to_one_process_and_one_chain() -> Result<()> {
     let both = Both::start("osaka", 100).await?;
     let path = both.path("payer");
     assert!(matches!(Redb::open(&path).unwrap_err(), StoreError::InUse { .. }));
-    both.payer.stop().await;
+    both.payer.shutdown().await;
 
     // Another development chain has the same id.
     let other = crate::chain::Chain::under("shanghai")?;
     other.provider.anvil_mine(Some(1), None).await?;
     let config = Config { confirmations: 0, ..Config::default() };
     let refused =
-        Client::open(other.provider.clone(), other.key(PAYER)?, Redb::open(&path)?, config).await.unwrap_err();
+        Wallet::open(other.provider.clone(), other.key(PAYER)?, Redb::open(&path)?, config).await.unwrap_err();
     assert!(matches!(refused, Error::WrongGenesis { .. }), "{refused:?}");
     other.provider.anvil_set_chain_id(5).await?;
     let refused =
-        Client::open(other.provider.clone(), other.key(PAYER)?, Redb::open(&path)?, config).await.unwrap_err();
+        Wallet::open(other.provider.clone(), other.key(PAYER)?, Redb::open(&path)?, config).await.unwrap_err();
     assert!(matches!(refused, Error::WrongChain { found: 5, expected: 31_337 }), "{refused:?}");
     open(&both.chain, PAYER, path, 0).await?;
     Ok(())
@@ -188,7 +188,7 @@ async fn refuses_every_cheque_that_is_not_right_and_takes_the_next_that_is() -> 
         let both = Both::start(hardfork, 100).await?;
         let inbox = both.inbox().await?;
         inbox.receive(&both.issue(10).await?).await?;
-        let good = Cheque { amount: gwei(20), ..*inbox.last().await?.ok_or_eyre("no cheque")?.cheque() };
+        let good = Cheque { amount: gwei(20), ..*inbox.latest_cheque().await?.ok_or_eyre("no cheque")?.cheque() };
         let by = async |cheque: Cheque, key: usize| Ok::<_, eyre::Report>(cheque.sign(&both.chain.key(key)?).await?);
 
         let refused = inbox.receive(&by(Cheque { contract: somebody(1), ..good }, PAYER).await?).await.unwrap_err();
@@ -239,7 +239,7 @@ async fn a_deposit_counts_once_it_is_confirmed() -> Result<()> {
         let deposit = both.book.deposit(gwei(50)).await?;
         assert!(deposit.included().await? > 0);
         assert_eq!(figures().await?, expect([100, 60, 40, 50]), "{hardfork}: included");
-        assert!(matches!(both.issue(41).await.unwrap_err(), Error::Insufficient { .. }));
+        assert!(matches!(both.issue(41).await.unwrap_err(), Error::InsufficientDeposit { .. }));
         both.chain.provider.anvil_mine(Some(1), None).await?;
         assert_eq!(figures().await?, expect([100, 60, 40, 50]), "{hardfork}: one block later");
         both.chain.provider.anvil_mine(Some(1), None).await?;
@@ -298,11 +298,11 @@ async fn a_cheque_pays_once_whoever_cashes_it() -> Result<()> {
 #[tokio::test]
 async fn deploys_for_another_owner_and_reads_the_terms_from_the_code() -> Result<()> {
     let both = Both::start("osaka", 0).await?;
-    let terms = chequebook::Terms {
+    let terms = chequebook::NewChequebook {
         owner: Some(somebody(9)),
         notice_period: 5,
         deposit: gwei(3),
-        ..chequebook::Terms::default()
+        ..chequebook::NewChequebook::default()
     };
     let book = Chequebook::deploy(&both.payer, both.chain.key(PAYEE)?, terms).await?;
     let found = book.terms();

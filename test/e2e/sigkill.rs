@@ -18,8 +18,8 @@ use alloy::{
     providers::Provider,
 };
 use chequebook::{
-    Chequebook, Client, Config, Error, Inbox, Overdraft, Policy, Purpose, Scheme, SignedCheque, Status, StoreError,
-    Terms, store::Redb,
+    Chequebook, Config, Error, Inbox, NewChequebook, Overdraft, Policy, Purpose, Scheme, SignedCheque, Status,
+    StoreError, Wallet, store::Redb,
 };
 use eyre::{OptionExt, Result, ensure};
 use tempfile::TempDir;
@@ -39,25 +39,25 @@ fn beneficiary(index: u8) -> Address {
     Address::repeat_byte(0xb0 + index)
 }
 
-async fn client(chain: &Chain, key: usize, path: &Path) -> Result<Client> {
+async fn wallet(chain: &Chain, key: usize, path: &Path) -> Result<Wallet> {
     let config = Config { confirmations: 0, poll_interval: Duration::from_millis(10), ..Config::default() };
-    Ok(Client::open(chain.provider.clone(), chain.key(key)?, Redb::open_or_create(path)?, config).await?)
+    Ok(Wallet::open(chain.provider.clone(), chain.key(key)?, Redb::open_or_create(path)?, config).await?)
 }
 
 /// Both sides, as a process opens them when it starts.
 struct Sides {
-    payer: Client,
-    payee: Client,
+    payer: Wallet,
+    payee: Wallet,
     book: Chequebook,
     inboxes: Vec<Inbox>,
 }
 
 impl Sides {
     async fn open(chain: &Chain, directory: &Path, contract: Address) -> Result<Self> {
-        let payer = client(chain, PAYER, &directory.join("payer")).await?;
-        let payee = client(chain, PAYEE, &directory.join("payee")).await?;
+        let payer = wallet(chain, PAYER, &directory.join("payer")).await?;
+        let payee = wallet(chain, PAYEE, &directory.join("payee")).await?;
         let book = Chequebook::open(&payer, contract, chain.key(PAYER)?).await?;
-        let policy = Policy { confirmations: 0, min_notice: 0, ..Policy::default() };
+        let policy = Policy { confirmations: 0, min_notice_period: 0, ..Policy::default() };
         let mut inboxes = Vec::new();
         for index in 0..BENEFICIARIES {
             inboxes.push(Inbox::open(&payee, contract, beneficiary(index), policy).await?);
@@ -66,12 +66,12 @@ impl Sides {
     }
 
     async fn stop(self) {
-        self.payer.stop().await;
-        self.payee.stop().await;
+        self.payer.shutdown().await;
+        self.payee.shutdown().await;
     }
 
     async fn last(&self, index: u8) -> Result<U256> {
-        let last = self.book.outbox(beneficiary(index), Scheme::Packed).last().await?;
+        let last = self.book.outbox(beneficiary(index), Scheme::Packed).latest_cheque().await?;
         Ok(last.map_or(U256::ZERO, |last| last.cheque().amount))
     }
 }
@@ -190,7 +190,7 @@ async fn check(sides: &Sides, heard: &Heard) -> Result<()> {
         let said = heard.issued.get(&payee).copied().unwrap_or_default();
         ensure!(last >= said, "issued {said} to {payee}, but the store has {last}");
 
-        let newest = inbox.last().await?.map_or(U256::ZERO, |newest| newest.cheque().amount);
+        let newest = inbox.latest_cheque().await?.map_or(U256::ZERO, |newest| newest.cheque().amount);
         let said = heard.received.get(&payee).copied().unwrap_or_default();
         ensure!(newest >= said, "received {said} for {payee}, but the store has {newest}");
         ensure!(newest <= last, "received {newest} for {payee}, but only {last} was issued");
@@ -204,7 +204,7 @@ async fn check(sides: &Sides, heard: &Heard) -> Result<()> {
 async fn settle(chain: &Chain, sides: &Sides, heard: &Heard) -> Result<()> {
     for (index, inbox) in (0..BENEFICIARIES).zip(&sides.inboxes) {
         // What was issued and did not arrive is sent once more.
-        if let Some(last) = sides.book.outbox(beneficiary(index), Scheme::Packed).last().await?
+        if let Some(last) = sides.book.outbox(beneficiary(index), Scheme::Packed).latest_cheque().await?
             && let Err(error) = inbox.receive(&last).await
         {
             ensure!(matches!(error, Error::StaleCheque { .. }), "{error}");
@@ -237,9 +237,9 @@ async fn settle(chain: &Chain, sides: &Sides, heard: &Heard) -> Result<()> {
     let left = chain.balance(sides.book.address()).await?;
     ensure!(left + paid == funded, "{left} left and {paid} paid of {funded}");
     // Every nonce is one of ours, and none was used for two.
-    for (client, key) in [(&sides.payer, PAYER), (&sides.payee, PAYEE)] {
+    for (wallet, key) in [(&sides.payer, PAYER), (&sides.payee, PAYEE)] {
         let count = chain.provider.get_transaction_count(chain.account(key)).await?;
-        ensure!(count == u64::try_from(client.transactions().len())?, "{count} transactions of {:?}", client);
+        ensure!(count == u64::try_from(wallet.transactions().len())?, "{count} transactions of {:?}", wallet);
     }
     let known = sides.payer.chequebooks()?;
     ensure!(heard.deployed.iter().all(|contract| known.contains(contract)), "a chequebook was lost");
@@ -258,10 +258,10 @@ async fn loses_nothing_and_pays_nothing_twice() -> Result<()> {
     let chain = Chain::start()?;
     chain.infrastructure().await?;
     let directory = TempDir::new()?;
-    let payer = client(&chain, PAYER, &directory.path().join("payer")).await?;
-    let terms = Terms { deposit: U256::from(DEPOSIT), ..Terms::default() };
+    let payer = wallet(&chain, PAYER, &directory.path().join("payer")).await?;
+    let terms = NewChequebook { deposit: U256::from(DEPOSIT), ..NewChequebook::default() };
     let contract = Chequebook::deploy(&payer, chain.key(PAYER)?, terms).await?.address();
-    payer.stop().await;
+    payer.shutdown().await;
 
     let mut heard = Heard::default();
     for round in 0..kills {
@@ -276,13 +276,13 @@ async fn loses_nothing_and_pays_nothing_twice() -> Result<()> {
 
         let sides = Sides::open(&chain, directory.path(), contract).await?;
         check(&sides, &heard).await.map_err(|error| error.wrap_err(context()))?;
-        sides.stop().await;
+        sides.shutdown().await;
     }
     let sides = Sides::open(&chain, directory.path(), contract).await?;
     settle(&chain, &sides, &heard).await?;
     let purposes = sides.payee.transactions().into_iter().map(|transaction| transaction.purpose());
     let together = purposes.filter(|purpose| matches!(purpose, Purpose::CashMany { .. })).count();
-    sides.stop().await;
+    sides.shutdown().await;
 
     println!("under way at the end of {kills} processes: {:?}", heard.hits);
     println!("deposits {}, cashes {}", heard.deposits.1.len(), heard.cashes.1.len());
@@ -299,10 +299,10 @@ async fn loses_nothing_and_pays_nothing_twice() -> Result<()> {
 async fn refuses_a_store_that_another_process_has_open() -> Result<()> {
     let chain = Chain::start()?;
     let directory = TempDir::new()?;
-    let payer = client(&chain, PAYER, &directory.path().join("payer")).await?;
-    let terms = Terms { deposit: U256::from(DEPOSIT), ..Terms::default() };
+    let payer = wallet(&chain, PAYER, &directory.path().join("payer")).await?;
+    let terms = NewChequebook { deposit: U256::from(DEPOSIT), ..NewChequebook::default() };
     let contract = Chequebook::deploy(&payer, chain.key(PAYER)?, terms).await?.address();
-    payer.stop().await;
+    payer.shutdown().await;
 
     let mut child = spawn(&chain, directory.path(), contract, 1)?;
     let mut stdout = BufReader::new(child.stdout.take().ok_or_eyre("no output")?);

@@ -1,4 +1,4 @@
-//! Between the client and its node: loses, delays, doubles and garbles what passes.
+//! Between the wallet and its node: loses, delays, doubles and garbles what passes.
 
 use std::{
     sync::{
@@ -26,7 +26,7 @@ pub(super) enum Fault {
     LoseRequest,
     /// The node acts, and nobody hears of it.
     LoseAnswer,
-    /// The answer comes after the client has given up.
+    /// The answer comes after the wallet has given up.
     Delay,
     /// The node hears it twice.
     Double,
@@ -68,7 +68,7 @@ impl Proxy {
             while let Ok((stream, _)) = listener.accept().await {
                 let settings = Arc::clone(&shared);
                 tokio::spawn(async move {
-                    let _ = settings.serve(stream).await; // the client sees that the connection ends
+                    let _ = settings.serve(stream).await; // the wallet sees that the connection ends
                 });
             }
         });

@@ -4,12 +4,12 @@ use alloy::{
     primitives::{Address, B256, Bytes, U256},
     providers::{Provider, ext::AnvilApi},
 };
-use chequebook::{Cheque, DEPLOYER, Opening, Scheme, clearing_house, factory};
+use chequebook::{Cheque, CloneTerms, DEPLOYER, Scheme, clearing_house, factory};
 use eyre::{OptionExt, Result};
 use serde_json::{Value, json};
 
 use super::{ONE_DAY, ONE_ETHER, assert_prints, deployed, forge::Script, with};
-use crate::{both::somebody, chain::Chain};
+use crate::{chain::Chain, fixture::somebody};
 
 impl Chain {
     fn open(&self) -> Script<'_> {
@@ -52,7 +52,7 @@ async fn opens_a_clone_where_it_said_it_would() -> Result<()> {
     chain.infrastructure().await?;
     let (owner, signer) = (chain.account(1), chain.account(2));
     let salt = B256::repeat_byte(5);
-    let opening = Opening { owner, signer, notice_period: 60, salt };
+    let opening = CloneTerms { owner, signer, notice_period: 60, salt };
     let expected = opening.address(chain.anvil.chain_id())?;
     let set = |name: &str| {
         let script = chain.script(name).set("OWNER", owner).set("SIGNER", signer);

@@ -14,7 +14,7 @@ use alloy::{
     providers::ProviderBuilder,
     signers::local::PrivateKeySigner,
 };
-use chequebook::{Chequebook, Client, Config, Error, Inbox, Overdraft, Policy, Scheme, Terms, store::Redb};
+use chequebook::{Chequebook, Config, Error, Inbox, NewChequebook, Overdraft, Policy, Scheme, Wallet, store::Redb};
 use eyre::Result;
 
 use super::{BENEFICIARIES, beneficiary};
@@ -31,8 +31,8 @@ fn say(line: &str) {
 
 struct Process {
     book: Chequebook,
-    payer: Client,
-    payee: Client,
+    payer: Wallet,
+    payee: Wallet,
     inboxes: Vec<Inbox>,
     random: AtomicU64,
 }
@@ -74,7 +74,7 @@ impl Process {
     async fn cash_many(&self) -> Result<()> {
         let mut cheques = Vec::new();
         for inbox in &self.inboxes {
-            cheques.extend(inbox.last().await?);
+            cheques.extend(inbox.latest_cheque().await?);
         }
         say("begin cash");
         for answer in self.payee.cash_many(&cheques, Overdraft::Refuse).await {
@@ -92,7 +92,7 @@ impl Process {
             return self.cash_many().await;
         }
         let inbox = &self.inboxes[usize::try_from(self.dice(BENEFICIARIES.into()))?];
-        if inbox.last().await?.is_none() {
+        if inbox.latest_cheque().await?.is_none() {
             return Ok(());
         }
         say("begin cash");
@@ -106,7 +106,7 @@ impl Process {
 
     async fn deploy(&self, key: PrivateKeySigner) -> Result<()> {
         say("begin deploy");
-        let terms = Terms { deposit: U256::from(SMALL), ..Terms::default() };
+        let terms = NewChequebook { deposit: U256::from(SMALL), ..NewChequebook::default() };
         let book = Chequebook::deploy(&self.payer, key, terms).await?;
         say(&format!("done deploy {}", book.address()));
         Ok(())
@@ -120,23 +120,23 @@ async fn lives_until_it_is_killed() -> Result<()> {
     let contract: Address = env::var("CHILD_CONTRACT")?.parse()?;
     let rpc = env::var("CHILD_RPC")?;
     let config = Config { confirmations: 0, poll_interval: Duration::from_millis(10), ..Config::default() };
-    let mut clients = Vec::new();
+    let mut wallets = Vec::new();
     let mut keys = Vec::new();
     for (name, key) in [("payer", "CHILD_PAYER"), ("payee", "CHILD_PAYEE")] {
         let key: PrivateKeySigner = env::var(key)?.parse()?;
         let provider = ProviderBuilder::new().connect(&rpc).await?;
         let store = Redb::open_or_create(directory.join(name))?;
-        clients.push(Client::open(provider, key.clone(), store, config).await?);
+        wallets.push(Wallet::open(provider, key.clone(), store, config).await?);
         keys.push(key);
     }
-    let book = Chequebook::open(&clients[0], contract, keys[0].clone()).await?;
-    let policy = Policy { confirmations: 0, min_notice: 0, ..Policy::default() };
+    let book = Chequebook::open(&wallets[0], contract, keys[0].clone()).await?;
+    let policy = Policy { confirmations: 0, min_notice_period: 0, ..Policy::default() };
     let mut inboxes = Vec::new();
     for index in 0..BENEFICIARIES {
-        inboxes.push(Inbox::open(&clients[1], contract, beneficiary(index), policy).await?);
+        inboxes.push(Inbox::open(&wallets[1], contract, beneficiary(index), policy).await?);
     }
     let random = AtomicU64::new(env::var("CHILD_SEED")?.parse::<u64>()?.wrapping_mul(1 << 32));
-    let process = Process { book, payer: clients[0].clone(), payee: clients[1].clone(), inboxes, random };
+    let process = Process { book, payer: wallets[0].clone(), payee: wallets[1].clone(), inboxes, random };
     say("done start");
 
     tokio::try_join!(

@@ -1,0 +1,74 @@
+//! How many cheques a second a payer issues durably, by many callers at once and by one alone, with few beneficiaries and
+//! with many, beside the raw speed of signing on the same cores.
+#![allow(
+    missing_docs,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::unwrap_used,
+    reason = "a benchmark"
+)]
+
+mod support;
+
+use std::{hint::black_box, time::Instant};
+
+use alloy::primitives::U256;
+use chequebook::{Cheque, Chequebook, Scheme};
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use tokio::task::JoinSet;
+
+use self::support::{MANY, World, beneficiary, example, group, now, raw, runtime};
+
+/// Some order in which beneficiaries are paid.
+fn shuffled(index: u64, count: u64) -> u64 {
+    index.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29).wrapping_mul(0xbf58_476d_1ce4_e5b9) % count
+}
+
+/// Issues `count` cheques to the beneficiaries that `which` names, from so many tasks.
+async fn issue(book: &Chequebook, callers: u64, count: u64, which: impl Fn(u64) -> u64 + Copy + Send + 'static) {
+    let mut tasks = JoinSet::new();
+    for caller in 0..callers {
+        let book = book.clone();
+        tasks.spawn(async move {
+            for index in (caller..count).step_by(callers as usize) {
+                book.issue(beneficiary(which(index)), U256::ONE, Scheme::Packed).await.unwrap();
+            }
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+}
+
+fn bench_issue(criterion: &mut Criterion) {
+    let (world, runtime) = (World::start(), runtime());
+    let mut group = group(criterion, "issue");
+    for count in [1_000, 1_000_000] {
+        let name = format!("payer-{count}");
+        let wallet = runtime.block_on(world.wallet(&name, 0));
+        let book = runtime.block_on(world.chequebook(&wallet, 0));
+        runtime.block_on(issue(&book, MANY as u64, count, |index| index));
+        let mut round = 0;
+        for callers in [MANY as u64, 1] {
+            group.bench_function(BenchmarkId::new(format!("{callers} callers"), count), |bencher| {
+                bencher.iter_custom(|iterations| {
+                    round += 1;
+                    let salt = round << 32;
+                    let start = Instant::now();
+                    runtime.block_on(issue(&book, callers, iterations, move |index| shuffled(salt + index, count)));
+                    start.elapsed()
+                });
+            });
+        }
+        runtime.block_on(wallet.stop());
+    }
+    let key = world.key(0);
+    raw(&mut group, "sign", |index| {
+        let cheque = Cheque { amount: U256::from(index), ..example() };
+        black_box(now(cheque.sign(&key)));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, bench_issue);
+criterion_main!(benches);

@@ -1,0 +1,83 @@
+//! How many cheques a second a payee of many payers receives durably, beside the raw speed of recovering signers on the same
+//! cores.
+#![allow(
+    missing_docs,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::unwrap_used,
+    reason = "a benchmark"
+)]
+
+mod support;
+
+use std::{hint::black_box, sync::Arc, time::Instant};
+
+use alloy::primitives::U256;
+use chequebook::{Cheque, Inbox, Policy, Scheme, SignedCheque};
+use criterion::{Criterion, criterion_group, criterion_main};
+use tokio::task::JoinSet;
+
+use self::support::{MANY, World, example, group, now, raw, runtime};
+
+/// Receives `count` cheques of many payers.
+async fn receive(inboxes: &Arc<Vec<Inbox>>, cheques: Vec<Vec<SignedCheque>>) {
+    let mut tasks = JoinSet::new();
+    for (payer, cheques) in cheques.into_iter().enumerate() {
+        let inboxes = Arc::clone(inboxes);
+        tasks.spawn(async move {
+            for cheque in cheques {
+                inboxes[payer].receive(&cheque).await.unwrap();
+            }
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+}
+
+fn bench_receive(criterion: &mut Criterion) {
+    let (world, runtime) = (World::start(), runtime());
+    let mut group = group(criterion, "receive");
+    let wallet = runtime.block_on(world.wallet("payee", 65));
+    let mut inboxes = Vec::new();
+    for payer in 0..MANY {
+        runtime.block_on(async {
+            let deployer = world.wallet(&format!("payer-{payer}"), payer).await;
+            let book = world.chequebook(&deployer, payer).await;
+            deployer.shutdown().await;
+            let policy = Policy { confirmations: 0, ..Policy::default() };
+            inboxes.push(Inbox::open(&wallet, book.address(), wallet.account(), policy).await.unwrap());
+        });
+    }
+    let inboxes = Arc::new(inboxes);
+    let keys: Vec<_> = (0..MANY).map(|payer| world.key(payer)).collect();
+    let mut amount = 0;
+    group.bench_function(format!("{MANY} payers"), |bencher| {
+        bencher.iter_custom(|iterations| {
+            let mut cheques = vec![Vec::new(); MANY];
+            for index in 0..iterations as usize {
+                amount += 1;
+                let payer = index % MANY;
+                let cheque = Cheque {
+                    contract: inboxes[payer].contract(),
+                    beneficiary: wallet.account(),
+                    amount: U256::from(amount),
+                    scheme: Scheme::Packed,
+                    chain_id: wallet.chain_id(),
+                };
+                cheques[payer].push(now(cheque.sign(&keys[payer])));
+            }
+            let start = Instant::now();
+            runtime.block_on(receive(&inboxes, cheques));
+            start.elapsed()
+        });
+    });
+    let signed = now(example().sign(&world.key(0)));
+    raw(&mut group, "recover", |_| {
+        black_box(black_box(&signed).recover().unwrap());
+    });
+    group.finish();
+}
+
+criterion_group!(benches, bench_receive);
+criterion_main!(benches);

@@ -1,0 +1,52 @@
+//! The payer: promises an amount to somebody, and prints the cheque to be sent to them.
+//!
+//! ```sh
+//! KEY=0x… cargo run --example pay -- <rpc url> <store> <chequebook, or "new:<deposit in wei>"> <beneficiary> <wei>
+//! ```
+//!
+//! The key signs the cheques, and pays for gas and deposits. The store is created where there is none; keep it, or the
+//! payer forgets what it promised.
+
+use std::{env, error::Error};
+
+use alloy::{primitives::U256, providers::ProviderBuilder, signers::local::PrivateKeySigner};
+use chequebook::{Chequebook, Config, NewChequebook, Scheme, Wallet, store::Redb};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let [url, store, chequebook, beneficiary, wei] = arguments.as_slice() else {
+        return Err("expected: <rpc url> <store> <chequebook, or \"new:<wei>\"> <beneficiary> <wei>".into());
+    };
+    let key: PrivateKeySigner = env::var("KEY").map_err(|_| "expected the key in KEY")?.parse()?;
+
+    let provider = ProviderBuilder::new().connect(url).await?;
+    let config = Config { confirmations: confirmations()?, ..Config::default() };
+    let wallet = Wallet::open(provider, key.clone(), Redb::open_or_create(store)?, config).await?;
+    let chequebook = match chequebook.strip_prefix("new:") {
+        Some(deposit) => {
+            let terms = NewChequebook { notice_period: 86_400, deposit: deposit.parse()?, ..NewChequebook::default() };
+            Chequebook::deploy(&wallet, key, terms).await?
+        }
+        None => Chequebook::open(&wallet, chequebook.parse()?, key).await?,
+    };
+
+    // A deposit counts once it is confirmed. Whoever cannot wait for that gets `Error::InsufficientDeposit`.
+    let amount: U256 = wei.parse()?;
+    let cheque = chequebook.issue(beneficiary.parse()?, amount, Scheme::Typed).await?;
+    println!("{}", serde_json::to_string(&cheque)?);
+
+    let balance = chequebook.balance().await?;
+    eprintln!("promised {} of {} wei, {} left", balance.issued, balance.funded, balance.available);
+    wallet.shutdown().await; // waits until all is on the disk
+    Ok(())
+}
+
+/// How many blocks make a deposit final: 12, or what CONFIRMATIONS says. A development chain has no use for any.
+fn confirmations() -> Result<u64, Box<dyn Error>> {
+    match env::var("CONFIRMATIONS") {
+        Ok(confirmations) => Ok(confirmations.parse()?),
+        Err(env::VarError::NotPresent) => Ok(Config::default().confirmations),
+        Err(error) => Err(error.into()),
+    }
+}

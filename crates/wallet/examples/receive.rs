@@ -1,0 +1,64 @@
+//! The payee: reads cheques, one JSON text a line, says what each is worth, and cashes the newest at the end.
+//!
+//! ```sh
+//! KEY=0x… cargo run --example receive -- <rpc url> <store> <chequebook> [--cash] < cheques
+//! ```
+//!
+//! The key's account is paid, and pays for the gas of the cash.
+
+use std::{
+    env,
+    io::{BufRead, stdin},
+};
+
+use alloy::{providers::ProviderBuilder, signers::local::PrivateKeySigner};
+use chequebook::{Config, Error, Inbox, Overdraft, Policy, SignedCheque, Wallet, store::Redb};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let (url, store, chequebook, cash) = match arguments.as_slice() {
+        [url, store, chequebook] => (url, store, chequebook, false),
+        [url, store, chequebook, flag] if flag == "--cash" => (url, store, chequebook, true),
+        _ => return Err("expected: <rpc url> <store> <chequebook> [--cash]".into()),
+    };
+    let key: PrivateKeySigner = env::var("KEY").map_err(|_| "expected the key in KEY")?.parse()?;
+    let beneficiary = key.address();
+
+    let provider = ProviderBuilder::new().connect(url).await?;
+    let confirmations = confirmations()?;
+    let config = Config { confirmations, ..Config::default() };
+    let wallet = Wallet::open(provider, key, Redb::open_or_create(store)?, config).await?;
+    let policy = Policy { confirmations, ..Policy::default() };
+    let inbox = Inbox::open(&wallet, chequebook.parse()?, beneficiary, policy).await?;
+
+    for line in stdin().lock().lines() {
+        // What cannot be read and what cannot be accepted is the sender's problem: say so, and go on.
+        match serde_json::from_str::<SignedCheque>(&line?) {
+            Ok(cheque) => match inbox.receive(&cheque).await {
+                Ok(added) => println!("accepted {added} wei"),
+                // Nothing can be kept any more, so nothing can be taken.
+                Err(error @ Error::Store(_)) => return Err(error.into()),
+                Err(error) => println!("refused: {error}"),
+            },
+            Err(error) => println!("refused: {error}"),
+        }
+    }
+    if cash {
+        // A cheque that is not covered is not cashed: that would destroy the chequebook.
+        let block = inbox.cash(Overdraft::Refuse).await?.included().await?;
+        println!("cashed in block {block}");
+    }
+    println!("uncashed {} wei", inbox.uncashed().await?);
+    wallet.shutdown().await;
+    Ok(())
+}
+
+/// How many blocks make a deposit final: 12, or what CONFIRMATIONS says. A development chain has no use for any.
+fn confirmations() -> Result<u64, Box<dyn std::error::Error>> {
+    match env::var("CONFIRMATIONS") {
+        Ok(confirmations) => Ok(confirmations.parse()?),
+        Err(env::VarError::NotPresent) => Ok(Config::default().confirmations),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,283 @@
+//! How many cheques are cashed at once: through the clearing house, in as few transactions as the gas allows.
+
+use std::time::Duration;
+
+use alloy::{
+    eips::BlockId,
+    network::TransactionBuilder,
+    primitives::{Address, FixedBytes, TxKind, U256},
+    rpc::types::TransactionRequest,
+    sol_types::{SolCall, SolError, SolEvent},
+};
+use chequebook::{
+    Cheque, Overdraft, Scheme, SignedCheque,
+    bindings::{
+        Chequebook::{BornThisBlock, Dead, InvalidBeneficiary, InvalidSignature, PaymentFailed, StaleCheque},
+        ClearingHouse::{Failed, NoChequebook, NotCovered, Skipped as SkippedEvent, cashCall},
+        IClearingHouse,
+    },
+    clearing_house,
+};
+use futures_util::future::join_all;
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use super::{Cashing, Inner};
+use crate::{
+    Error,
+    store::{Batch, schema::Purpose},
+    transactions::{Call, Status, Transaction},
+};
+
+/// The most gas that a transaction may need: from the Osaka upgrade on, none may have more (EIP-7825).
+const MAX_GAS: u64 = 16_777_216;
+/// The most gas for the cheques of one transaction. With what the transaction costs itself, and the quarter that is added
+/// to each estimate, that stays below the other.
+const MAX_CHEQUES_GAS: u64 = 12_000_000;
+/// What the clearing house keeps for itself of each cheque, as its code says.
+const OWN_GAS: u64 = 8_000;
+/// What it needs to see whether a cheque is covered.
+const LOOK_GAS: u64 = 10_000;
+/// What every transaction costs, and a cheque within one does not.
+const TRANSACTION_GAS: u64 = 21_000;
+/// How long an automatic cash waits for others.
+const WINDOW: Duration = Duration::from_millis(50);
+
+/// A cheque that the clearing house did not cash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Skipped {
+    /// The chequebook.
+    pub contract: Address,
+    /// Whom the cheque is made out to.
+    pub beneficiary: Address,
+    /// Its cumulative amount, in wei.
+    pub amount: U256,
+    /// The name of the contract's error, or the selector of one that we do not know.
+    pub reason: String,
+}
+
+/// An automatic cash that waits for others.
+pub(super) struct Waiting {
+    cheque: SignedCheque,
+    overdraft: Overdraft,
+    answer: oneshot::Sender<Result<Transaction, Error>>,
+}
+
+pub(super) type Queue = Mutex<Vec<Waiting>>;
+
+/// A cheque that is to be cashed, and the most gas that it may need in a batch.
+struct Item<'a> {
+    index: usize,
+    cheque: &'a SignedCheque,
+    gas: u64,
+}
+
+impl Cashing {
+    /// Cashes many cheques, of any chequebooks to any beneficiaries, each as [`cash`](Self::cash) does, but together:
+    /// through the clearing house, in as few transactions as the gas allows. Where the chain has no clearing house, each
+    /// in a transaction of its own. One that cannot be cashed keeps none of the others.
+    ///
+    /// The answers are in the order of the cheques. A cheque that changes between now and the block is skipped, and the
+    /// transaction succeeds: [`skipped`](Self::skipped) tells, and so does [`Inbox::uncashed`](crate::Inbox::uncashed).
+    /// With [`Overdraft::Refuse`] the clearing house looks, so that none overdraws its chequebook by being late.
+    ///
+    /// # Errors
+    ///
+    /// For each cheque those of [`cash`](Self::cash).
+    #[tracing::instrument(skip_all, fields(cheques = cheques.len()))]
+    pub async fn cash_many(&self, cheques: &[SignedCheque], overdraft: Overdraft) -> Vec<Result<Transaction, Error>> {
+        let _clearing = self.0.clearing.write().await;
+        let looks = cheques.iter().map(|cheque| self.0.pending_or_good(cheque, overdraft));
+        let mut answers = Vec::new();
+        let mut good = Vec::new();
+        for (index, (look, cheque)) in join_all(looks).await.into_iter().zip(cheques).enumerate() {
+            match look {
+                Ok(None) => good.push((index, cheque)),
+                Ok(Some(pending)) => answers.push((index, Ok(pending))),
+                Err(error) => answers.push((index, Err(error))),
+            }
+        }
+
+        let mut alone = good;
+        if alone.len() > 1 && self.0.has_clearing_house().await {
+            let (items, refused) = self.0.weigh(std::mem::take(&mut alone)).await;
+            answers.extend(refused);
+            for batch in batches(items) {
+                match self.0.send_batch(&batch, overdraft).await {
+                    Ok(transaction) => answers.extend(batch.iter().map(|item| (item.index, Ok(transaction.clone())))),
+                    Err(error) => {
+                        tracing::debug!(%error, cheques = batch.len(), "could not cash together, will cash singly");
+                        alone.extend(batch.iter().map(|item| (item.index, item.cheque)));
+                    }
+                }
+            }
+        }
+        for (index, cheque) in alone {
+            answers.push((index, self.0.send(cheque).await));
+        }
+        answers.sort_by_key(|(index, _)| *index);
+        answers.into_iter().map(|(_, answer)| answer).collect()
+    }
+
+    /// Which cheques of a transaction the clearing house did not cash. Ask once it is final: before, there may be no answer,
+    /// or another one later.
+    ///
+    /// # Errors
+    ///
+    /// What the chain answers.
+    pub async fn skipped(&self, transaction: &Transaction) -> Result<Vec<Skipped>, Error> {
+        let hash = match transaction.status() {
+            Status::Confirmed { hash, .. } => hash,
+            _ => transaction.hash(),
+        };
+        let Some(receipt) = self.0.chain.receipt(hash).await? else { return Ok(Vec::new()) };
+        let logs = receipt.logs().iter().filter(|log| log.address() == clearing_house());
+        let events = logs.filter_map(|log| SkippedEvent::decode_log(&log.inner).ok());
+        let skipped = events.map(|event| {
+            let SkippedEvent { chequebook: contract, beneficiary, amount, reason } = event.data;
+            Skipped { contract, beneficiary, amount, reason: name(reason) }
+        });
+        Ok(skipped.collect())
+    }
+
+    /// Cashes a cheque together with others for which that is asked at about the same time.
+    pub(crate) async fn cash_soon(&self, cheque: SignedCheque, overdraft: Overdraft) -> Result<Transaction, Error> {
+        let queue = &self.0.waiting;
+        let (answer, answered) = oneshot::channel();
+        queue.lock().push(Waiting { cheque, overdraft, answer });
+        tokio::time::sleep(WINDOW).await;
+
+        // Who wakes first takes all with it. The others find nothing, and wait for their answer.
+        let all = std::mem::take(&mut *queue.lock());
+        let (refuse, consent) = all.into_iter().partition::<Vec<_>, _>(|one| one.overdraft == Overdraft::Refuse);
+        for (waiting, overdraft) in [(refuse, Overdraft::Refuse), (consent, Overdraft::Consent)] {
+            let cheques: Vec<_> = waiting.iter().map(|one| one.cheque).collect();
+            let answers = self.cash_many(&cheques, overdraft).await;
+            for (one, answer) in waiting.into_iter().zip(answers) {
+                let _ = one.answer.send(answer); // nobody may wait any more
+            }
+        }
+        answered.await.map_err(|_| Error::ShutDown)?
+    }
+}
+
+impl Inner {
+    /// Whether this chain has a clearing house. That its code is ours follows from its address.
+    async fn has_clearing_house(&self) -> bool {
+        let code = self.chain.code(clearing_house(), BlockId::latest()).await;
+        code.is_ok_and(|code| !code.is_empty()) // if the chain does not answer, single cashes say so
+    }
+
+    /// Asks what each cheque needs. One that the chain refuses already is none for a batch.
+    async fn weigh<'a>(
+        &self,
+        cheques: Vec<(usize, &'a SignedCheque)>,
+    ) -> (Vec<Item<'a>>, Vec<(usize, Result<Transaction, Error>)>) {
+        let chain = &self.chain;
+        let estimates = cheques.iter().map(|(_, cheque)| {
+            let request =
+                TransactionRequest::default().with_from(self.transactions.account()).with_to(cheque.cheque().contract);
+            chain.estimate_gas(request.with_input(cheque.calldata()))
+        });
+        let mut items = Vec::new();
+        let mut refused = Vec::new();
+        for (estimate, &(index, cheque)) in join_all(estimates).await.into_iter().zip(&cheques) {
+            match estimate {
+                Ok(estimate) => {
+                    // A quarter more, as with every transaction.
+                    let needed = estimate.saturating_add(estimate / 4).saturating_sub(TRANSACTION_GAS);
+                    items.push(Item { index, cheque, gas: needed.saturating_add(LOOK_GAS) });
+                }
+                Err(error) => refused.push((index, Err(error))),
+            }
+        }
+        (items, refused)
+    }
+
+    async fn send_batch(&self, items: &[Item<'_>], overdraft: Overdraft) -> Result<Transaction, Error> {
+        let gas = items.iter().map(|item| item.gas).max().unwrap_or_default();
+        let call = cashCall {
+            batches: group(items, overdraft == Overdraft::Refuse),
+            gasEach: gas.try_into().map_err(|_| Error::TooMuchGas { found: gas, max: MAX_GAS })?,
+        };
+        let to = TxKind::Call(clearing_house());
+        let call = Call { to, value: U256::ZERO, input: call.abi_encode().into(), max_gas: MAX_GAS };
+        let purpose = Purpose::CashMany { cheques: u64::try_from(items.len()).map_err(|_| Error::Overflow)? };
+        self.transactions.send(call, |_| Ok((purpose, Batch::new()))).await
+    }
+}
+
+/// Splits cheques into transactions, so that each cheque may use what the neediest of them needs. Those of one
+/// chequebook stand together.
+fn batches(mut items: Vec<Item<'_>>) -> Vec<Vec<Item<'_>>> {
+    items.sort_by_key(|item| (item.cheque.cheque().contract, item.cheque.cheque().scheme == Scheme::Typed));
+    let mut batches: Vec<Vec<Item<'_>>> = Vec::new();
+    let mut each = 0;
+    for item in items {
+        let needs = item.gas.saturating_add(OWN_GAS);
+        let fits = batches.last().is_some_and(|batch| {
+            let count = u64::try_from(batch.len()).unwrap_or(u64::MAX).saturating_add(1);
+            needs.max(each).saturating_mul(count) <= MAX_CHEQUES_GAS
+        });
+        match batches.last_mut() {
+            Some(batch) if fits => {
+                each = needs.max(each);
+                batch.push(item);
+            }
+            _ => {
+                each = needs;
+                batches.push(vec![item]);
+            }
+        }
+    }
+    batches
+}
+
+/// As the clearing house takes them: neighbours of one chequebook and one kind together.
+fn group(items: &[Item<'_>], only_if_covered: bool) -> Vec<IClearingHouse::Batch> {
+    let mut batches: Vec<IClearingHouse::Batch> = Vec::new();
+    for Item { cheque, .. } in items {
+        let Cheque { contract, scheme, .. } = *cheque.cheque();
+        let typed = scheme == Scheme::Typed;
+        if batches.last().is_none_or(|batch| (batch.chequebook, batch.typed) != (contract, typed)) {
+            let (chequebook, cheques) = (contract, Vec::new());
+            batches.push(IClearingHouse::Batch { chequebook, typed, onlyIfCovered: only_if_covered, cheques });
+        }
+        if let Some(batch) = batches.last_mut() {
+            batch.cheques.push(compact(cheque));
+        }
+    }
+    batches
+}
+
+fn compact(cheque: &SignedCheque) -> IClearingHouse::Cheque {
+    let Cheque { beneficiary, amount, .. } = *cheque.cheque();
+    let (r, vs) = cheque.compact_signature();
+    IClearingHouse::Cheque { beneficiary, amount, r, vs }
+}
+
+/// Whether the call of the clearing house cashes at least `least`.
+pub(super) fn cashes(input: &[u8], contract: Address, beneficiary: Address, least: U256) -> bool {
+    let batches = cashCall::abi_decode(input).map(|call| call.batches).unwrap_or_default();
+    let mine = batches.iter().filter(|batch| batch.chequebook == contract).flat_map(|batch| &batch.cheques);
+    mine.into_iter().any(|cheque| cheque.beneficiary == beneficiary && cheque.amount >= least)
+}
+
+/// The name of an error of the contracts.
+fn name(reason: FixedBytes<4>) -> String {
+    let known = [
+        (StaleCheque::SELECTOR, StaleCheque::SIGNATURE),
+        (InvalidSignature::SELECTOR, InvalidSignature::SIGNATURE),
+        (InvalidBeneficiary::SELECTOR, InvalidBeneficiary::SIGNATURE),
+        (PaymentFailed::SELECTOR, PaymentFailed::SIGNATURE),
+        (Dead::SELECTOR, Dead::SIGNATURE),
+        (BornThisBlock::SELECTOR, BornThisBlock::SIGNATURE),
+        (NotCovered::SELECTOR, NotCovered::SIGNATURE),
+        (NoChequebook::SELECTOR, NoChequebook::SIGNATURE),
+        (Failed::SELECTOR, Failed::SIGNATURE),
+    ];
+    let found = known.iter().find(|(selector, _)| *selector == reason.0);
+    let name = found.and_then(|(_, signature)| signature.split('(').next());
+    name.map_or_else(|| reason.to_string(), str::to_owned)
+}

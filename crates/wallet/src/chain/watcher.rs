@@ -1,0 +1,295 @@
+//! What all payers and payees of a wallet know of the chain: asked once for each block, not once for each cheque.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, Weak},
+    time::{Duration, Instant},
+};
+
+use alloy::{
+    primitives::{Address, Bytes, U256},
+    rpc::types::Filter,
+};
+use chequebook::{
+    CloneTerms, Immutables, State, Terms,
+    bindings::Chequebook::{killableAtCall, sentCall},
+};
+use futures_util::future::{join_all, try_join_all};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use super::{Chain, Head};
+use crate::Error;
+
+/// A chequebook as the chain shows it at one block.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) head: Head,
+    /// The block that is so many blocks older that it counts as final.
+    pub(crate) confirmed: Head,
+    pub(crate) state: State,
+    /// In wei, at the head.
+    pub(crate) balance: U256,
+    /// In wei, at the confirmed block.
+    pub(crate) confirmed_balance: U256,
+    /// The cumulative amount paid to each beneficiary that is watched, in wei, at the head.
+    sent: BTreeMap<Address, U256>,
+    /// For how many beneficiaries we asked.
+    beneficiaries: usize,
+    asked: Instant,
+}
+
+impl Snapshot {
+    /// What the chequebook surely has, whether or not its newest deposits stay: in wei.
+    pub(crate) fn sure_balance(&self) -> U256 {
+        self.balance.min(self.confirmed_balance)
+    }
+
+    /// What `beneficiary` was paid, in wei.
+    pub(crate) fn sent(&self, beneficiary: Address) -> U256 {
+        self.sent.get(&beneficiary).copied().unwrap_or_default()
+    }
+}
+
+/// A chequebook that somebody in this process cares for.
+pub(crate) struct WatchedChequebook {
+    chain: Arc<Chain>,
+    contract: Address,
+    /// In blocks.
+    confirmations: u64,
+    /// What its code fixes.
+    pub(crate) immutables: Immutables,
+    /// Its code when we first saw it, or what it will be. Another one, even a genuine one, is another chequebook.
+    code: Bytes,
+    beneficiaries: Mutex<BTreeSet<Address>>,
+    newest: watch::Sender<Arc<Snapshot>>,
+    /// Held by the one who asks, so that all others wait for the answer.
+    asking: tokio::sync::Mutex<()>,
+}
+
+impl WatchedChequebook {
+    /// A snapshot that is no older than `max_age`.
+    pub(crate) async fn snapshot(&self, max_age: Duration) -> Result<Arc<Snapshot>, Error> {
+        let called = Instant::now();
+        // With a maximal age of zero, an answer must be to a question that was asked after this call.
+        let fresh = |snapshot: &Snapshot| {
+            called.saturating_duration_since(snapshot.asked) <= max_age
+                && (!max_age.is_zero() || snapshot.asked >= called)
+                && snapshot.beneficiaries == self.beneficiaries.lock().len()
+        };
+
+        let cached = self.newest();
+        if fresh(&cached) {
+            return Ok(cached);
+        }
+        let _asking = self.asking.lock().await;
+        let cached = self.newest();
+        if fresh(&cached) {
+            return Ok(cached);
+        }
+        let snapshot = Arc::new(self.ask().await?);
+        self.newest.send_replace(Arc::clone(&snapshot));
+        Ok(snapshot)
+    }
+
+    /// The snapshot that we have, however old.
+    pub(crate) fn newest(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.newest.borrow())
+    }
+
+    /// Tells of every new snapshot.
+    pub(crate) fn changes(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.newest.subscribe()
+    }
+
+    async fn ask(&self) -> Result<Snapshot, Error> {
+        let beneficiaries = self.beneficiaries.lock().clone();
+        ask(&self.chain, self.contract, self.confirmations, &self.code, beneficiaries).await
+    }
+}
+
+/// Reads everything at one block, named by its hash, so that no reorganisation can come between.
+async fn ask(
+    chain: &Chain,
+    contract: Address,
+    confirmations: u64,
+    expected: &Bytes,
+    beneficiaries: BTreeSet<Address>,
+) -> Result<Snapshot, Error> {
+    let asked = Instant::now();
+    let head = chain.head().await?;
+    let confirmed = chain.block(head.number.saturating_sub(confirmations)).await?;
+
+    let (code, balance, confirmed_balance) = tokio::try_join!(
+        chain.code(contract, head.id()),
+        chain.balance(contract, head.id()),
+        chain.balance(contract, confirmed.id()),
+    )?;
+    let mut state = State::Dead;
+    let mut sent = BTreeMap::new();
+    if code == *expected {
+        state = State::of_killable_at(chain.read(contract, killableAtCall {}, head.id()).await?);
+        sent = try_join_all(beneficiaries.iter().map(async |&beneficiary| {
+            let sent = chain.read(contract, sentCall { beneficiary }, head.id()).await?;
+            Ok::<_, Error>((beneficiary, sent))
+        }))
+        .await?
+        .into_iter()
+        .collect();
+    } else if code.is_empty()
+        && Terms::read_clone(expected).is_some()
+        && chain.created_at(contract, head.id()).await?.is_none()
+    {
+        state = State::NotDeployed;
+    }
+    let beneficiaries = beneficiaries.len();
+    Ok(Snapshot { head, confirmed, state, balance, confirmed_balance, sent, beneficiaries, asked })
+}
+
+/// All chequebooks that are watched, by address and confirmations.
+pub(crate) struct ChainWatcher {
+    chain: Arc<Chain>,
+    max_age: Duration,
+    watched: Mutex<HashMap<(Address, u64), Weak<WatchedChequebook>>>,
+    last: tokio::sync::Mutex<Option<Head>>,
+}
+
+impl ChainWatcher {
+    pub(crate) fn new(chain: Arc<Chain>, max_age: Duration) -> Self {
+        Self { chain, max_age, watched: Mutex::default(), last: tokio::sync::Mutex::default() }
+    }
+
+    /// Watches a chequebook until the answer is dropped: one with code, or one that is to be created with `clone_terms`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoCode`], [`Error::NotGenuine`], or what the chain answers.
+    pub(crate) async fn watch(
+        &self,
+        contract: Address,
+        confirmations: u64,
+        beneficiary: Option<Address>,
+        clone_terms: Option<&CloneTerms>,
+    ) -> Result<Arc<WatchedChequebook>, Error> {
+        if let Some(watched) = self.find(contract, confirmations) {
+            if let Some(beneficiary) = beneficiary {
+                watched.beneficiaries.lock().insert(beneficiary);
+                watched.snapshot(self.max_age).await?;
+            }
+            return Ok(watched);
+        }
+
+        let head = self.chain.head().await?;
+        let mut code = self.chain.code(contract, head.id()).await?;
+        let immutables = match clone_terms {
+            // Whatever the node says: no other code can be at this address.
+            Some(clone) if !code.is_empty() && code != clone.code() => return Err(Error::NotGenuine { contract }),
+            _ if !code.is_empty() => self.chain.immutables(contract, &code, head.id()).await?,
+            None => return Err(Error::NoCode { contract }),
+            Some(clone) => {
+                code = clone.code().into();
+                let terms = Terms { signer: clone.terms.effective_signer(), ..clone.terms };
+                // It has no events from before the block that counts as final now.
+                Immutables::of_clone(terms, head.number.saturating_sub(confirmations))
+            }
+        };
+        let beneficiaries: BTreeSet<_> = beneficiary.into_iter().collect();
+        let first = ask(&self.chain, contract, confirmations, &code, beneficiaries.clone()).await?;
+        let watched = WatchedChequebook {
+            chain: Arc::clone(&self.chain),
+            contract,
+            confirmations,
+            immutables,
+            code,
+            beneficiaries: Mutex::new(beneficiaries),
+            newest: watch::Sender::new(Arc::new(first)),
+            asking: tokio::sync::Mutex::default(),
+        };
+        Ok(self.insert(watched))
+    }
+
+    fn find(&self, contract: Address, confirmations: u64) -> Option<Arc<WatchedChequebook>> {
+        let watched = self.watched.lock();
+        watched.get(&(contract, confirmations))?.upgrade()
+    }
+
+    /// Adds what was just read, unless somebody was faster.
+    fn insert(&self, new: WatchedChequebook) -> Arc<WatchedChequebook> {
+        let mut watched = self.watched.lock();
+        watched.retain(|_, weak| weak.strong_count() > 0);
+        let key = (new.contract, new.confirmations);
+        if let Some(found) = watched.get(&key).and_then(Weak::upgrade) {
+            let mut mine = new.beneficiaries.into_inner();
+            found.beneficiaries.lock().append(&mut mine);
+            return found;
+        }
+        let new = Arc::new(new);
+        watched.insert(key, Arc::downgrade(&new));
+        new
+    }
+
+    fn all(&self) -> Vec<Arc<WatchedChequebook>> {
+        let watched = self.watched.lock();
+        watched.values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Looks for a new block, and asks anew for the chequebooks that an event names or that were not asked for long.
+    /// Returns the newest block.
+    pub(crate) async fn advance(&self) -> Result<Head, Error> {
+        self.chain.check_id().await?;
+        let mut last = self.last.lock().await;
+        let head = self.chain.head().await?;
+        let all = self.all();
+        let touched = match *last {
+            Some(last) if last.hash == head.hash => Some(BTreeSet::new()),
+            Some(last) => self.touched(&all, last, head).await?,
+            None => None,
+        };
+
+        // One that fails must not keep the others from their answer.
+        join_all(all.iter().map(|watched| {
+            let named = touched.as_ref().is_none_or(|touched| touched.contains(&watched.contract));
+            watched.snapshot(if named { Duration::ZERO } else { self.max_age })
+        }))
+        .await
+        .into_iter()
+        .collect::<Result<Vec<_>, _>>()?;
+        // After an error we do not get here, and the same events are asked for again.
+        *last = Some(head);
+        Ok(head)
+    }
+
+    /// Which chequebooks have events since the last look, or changed in balance. `None` stands for all: the chain was
+    /// reorganised, or we looked too long ago.
+    async fn touched(
+        &self,
+        all: &[Arc<WatchedChequebook>],
+        last: Head,
+        head: Head,
+    ) -> Result<Option<BTreeSet<Address>>, Error> {
+        let follows = head.number == last.number.saturating_add(1) && head.parent == last.hash;
+        let far = head.number.saturating_sub(last.number) > self.chain.log_range;
+        if head.number <= last.number || far || (!follows && self.chain.block(last.number).await?.hash != last.hash) {
+            return Ok(None);
+        }
+
+        // Neither a deposit nor its confirmation emits an event.
+        let balances = all.iter().map(|watched| self.chain.balance(watched.contract, head.id()));
+        let balances = try_join_all(balances).await?;
+        let changed = all.iter().zip(balances).filter(|(watched, balance)| {
+            let newest = watched.newest();
+            // Nor does the creation at its address.
+            newest.state == State::NotDeployed
+                || newest.balance != *balance
+                || newest.balance != newest.confirmed_balance
+        });
+        let mut touched: BTreeSet<_> = changed.map(|(watched, _)| watched.contract).collect();
+        let contracts: Vec<_> = all.iter().map(|watched| watched.contract).collect();
+        if !contracts.is_empty() {
+            let filter = Filter::new().address(contracts);
+            let logs = self.chain.logs(&filter, last.number.saturating_add(1), head.number).await?;
+            touched.extend(logs.iter().map(|log| log.address()));
+        }
+        Ok(Some(touched))
+    }
+}

@@ -1,0 +1,381 @@
+//! What can go wrong with payers, payees and their state.
+
+use std::time::Duration;
+
+use alloy::{
+    eips::BlockNumberOrTag,
+    primitives::{Address, B256, BlockNumber, ChainId, U256},
+    transports::TransportError,
+};
+use chequebook::{ErrorClass, Scheme};
+
+use crate::store::StoreError;
+
+/// What can go wrong with payers, payees and their state.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// What can be said of a cheque, or of terms, without a chain or a store.
+    #[error(transparent)]
+    Cheque(#[from] chequebook::Error),
+
+    /// The wallet, device or service that holds the account's key did not sign a transaction.
+    #[error("account did not sign")]
+    Account(#[from] alloy::signers::Error),
+
+    /// The cheque is one of another chequebook.
+    #[error("cheque is of chequebook {found}, expected {expected}")]
+    WrongContract {
+        /// The chequebook of the cheque.
+        found: Address,
+        /// The one that is meant.
+        expected: Address,
+    },
+
+    /// The cheque is one of another chain.
+    #[error("cheque is of chain {found}, expected {expected}")]
+    WrongChainId {
+        /// The chain of the cheque.
+        found: ChainId,
+        /// The chain of the wallet.
+        expected: ChainId,
+    },
+
+    /// The cheque is made out to somebody else.
+    #[error("cheque is made out to {found}, expected {expected}")]
+    WrongBeneficiary {
+        /// The beneficiary of the cheque.
+        found: Address,
+        /// The one of the inbox.
+        expected: Address,
+    },
+
+    /// The amount does not rise above that of the newest cheque.
+    #[error("cheque is over {amount} wei, expected more than the {newest} of the newest one")]
+    StaleCheque {
+        /// The cumulative amount of the cheque, in wei.
+        amount: U256,
+        /// That of the newest cheque received, in wei.
+        newest: U256,
+    },
+
+    /// The payee's policy refuses such cheques.
+    #[error("{scheme:?} cheques are not accepted")]
+    SchemeRefused {
+        /// How the cheque is signed.
+        scheme: Scheme,
+    },
+
+    /// The payee's policy wants more time between the announcement of the end and the end.
+    #[error("chequebook {contract} has a notice of {found} s, expected at least {expected} s")]
+    NoticeTooShort {
+        /// The chequebook.
+        contract: Address,
+        /// Its notice period, in seconds.
+        found: u64,
+        /// The shortest that is accepted, in seconds.
+        expected: u64,
+    },
+
+    /// The payee's policy wants the balance to cover what is uncashed.
+    #[error(
+        "chequebook {contract} has {balance} wei, expected at least the {uncashed} that are uncashed with this cheque"
+    )]
+    NotCovered {
+        /// The chequebook.
+        contract: Address,
+        /// What it surely has, in wei.
+        balance: U256,
+        /// What the inboxes of this wallet could cash, in wei.
+        uncashed: U256,
+    },
+
+    /// Nothing can be promised, deposited or cashed with an amount of zero.
+    #[error("amount is 0 wei, expected more")]
+    ZeroAmount,
+
+    /// A cheque to the chequebook itself, or to the zero address, pays nobody.
+    #[error("beneficiary {beneficiary} cannot be paid, expected neither the chequebook nor the zero address")]
+    InvalidBeneficiary {
+        /// Whom the cheque would be made out to.
+        beneficiary: Address,
+    },
+
+    /// The deposit does not cover the amount.
+    #[error("chequebook {contract} cannot promise {amount} wei, expected at most the {available} available")]
+    InsufficientDeposit {
+        /// The chequebook.
+        contract: Address,
+        /// What was to be promised, in wei.
+        amount: U256,
+        /// What may still be promised, in wei.
+        available: U256,
+    },
+
+    /// A sum does not fit into 256 bits.
+    #[error("sum of wei is too large, expected at most {}", U256::MAX)]
+    Overflow,
+
+    /// There is no code at the address: no chequebook, one that died before Cancun; or no factory on this chain.
+    #[error("no code at {contract}, expected one of our contracts")]
+    NoCode {
+        /// The address.
+        contract: Address,
+    },
+
+    /// What is deployed directly has no address before it is.
+    #[error("only a clone has an address before it is created, expected Form::Clone")]
+    NotAClone,
+
+    /// The chequebook is not created yet, and the [policy](crate::Policy) wants it to be.
+    #[error("chequebook {contract} is not created yet")]
+    NotCreated {
+        /// Its address.
+        contract: Address,
+    },
+
+    /// The code at the address is not that of a chequebook as this crate knows it.
+    #[error("code at {contract} is not that of a chequebook")]
+    NotGenuine {
+        /// The address.
+        contract: Address,
+    },
+
+    /// The chequebook has another signer.
+    #[error("key is that of {found}, expected that of {expected}, the signer of chequebook {contract}")]
+    NotOurSigner {
+        /// The chequebook.
+        contract: Address,
+        /// Whose key we have.
+        found: Address,
+        /// The signer of the chequebook.
+        expected: Address,
+    },
+
+    /// The chequebook has ended.
+    #[error("chequebook {contract} is dead")]
+    Dead {
+        /// The chequebook.
+        contract: Address,
+    },
+
+    /// The end of the chequebook is announced.
+    #[error("chequebook {contract} may end from {killable_at} on, expected none that is announced to end")]
+    KillAnnounced {
+        /// The chequebook.
+        contract: Address,
+        /// From when on it may end, in Unix seconds.
+        killable_at: u64,
+    },
+
+    /// The store does not know what was issued on this chequebook.
+    #[error("no record of what was issued on chequebook {contract}, recover it from its cheques first")]
+    NoRecord {
+        /// The chequebook.
+        contract: Address,
+    },
+
+    /// The chequebook, or the inbox, is open already. Two would not know of each other's cheques.
+    #[error("chequebook {contract} is open already, expected one handle and its clones")]
+    AlreadyOpen {
+        /// The chequebook.
+        contract: Address,
+    },
+
+    /// There is no cheque to cash.
+    #[error("no cheque of {contract} to {beneficiary} was received")]
+    NothingReceived {
+        /// The chequebook.
+        contract: Address,
+        /// Whom it would pay.
+        beneficiary: Address,
+    },
+
+    /// The cheque is already cashed, or a newer one is.
+    #[error("the cheque for {amount} wei is already cashed: {sent} was paid")]
+    AlreadyCashed {
+        /// The cumulative amount of the cheque, in wei.
+        amount: U256,
+        /// The cumulative amount that the beneficiary was paid, in wei.
+        sent: U256,
+    },
+
+    /// The balance does not cover the cheque. To cash it would destroy the chequebook, which needs consent.
+    #[error("cheque would pay {pays} of {owed} wei and destroy the chequebook")]
+    WouldBounce {
+        /// What the cheque would pay now, in wei.
+        pays: U256,
+        /// What it should pay, in wei.
+        owed: U256,
+    },
+
+    /// The contract would refuse the transaction, so it was not sent.
+    #[error("chequebook refuses: {refusal}")]
+    Refused {
+        /// What the contract says.
+        refusal: String,
+    },
+
+    /// The transaction was included, and the contract refused it.
+    #[error("transaction {hash} was reverted in block {block}")]
+    Reverted {
+        /// The hash of the transaction.
+        hash: B256,
+        /// The number of the block.
+        block: BlockNumber,
+    },
+
+    /// Another transaction of the account took the nonce.
+    #[error("transaction with nonce {nonce} was replaced by one of another program")]
+    Replaced {
+        /// The nonce.
+        nonce: u64,
+    },
+
+    /// The account cannot pay for the transaction.
+    #[error("account {account} has {balance} wei, expected {needed} for value and gas")]
+    InsufficientFunds {
+        /// The account of the wallet.
+        account: Address,
+        /// What it has, in wei.
+        balance: U256,
+        /// What the transaction may cost, in wei.
+        needed: U256,
+    },
+
+    /// The node asks for more than we are ready to offer.
+    #[error("gas costs {found} wei, expected at most {max}")]
+    FeeTooHigh {
+        /// What we would have to offer, in wei for each gas.
+        found: u128,
+        /// The most we offer, in wei for each gas.
+        max: u128,
+    },
+
+    /// The transaction needs more gas than any of ours should.
+    #[error("transaction needs {found} gas, expected at most {max}")]
+    TooMuchGas {
+        /// In gas.
+        found: u64,
+        /// In gas.
+        max: u64,
+    },
+
+    /// The node did not answer in time.
+    #[error("no answer to {method} within {timeout:?}")]
+    RpcTimeout {
+        /// What we asked.
+        method: &'static str,
+        /// How long we waited.
+        timeout: Duration,
+    },
+
+    /// The node answered with an error, or could not be reached.
+    #[error("{method} failed")]
+    Rpc {
+        /// What we asked.
+        method: &'static str,
+        /// What went wrong.
+        source: TransportError,
+    },
+
+    /// The node has no such block.
+    #[error("node has no block {block}")]
+    NoBlock {
+        /// The block.
+        block: BlockNumberOrTag,
+    },
+
+    /// The chain was reorganised while it was read. Reading it again helps.
+    #[error("block {block} was replaced while it was read")]
+    Reorganised {
+        /// The number of the block.
+        block: BlockNumber,
+    },
+
+    /// The node speaks of another chain than it did, or than that of the store.
+    #[error("chain id is {found}, expected {expected}")]
+    WrongChain {
+        /// What the node says.
+        found: ChainId,
+        /// What it should be.
+        expected: ChainId,
+    },
+
+    /// The node's chain has the right id, but does not begin with the same block as that of the store.
+    #[error("first block of the chain is {found}, expected {expected}")]
+    WrongGenesis {
+        /// The hash of the node's first block.
+        found: B256,
+        /// That of the store's.
+        expected: B256,
+    },
+
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+
+    /// A backup can only be brought into an empty store.
+    #[error("store is not empty")]
+    StoreNotEmpty,
+
+    /// The backup contradicts itself.
+    #[error("backup is not valid: {reason}")]
+    BadBackup {
+        /// What is wrong.
+        reason: String,
+    },
+
+    /// The wallet was shut down.
+    #[error("wallet is shut down")]
+    ShutDown,
+
+    /// A task of this crate panicked. What it stored is stored.
+    #[error("a task of the wallet panicked")]
+    Panicked,
+}
+
+impl Error {
+    /// What kind of thing went wrong.
+    pub const fn class(&self) -> ErrorClass {
+        match self {
+            Self::Cheque(error) => error.class(),
+            Self::Account(_) => ErrorClass::Signer,
+            Self::WrongContract { .. }
+            | Self::WrongChainId { .. }
+            | Self::WrongBeneficiary { .. }
+            | Self::StaleCheque { .. }
+            | Self::AlreadyCashed { .. } => ErrorClass::BadCheque,
+            Self::SchemeRefused { .. }
+            | Self::NoticeTooShort { .. }
+            | Self::NotCovered { .. }
+            | Self::NotCreated { .. } => ErrorClass::Policy,
+            Self::InsufficientDeposit { .. }
+            | Self::InsufficientFunds { .. }
+            | Self::WouldBounce { .. }
+            | Self::FeeTooHigh { .. } => ErrorClass::Funds,
+            Self::ZeroAmount
+            | Self::InvalidBeneficiary { .. }
+            | Self::Overflow
+            | Self::NotAClone
+            | Self::NotOurSigner { .. }
+            | Self::NoRecord { .. }
+            | Self::AlreadyOpen { .. }
+            | Self::NothingReceived { .. }
+            | Self::StoreNotEmpty
+            | Self::BadBackup { .. } => ErrorClass::InvalidInput,
+            Self::Dead { .. } | Self::KillAnnounced { .. } | Self::ShutDown => ErrorClass::Ended,
+            Self::Refused { .. } | Self::Reverted { .. } | Self::Replaced { .. } | Self::TooMuchGas { .. } => {
+                ErrorClass::Transaction
+            }
+            Self::RpcTimeout { .. } | Self::Rpc { .. } | Self::NoBlock { .. } | Self::Reorganised { .. } => {
+                ErrorClass::ChainUnreachable
+            }
+            Self::NoCode { .. } | Self::NotGenuine { .. } | Self::WrongChain { .. } | Self::WrongGenesis { .. } => {
+                ErrorClass::WrongChain
+            }
+            Self::Store(_) => ErrorClass::Store,
+            Self::Panicked => ErrorClass::Bug,
+        }
+    }
+}

@@ -1,0 +1,32 @@
+#![cfg_attr(feature = "redb", doc = include_str!("../README.md"))]
+#![cfg_attr(not(feature = "redb"), doc = "Payer and payee of a chequebook contract, with a store of your own.")]
+
+mod backup;
+mod cashing;
+mod chain;
+mod config;
+mod error;
+mod exposure;
+mod factory;
+mod locks;
+mod payee;
+mod payer;
+mod setters;
+mod signer;
+pub mod store;
+mod transactions;
+mod wallet;
+
+pub use backup::Backup;
+pub use cashing::{Cashing, Skipped};
+/// The thin crate, of which this one takes cheques and terms.
+pub use chequebook;
+pub use config::Config;
+pub use error::Error;
+pub use factory::Factory;
+pub use payee::{AutoCash, Inbox, Policy};
+pub use payer::{AutoDeposit, Balance, Chequebook, Form, NewChequebook, Outbox};
+pub use signer::{IntoSigner, SharedSigner};
+pub use store::{Purpose, Store, StoreError};
+pub use transactions::{Status, Transaction};
+pub use wallet::Wallet;

@@ -1,0 +1,111 @@
+//! How a payer gets its state back that has lost it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use alloy::{
+    primitives::{Address, U256},
+    rpc::types::Filter,
+    sol_types::SolEvent,
+};
+use chequebook::{CloneTerms, SignedCheque, bindings::Chequebook::Cashed};
+
+use super::{Chequebook, watch_as_signer};
+use crate::{
+    Error,
+    signer::IntoSigner,
+    store::{
+        Batch,
+        schema::{ChequebookRow, Promise, address_at_end, chequebook_key, issued_key, issued_prefix, total_key},
+    },
+    wallet::Wallet,
+};
+
+impl Chequebook {
+    /// Opens a chequebook that the store has no record of, or one that is older than `cheques`: cheques that `signer`
+    /// signed, collected from their payees, say. They and what the chain paid are added to what the store has.
+    ///
+    /// **A cheque that is missing here is forgotten**, and its amount is promised a second time. For a chequebook that
+    /// never had a cheque, pass none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongContract`], [`Error::WrongChainId`] or [`chequebook::Error::WrongSigner`] for a cheque that is not ours: then
+    /// nothing is changed. Those of [`open`](Self::open).
+    #[tracing::instrument(skip_all, fields(%contract))]
+    pub async fn recover<K>(
+        wallet: &Wallet,
+        contract: Address,
+        signer: impl IntoSigner<K>,
+        cheques: impl IntoIterator<Item = SignedCheque>,
+    ) -> Result<Self, Error> {
+        let signer = signer.into_signer();
+        let mut promises = BTreeMap::new();
+        for cheque in cheques {
+            check_ours(wallet, contract, signer.address(), &cheque)?;
+            raise(&mut promises, cheque.cheque().beneficiary, Promise::of(&cheque));
+        }
+
+        let claim = wallet.claim(contract, None)?;
+        let row = wallet.shared().ledger.get::<ChequebookRow>(&chequebook_key(contract))?;
+        let clone_terms = row.and_then(|row| row.clone_terms);
+        for (beneficiary, amount) in paid(wallet, contract, signer.address(), clone_terms.as_ref()).await? {
+            raise(&mut promises, beneficiary, Promise { amount, signed: None });
+        }
+        let ledger = &wallet.shared().ledger;
+        for (key, promise) in ledger.scan::<Promise>(&issued_prefix(contract))? {
+            let beneficiary = address_at_end(&key).ok_or(Error::NoRecord { contract })?;
+            raise(&mut promises, beneficiary, promise);
+        }
+
+        let mut batch = Batch::new();
+        let mut total = U256::ZERO;
+        for (beneficiary, promise) in promises {
+            total = total.checked_add(promise.amount).ok_or(Error::Overflow)?;
+            batch.put(issued_key(contract, beneficiary), &promise)?;
+        }
+        let row = ChequebookRow { signer: signer.address(), clone_terms };
+        batch.put(chequebook_key(contract), &row)?.put(total_key(contract), &total)?;
+        ledger.submit(batch).await?;
+        drop(claim);
+        Self::open(wallet, contract, signer).await
+    }
+}
+
+fn check_ours(wallet: &Wallet, contract: Address, signer: Address, cheque: &SignedCheque) -> Result<(), Error> {
+    let found = cheque.cheque();
+    if found.contract != contract {
+        return Err(Error::WrongContract { found: found.contract, expected: contract });
+    }
+    if found.chain_id != wallet.chain_id() {
+        return Err(Error::WrongChainId { found: found.chain_id, expected: wallet.chain_id() });
+    }
+    Ok(cheque.verify(signer)?)
+}
+
+/// Keeps the larger promise; of two equal ones that which has a cheque.
+fn raise(promises: &mut BTreeMap<Address, Promise>, beneficiary: Address, new: Promise) {
+    let rank = |promise: &Promise| (promise.amount, promise.signed.is_some());
+    let kept = promises.entry(beneficiary).or_insert(new);
+    if rank(&new) > rank(kept) {
+        *kept = new;
+    }
+}
+
+/// What the chequebook paid to each beneficiary up to the newest block, final or not, in wei.
+async fn paid(
+    wallet: &Wallet,
+    contract: Address,
+    signer: Address,
+    clone_terms: Option<&CloneTerms>,
+) -> Result<BTreeMap<Address, U256>, Error> {
+    let watched = watch_as_signer(wallet, contract, signer, clone_terms).await?;
+    let head = watched.snapshot(Duration::ZERO).await?.head;
+    let filter = Filter::new().address(contract).event_signature(Cashed::SIGNATURE_HASH);
+    let mut paid = BTreeMap::new();
+    for log in wallet.shared().chain.logs(&filter, watched.immutables.born_at, head.number).await? {
+        let cashed = Cashed::decode_log(&log.inner).map_err(|_| Error::NotGenuine { contract })?;
+        let total: &mut U256 = paid.entry(cashed.beneficiary).or_default();
+        *total = total.checked_add(cashed.paid).ok_or(Error::Overflow)?;
+    }
+    Ok(paid)
+}

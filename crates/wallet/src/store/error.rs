@@ -1,0 +1,98 @@
+//! What can go wrong with a store.
+
+use std::{error::Error, io, path::PathBuf, sync::Arc};
+
+use alloy::primitives::hex;
+
+/// What can go wrong with a store.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Somebody has it open, in this process or another one.
+    #[error("store {} is in use, expected nobody to have it open", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// There is no such file. A new store is created only where that is asked for: it knows nothing of what was promised.
+    #[error("store {} does not exist", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// There is such a file already.
+    #[error("store {} exists already, expected no file", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// Others could read the cheques, or change what was promised.
+    #[error("store {} has permissions {found:o}, expected {expected:o}", path.display())]
+    Permissions {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        found: u32,
+        /// What it should be.
+        expected: u32,
+    },
+
+    /// The file is damaged, or none of ours. It was not changed. Restore a copy, and recover what was issued since.
+    #[error("store {} is damaged: {reason}", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+
+    /// Another version wrote it.
+    #[error("store has format {found}, expected {expected}")]
+    UnknownFormat {
+        /// The version of its format.
+        found: u32,
+        /// The one that we know.
+        expected: u32,
+    },
+
+    /// An entry is not what it should be.
+    #[error("store has an entry that cannot be read, with key 0x{}", hex::encode(key))]
+    BadRow {
+        /// Its key.
+        key: Vec<u8>,
+    },
+
+    /// An earlier commit failed. What is durable and what is not, only opening the store again tells.
+    #[error("store failed earlier: {reason}")]
+    Failed {
+        /// How it failed.
+        reason: String,
+    },
+
+    /// The wallet was shut down, and has let go of the store.
+    #[error("store is closed")]
+    Closed,
+
+    /// The file system refuses.
+    #[error("store {} cannot be used", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        source: Arc<io::Error>,
+    },
+
+    /// Something else, as the store says it.
+    #[error("store failed")]
+    Other(#[source] Arc<dyn Error + Send + Sync>),
+}
+
+impl StoreError {
+    /// Wraps what a store of yours says.
+    pub fn other(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::Other(Arc::new(error))
+    }
+}

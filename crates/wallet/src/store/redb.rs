@@ -1,0 +1,225 @@
+//! The embedded store: one file.
+
+use std::{
+    fmt::Display,
+    fs::{File, OpenOptions, Permissions, hard_link, metadata, remove_file},
+    hash::{BuildHasher, Hasher, RandomState},
+    io,
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use redb::{Builder, Database, Durability, ReadableDatabase, TableDefinition, WriteTransaction, backends::FileBackend};
+
+use super::{Entry, Store, StoreError, Write};
+
+const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("chequebook");
+
+/// What tells our files from others, and one version of them from the next.
+const FORMAT_TABLE: TableDefinition<'_, (), u32> = TableDefinition::new("chequebook format");
+const FORMAT: u32 = 1;
+
+/// Read and write for the owner of the file, nothing for anybody else.
+const MODE: u32 = 0o600;
+
+/// How much of the file is kept in memory, in bytes.
+const CACHE: usize = 256 << 20;
+
+/// A store in one file, of [redb](https://docs.rs/redb/4). It is locked while it is open, readable for its owner only,
+/// and checked as a whole when it is opened, which takes a fifth of a second for a million cheques.
+///
+/// A file that was not closed, because the process or the machine died, is repaired when it is opened, and has all that
+/// was committed. After a commit fails, so do all others; opening the file again tells which was the last.
+///
+/// **What remains unprotected:** redb keeps two commits, and one byte of the file says which is the newer. That byte has
+/// no checksum. If it alone is damaged, the store opens with the commit before the last one. A file that is refused as
+/// damaged may have been changed by the attempt to repair it: look into a copy.
+#[derive(Debug)]
+pub struct Redb {
+    database: Database,
+}
+
+impl Redb {
+    /// Creates a new file. It appears under its name once it is complete; until then, and if the process dies meanwhile,
+    /// there is one with that name and an ending beside it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Exists`] if there is one; or what the file system says.
+    pub fn create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        if path.try_exists().map_err(|error| io(path, error))? {
+            return Err(StoreError::Exists { path: path.to_owned() });
+        }
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{:x}.new", RandomState::new().build_hasher().finish()));
+        let temporary = path.with_file_name(name);
+        let store = Self::create_at(&temporary, path);
+        // Whether or not it was created: the file has its own name, or is of no use.
+        let removed = remove_file(&temporary);
+        let store = store?;
+        removed.and_then(|()| sync_directory(path)).map_err(|error| io(path, error))?;
+        Ok(store)
+    }
+
+    fn create_at(temporary: &Path, path: &Path) -> Result<Self, StoreError> {
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create_new(true).mode(MODE).open(temporary);
+        let file = file.map_err(|error| io(path, error))?;
+        // `mode` is subject to the umask.
+        file.set_permissions(Permissions::from_mode(MODE)).map_err(|error| io(path, error))?;
+        let backend = FileBackend::new(file).map_err(|error| refusal(path, error))?;
+        let database = builder().create_with_backend(backend).map_err(|error| refusal(path, error))?;
+        let store = Self { database };
+        store.commit_with(&[], Some(FORMAT))?;
+        hard_link(temporary, path).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => StoreError::Exists { path: path.to_owned() },
+            _ => io(path, error),
+        })?;
+        Ok(store)
+    }
+
+    /// Opens a file, and checks all of it (redb's integrity check). Never creates one: a store that is gone must not look like one that promised
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Missing`], [`StoreError::InUse`], [`StoreError::Permissions`] if others have access,
+    /// [`StoreError::Corrupt`] if anything in it is not as it was written, [`StoreError::UnknownFormat`] if another
+    /// version wrote it; or what the file system says.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        let mode = metadata(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => StoreError::Missing { path: path.to_owned() },
+            _ => io(path, error),
+        })?;
+        let mode = mode.mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(StoreError::Permissions { path: path.to_owned(), found: mode, expected: MODE });
+        }
+        // Some damage makes the library panic.
+        let opened = catch_unwind(AssertUnwindSafe(|| {
+            let database = builder().set_check_integrity_on_open(true).open(path);
+            let database = database.map_err(|error| refusal(path, error))?;
+            check_format(path, &database)?;
+            Ok(Self { database })
+        }));
+        opened.unwrap_or_else(|_| Err(corrupt(path, "its pages contradict each other")))
+    }
+
+    /// Opens the file if there is one, else creates it. A file that was deleted then looks like one that never was; the
+    /// wallet still refuses a chequebook that it has no record of.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open) and [`create`](Self::create).
+    pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        match Self::open(path) {
+            Err(StoreError::Missing { .. }) => Self::create(path),
+            opened => opened,
+        }
+    }
+
+    fn commit_with(&self, writes: &[Write], format: Option<u32>) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin_write().map_err(StoreError::other)?;
+        // With one phase, a last commit that was damaged later looks like one that was never finished, and the one before
+        // is taken in silence. Two phases tell the two apart.
+        transaction.set_two_phase_commit(true);
+        transaction.set_durability(Durability::Immediate).map_err(StoreError::other)?;
+        if let Some(format) = format {
+            let mut table = transaction.open_table(FORMAT_TABLE).map_err(StoreError::other)?;
+            table.insert((), format).map_err(StoreError::other)?;
+        }
+        apply(&transaction, writes)?;
+        transaction.commit().map_err(StoreError::other)
+    }
+}
+
+impl Store for Redb {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let read = self.database.begin_read().map_err(StoreError::other)?;
+        let table = read.open_table(TABLE).map_err(StoreError::other)?;
+        let value = table.get(key).map_err(StoreError::other)?;
+        Ok(value.map(|value| value.value().to_vec()))
+    }
+
+    fn scan(&self, prefix: &[u8]) -> Result<Vec<Entry>, StoreError> {
+        let read = self.database.begin_read().map_err(StoreError::other)?;
+        let table = read.open_table(TABLE).map_err(StoreError::other)?;
+        let mut entries = Vec::new();
+        for entry in table.range(prefix..).map_err(StoreError::other)? {
+            let (key, value) = entry.map_err(StoreError::other)?;
+            if !key.value().starts_with(prefix) {
+                break;
+            }
+            entries.push((key.value().to_vec(), value.value().to_vec()));
+        }
+        Ok(entries)
+    }
+
+    fn commit(&self, writes: &[Write]) -> Result<(), StoreError> {
+        self.commit_with(writes, None)
+    }
+}
+
+fn apply(transaction: &WriteTransaction, writes: &[Write]) -> Result<(), StoreError> {
+    let mut table = transaction.open_table(TABLE).map_err(StoreError::other)?;
+    for Write { key, value } in writes {
+        match value {
+            Some(value) => table.insert(key.as_slice(), value.as_slice()),
+            None => table.remove(key.as_slice()),
+        }
+        .map_err(StoreError::other)?;
+    }
+    Ok(())
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE);
+    builder
+}
+
+fn check_format(path: &Path, database: &Database) -> Result<(), StoreError> {
+    let read = database.begin_read().map_err(|error| refusal(path, error))?;
+    let table = read.open_table(FORMAT_TABLE).map_err(|error| refusal(path, error))?;
+    let format = table.get(()).map_err(|error| refusal(path, error))?;
+    let format = format.ok_or_else(|| corrupt(path, "it does not tell its format"))?.value();
+    if format != FORMAT {
+        return Err(StoreError::UnknownFormat { found: format, expected: FORMAT });
+    }
+    read.open_table(TABLE).map_err(|error| refusal(path, error)).map(drop)
+}
+
+/// Why a file is not opened: for what it contains, or because it cannot be read.
+fn refusal(path: &Path, error: impl Into<redb::Error>) -> StoreError {
+    match error.into() {
+        redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => {
+            StoreError::InUse { path: path.to_owned() }
+        }
+        redb::Error::Io(error)
+            if !matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) =>
+        {
+            io(path, error)
+        }
+        error => corrupt(path, error),
+    }
+}
+
+fn corrupt(path: &Path, reason: impl Display) -> StoreError {
+    StoreError::Corrupt { path: path.to_owned(), reason: reason.to_string() }
+}
+
+fn io(path: &Path, error: io::Error) -> StoreError {
+    StoreError::Io { path: path.to_owned(), source: Arc::new(error) }
+}
+
+/// Makes the name of a file durable.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    let directory =
+        path.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or(PathBuf::from("."), Path::to_owned);
+    File::open(directory)?.sync_all()
+}

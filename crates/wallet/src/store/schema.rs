@@ -1,0 +1,253 @@
+//! What the wallet keeps in its store: one table for each kind of fact.
+//!
+//! A key is the name of its table, a slash, and what the row belongs to, in a fixed number of bytes. A row is what
+//! postcard makes of it. A change of either is a new [`FORMAT`].
+
+use alloy::primitives::{Address, B256, BlockNumber, Bytes, ChainId, FixedBytes, U256};
+use serde::{Deserialize, Serialize};
+
+use chequebook::{Cheque, CloneTerms, Error, Scheme, SignedCheque};
+
+/// The version of all this.
+pub(crate) const FORMAT: u32 = 3;
+
+/// A key of the store.
+pub(crate) type Key = Vec<u8>;
+
+/// The names of the tables. None begins with another one.
+pub(crate) mod table {
+    /// To which chain the store belongs. It has one row.
+    pub(crate) const ORIGIN: &[u8] = b"origin/";
+    /// By chequebook: those that we sign for.
+    pub(crate) const CHEQUEBOOKS: &[u8] = b"chequebooks/";
+    /// By chequebook: the total issued.
+    pub(crate) const TOTALS: &[u8] = b"totals/";
+    /// By chequebook: how far its cashed cheques are summed.
+    pub(crate) const PAID: &[u8] = b"paid/";
+    /// By chequebook and beneficiary: the newest cheque that we issued.
+    pub(crate) const ISSUED: &[u8] = b"issued/";
+    /// By chequebook and beneficiary: the newest cheque that we received.
+    pub(crate) const RECEIVED: &[u8] = b"received/";
+    /// By account: the nonce of its next transaction.
+    pub(crate) const NONCES: &[u8] = b"nonces/";
+    /// By account and nonce: a transaction of ours.
+    pub(crate) const TRANSACTIONS: &[u8] = b"transactions/";
+}
+
+pub(crate) fn origin_key() -> Key {
+    table::ORIGIN.to_vec()
+}
+
+pub(crate) fn chequebook_key(contract: Address) -> Key {
+    [table::CHEQUEBOOKS, contract.as_slice()].concat()
+}
+
+pub(crate) fn total_key(contract: Address) -> Key {
+    [table::TOTALS, contract.as_slice()].concat()
+}
+
+pub(crate) fn paid_key(contract: Address) -> Key {
+    [table::PAID, contract.as_slice()].concat()
+}
+
+/// All that was issued on a chequebook.
+pub(crate) fn issued_prefix(contract: Address) -> Key {
+    [table::ISSUED, contract.as_slice()].concat()
+}
+
+pub(crate) fn issued_key(contract: Address, beneficiary: Address) -> Key {
+    [table::ISSUED, contract.as_slice(), beneficiary.as_slice()].concat()
+}
+
+pub(crate) fn received_key(contract: Address, beneficiary: Address) -> Key {
+    [table::RECEIVED, contract.as_slice(), beneficiary.as_slice()].concat()
+}
+
+/// Chequebook and beneficiary of a key of [`table::RECEIVED`].
+pub(crate) fn received_of(key: &[u8]) -> Option<(Address, Address)> {
+    let (contract, beneficiary) = key.strip_prefix(table::RECEIVED)?.split_first_chunk::<20>()?;
+    Some((contract.into(), Address::try_from(beneficiary).ok()?))
+}
+
+pub(crate) fn nonce_key(account: Address) -> Key {
+    [table::NONCES, account.as_slice()].concat()
+}
+
+pub(crate) fn transaction_key(account: Address, nonce: u64) -> Key {
+    [table::TRANSACTIONS, account.as_slice(), &nonce.to_be_bytes()].concat()
+}
+
+/// Account and nonce of a key of [`table::TRANSACTIONS`].
+pub(crate) fn transaction_of(key: &[u8]) -> Option<(Address, u64)> {
+    let (account, nonce) = key.strip_prefix(table::TRANSACTIONS)?.split_first_chunk::<20>()?;
+    Some((account.into(), u64::from_be_bytes(nonce.try_into().ok()?)))
+}
+
+/// The address at the end of a key.
+pub(crate) fn address_at_end(key: &[u8]) -> Option<Address> {
+    key.last_chunk::<20>().map(Address::from)
+}
+
+/// To which chain a store belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Origin {
+    pub(crate) format: u32,
+    pub(crate) chain_id: ChainId,
+    /// The hash of its first block: two development chains may have one id.
+    pub(crate) genesis: B256,
+}
+
+/// A chequebook that we sign for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ChequebookRow {
+    pub(crate) signer: Address,
+    /// Of a clone: what it is created with.
+    pub(crate) clone_terms: Option<CloneTerms>,
+}
+
+/// How much a chequebook has paid by cheques up to a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Paid {
+    pub(crate) block: BlockNumber,
+    pub(crate) hash: B256,
+    /// In wei.
+    pub(crate) total: U256,
+}
+
+/// What was promised to one beneficiary, by us or to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Promise {
+    /// The cumulative amount, in wei.
+    pub(crate) amount: U256,
+    /// The cheque over this amount. A recovered promise may have none: then the chain alone tells of it.
+    pub(crate) signed: Option<Signed>,
+}
+
+/// How a promise was signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Signed {
+    pub(crate) scheme: Scheme,
+    pub(crate) signature: FixedBytes<65>,
+}
+
+impl Promise {
+    pub(crate) fn of(cheque: &SignedCheque) -> Self {
+        let Cheque { amount, scheme, .. } = *cheque.cheque();
+        Self { amount, signed: Some(Signed { scheme, signature: cheque.signature().into() }) }
+    }
+
+    /// The cheque, if there is one.
+    pub(crate) fn cheque(
+        &self,
+        contract: Address,
+        beneficiary: Address,
+        chain_id: ChainId,
+    ) -> Result<Option<SignedCheque>, Error> {
+        let Some(Signed { scheme, signature }) = self.signed else { return Ok(None) };
+        let cheque = Cheque { contract, beneficiary, amount: self.amount, scheme, chain_id };
+        SignedCheque::new(cheque, signature.0).map(Some)
+    }
+}
+
+/// What a transaction of ours is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum Purpose {
+    /// To deploy a chequebook directly.
+    #[serde(rename_all = "camelCase")]
+    Deploy {
+        /// Its address.
+        contract: Address,
+    },
+    /// To deposit ether.
+    #[serde(rename_all = "camelCase")]
+    Deposit {
+        /// The chequebook.
+        contract: Address,
+        /// In wei.
+        #[serde(with = "decimal")]
+        amount: U256,
+    },
+    /// To cash a cheque.
+    #[serde(rename_all = "camelCase")]
+    Cash {
+        /// The chequebook that pays.
+        contract: Address,
+        /// Whom it pays.
+        beneficiary: Address,
+        /// The cumulative amount of the cheque, in wei.
+        #[serde(with = "decimal")]
+        amount: U256,
+    },
+    /// To create a chequebook that is a clone.
+    #[serde(rename_all = "camelCase")]
+    Create {
+        /// Its address.
+        contract: Address,
+        /// The deposit that comes with it, in wei.
+        #[serde(with = "decimal")]
+        amount: U256,
+    },
+    /// To cash several cheques through the clearing house. [`Cashing::skipped`](crate::Cashing::skipped) tells which it did
+    /// not cash.
+    #[serde(rename_all = "camelCase")]
+    CashMany {
+        /// How many.
+        cheques: u64,
+    },
+}
+
+/// Wei as decimal digits where people read it, like in a cheque.
+pub(crate) mod decimal {
+    use alloy::primitives::U256;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    pub(crate) fn serialize<S: Serializer>(amount: &U256, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            return amount.to_string().serialize(serializer);
+        }
+        amount.serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<U256, D::Error> {
+        if deserializer.is_human_readable() {
+            let digits = String::deserialize(deserializer)?;
+            return U256::from_str_radix(&digits, 10).map_err(|_| {
+                D::Error::custom(format!("amount {digits:?} is not a number of wei, expected decimal digits"))
+            });
+        }
+        U256::deserialize(deserializer)
+    }
+}
+
+/// A transaction of ours, from before it is sent first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TransactionRow {
+    pub(crate) purpose: Purpose,
+    /// Signed, as it is sent, the newest last. They have one nonce, so that at most one of them is ever included.
+    pub(crate) variants: Vec<Bytes>,
+    /// What became of it, once that is final.
+    pub(crate) outcome: Option<Outcome>,
+}
+
+impl TransactionRow {
+    /// The transaction as it was last sent.
+    #[expect(clippy::expect_used, reason = "a row without a variant is refused when the store is read")]
+    pub(crate) fn latest(&self) -> &Bytes {
+        self.variants.last().expect("a transaction has a variant")
+    }
+}
+
+/// What finally became of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Outcome {
+    Confirmed { block: BlockNumber, hash: B256 },
+    Reverted { block: BlockNumber, hash: B256 },
+    Replaced,
+}

@@ -1,0 +1,41 @@
+//! How far the life of a chequebook is, and what its last cheque may do.
+
+use alloy::primitives::U256;
+
+/// How far the life of a chequebook is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// There is no code at its address yet. Only a clone has an address before it is created.
+    NotDeployed,
+    /// It takes deposits and pays cheques.
+    Alive,
+    /// Its end is announced. Until then it takes deposits and pays cheques.
+    Ending {
+        /// From when on the owner may end it, in Unix seconds.
+        killable_at: u64,
+    },
+    /// It has ended, by an overdraft or by its owner.
+    Dead,
+}
+
+impl State {
+    /// Reads what `killableAt` returns.
+    pub fn of_killable_at(killable_at: U256) -> Self {
+        match killable_at {
+            U256::ZERO => Self::Alive,
+            U256::MAX => Self::Dead,
+            killable_at => Self::Ending { killable_at: killable_at.saturating_to() },
+        }
+    }
+}
+
+/// Whether a cheque may be cashed that the balance does not cover. That pays what the balance is, and destroys the
+/// chequebook for everybody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Overdraft {
+    /// No.
+    #[default]
+    Refuse,
+    /// Yes.
+    Consent,
+}

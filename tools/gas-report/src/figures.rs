@@ -1,0 +1,72 @@
+//! What was measured, and what others cost.
+
+use std::collections::BTreeMap;
+
+use eyre::OptionExt;
+use serde::{Deserialize, Serialize};
+
+/// Of which hardfork the gas schedule is.
+pub(crate) const HARDFORK: &str = "osaka";
+
+/// The two forms of a chequebook, and how the report calls them.
+pub(crate) const FORMS: [&str; 2] = ["direct", "clone"];
+
+/// What was measured, by form or batch, and then by what was done.
+#[derive(Debug, Default, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Figures(pub(crate) BTreeMap<String, u64>);
+
+impl Figures {
+    pub(crate) fn put(&mut self, of: &str, what: &str, gas: u64) {
+        self.0.insert(format!("{of}: {what}"), gas);
+    }
+
+    pub(crate) fn get(&self, of: &str, what: &str) -> eyre::Result<u64> {
+        self.0.get(&format!("{of}: {what}")).copied().ok_or_eyre(format!("{what} of {of} was not measured"))
+    }
+}
+
+/// What others cost: gas/peers.json.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Peers {
+    #[serde(rename = "about")]
+    _about: String,
+    pub(crate) conditions: String,
+    pub(crate) floor: Floor,
+    pub(crate) peers: Vec<Peer>,
+}
+
+/// What no chequebook can be below.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Floor {
+    pub(crate) deposit: u64,
+    pub(crate) first_cash: u64,
+    pub(crate) repeat_cash: u64,
+    pub(crate) ten_repeats: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Peer {
+    pub(crate) name: String,
+    pub(crate) create: String,
+    pub(crate) deposit: String,
+    pub(crate) first_cash: String,
+    pub(crate) repeat_cash: String,
+    pub(crate) ten_repeats: String,
+}
+
+/// A number with commas between groups of three digits.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut shown = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && digits.len().abs_diff(index).is_multiple_of(3) {
+            shown.push(',');
+        }
+        shown.push(digit);
+    }
+    shown
+}

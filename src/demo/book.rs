@@ -20,7 +20,7 @@ const CASHIER: usize = 1;
 
 /// The wallet of an account, with its state in `directory`.
 async fn wallet(chain: &Chain, account: usize, directory: &Path) -> eyre::Result<Wallet> {
-        let store = Redb::open_or_create(directory.join(format!("{account}.redb")))?;
+    let store = Redb::open_or_create(directory.join(format!("{account}.redb")))?;
     Ok(Wallet::open(chain.provider().clone(), chain.signer(account)?, store, Config::development()).await?)
 }
 

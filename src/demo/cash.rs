@@ -6,9 +6,10 @@ use alloy::{
     rpc::types::TransactionReceipt,
 };
 use chequebook::{
-    Cheque, Error, Inbox, Overdraft, Scheme, SignedCheque, Transaction,
+    Cheque, Overdraft, Scheme, SignedCheque,
     bindings::Chequebook::{self, Overdraft as OverdraftEvent},
 };
+use chequebook_wallet::{Error, Inbox, Transaction};
 use eyre::{OptionExt, WrapErr, bail};
 
 use super::book::Book;
@@ -60,7 +61,7 @@ pub(crate) async fn uncovered(
     scheme: Scheme,
 ) -> eyre::Result<SignedCheque> {
     let available = book.chequebook.balance().await?.available;
-    match book.chequebook.issue(inbox.beneficiary(), more, scheme).await {
+    match book.chequebook.outbox(inbox.beneficiary(), scheme).issue(more).await {
         Err(Error::InsufficientDeposit { available: found, .. }) => equal("available, in wei", found, available)?,
         issued => bail!("issuing {more} wei of {available}: {issued:?}"),
     }
@@ -82,7 +83,7 @@ pub(crate) async fn overdraft(book: &Book<'_>, inbox: &Inbox, bad: &SignedCheque
         }
         received => bail!("a cheque that is not covered: {received:?}"),
     }
-    match book.payee.cash(bad, Overdraft::Refuse).await {
+    match book.payee.cashing().cash(bad, Overdraft::Refuse).await {
         Err(Error::WouldBounce { pays, owed: found }) => {
             equal("would pay, in wei", pays, before.book)?;
             equal("owed, in wei", found, owed)?;
@@ -90,7 +91,7 @@ pub(crate) async fn overdraft(book: &Book<'_>, inbox: &Inbox, bad: &SignedCheque
         cashed => bail!("an overdraft without consent: {cashed:?}"),
     }
 
-    let cash = book.payee.cash(bad, Overdraft::Consent).await.wrap_err("cashing")?;
+    let cash = book.payee.cashing().cash(bad, Overdraft::Consent).await.wrap_err("cashing")?;
     let receipt = check(book, &cash, inbox.beneficiary(), &before, before.book).await?;
     equal("number of events", receipt.logs().len(), 2)?;
     let event = receipt.decoded_log::<OverdraftEvent>().ok_or_eyre("no Overdraft event")?;
@@ -132,10 +133,10 @@ pub(crate) async fn check_dead(book: &Book<'_>, inbox: &Inbox, bad: &SignedChequ
     book.payer.refresh().await?;
     book.payee.refresh().await?;
     let said = [
-        ("issue", book.chequebook.issue(inbox.beneficiary(), U256::ONE, Scheme::Packed).await.err()),
+        ("issue", book.chequebook.outbox(inbox.beneficiary(), Scheme::Packed).issue(U256::ONE).await.err()),
         ("deposit", book.chequebook.deposit(U256::ONE).await.err()),
         ("receive", inbox.receive(bad).await.err()),
-        ("cash", book.payee.cash(bad, Overdraft::Consent).await.err()),
+        ("cash", book.payee.cashing().cash(bad, Overdraft::Consent).await.err()),
     ];
     for (what, error) in said {
         equal(format!("whether {what} says that it is dead"), matches!(error, Some(Error::Dead { .. })), true)?;

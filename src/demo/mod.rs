@@ -98,11 +98,11 @@ async fn settle(book: &Book<'_>, payees: &[Payee]) -> eyre::Result<U256> {
     }
 
     // The chain counts for itself how many transactions each of the two senders sent.
-    let opening = book.transactions(book.payer.account()).await?;
+    let clone = book.transactions(book.payer.account()).await?;
     let cashing = book.transactions(book.payee.account()).await?;
-    equal("transactions of the owner", opening, 2)?;
+    equal("transactions of the owner", clone, 2)?;
     equal("transactions of the third party", usize::try_from(cashing)?, payees.len())?;
-    let transactions = opening.checked_add(cashing).ok_or_eyre("too many transactions")?;
+    let transactions = clone.checked_add(cashing).ok_or_eyre("too many transactions")?;
     let left = book.balance().await?;
     equal("balance after cashing, in wei", Some(left), book.deposit.checked_sub(paid))?;
 

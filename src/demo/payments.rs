@@ -63,7 +63,7 @@ pub(crate) async fn issue(book: &Book<'_>, payees: &mut [Payee], from: u32, to: 
                 }
                 let turn = usize::try_from(index)?.checked_rem(turns.len()).ok_or_eyre("nobody to pay")?;
                 let (address, scheme) = *turns.get(turn).ok_or_eyre("nobody to pay")?;
-                issued.push((turn, chequebook.issue(address, price(index)?, scheme).await?));
+                issued.push((turn, chequebook.outbox(address, scheme).issue(price(index)?).await?));
                 bar.inc(1);
             }
         });

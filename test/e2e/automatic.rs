@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use alloy::primitives::U256;
 use chequebook::{
-    AutoCash, AutoDeposit, Error, Inbox, Overdraft, Policy, Purpose, Scheme, Status,
+    Overdraft, Scheme,
     bindings::Chequebook::{announceKillCall, cancelKillCall},
 };
+use chequebook_wallet::{AutoCash, AutoDeposit, Error, Inbox, Purpose, Status};
 use eyre::Result;
 
 use crate::fixture::{Both, HARDFORKS, eventually, gwei, somebody};
@@ -35,7 +36,8 @@ impl Both {
     }
 
     fn auto_deposit(&self, interval: Option<Duration>, threshold: u64, buffer: u64) {
-        self.book.auto_deposit(AutoDeposit { interval, threshold: gwei(threshold), buffer: gwei(buffer) });
+        self.book
+            .auto_deposit(AutoDeposit::default().interval(interval).threshold(gwei(threshold)).buffer(gwei(buffer)));
     }
 }
 
@@ -119,7 +121,7 @@ async fn deposits_once_for_what_is_missing_once() -> Result<()> {
 impl Both {
     async fn auto_inbox(&self, interval: Option<Duration>, max_uncashed: u64) -> Result<Inbox> {
         let inbox = self.inbox().await?;
-        inbox.auto_cash(AutoCash { interval, max_uncashed: gwei(max_uncashed) });
+        inbox.auto_cash(AutoCash::default().interval(interval).max_uncashed(gwei(max_uncashed)));
         Ok(inbox)
     }
 
@@ -194,9 +196,9 @@ async fn cashes_every_interval() -> Result<()> {
 #[tokio::test]
 async fn cashes_nothing_that_is_not_worth_its_gas() -> Result<()> {
     let both = Both::start("osaka", 1_000_000_000).await?;
-    let policy = Policy { min_gas_multiple: 2, ..both.policy() };
+    let policy = both.policy().min_gas_multiple(2);
     let inbox = Inbox::open(&both.payee, both.book.address(), both.payee.account(), policy).await?;
-    inbox.auto_cash(AutoCash { interval: OFTEN, max_uncashed: U256::ZERO });
+    inbox.auto_cash(AutoCash::default().interval(OFTEN).max_uncashed(U256::ZERO));
     inbox.receive(&both.issue(1).await?).await?;
     looks(&both, &inbox).await?;
     assert_eq!(both.cashes(), 0, "a gwei");
@@ -253,13 +255,13 @@ async fn cashes_at_once_when_others_leave_little() -> Result<()> {
         let both = Both::start(hardfork, 100).await?;
         let inbox = both.auto_inbox(NEVER, 1_000).await?;
         inbox.receive(&both.issue(30).await?).await?;
-        let other = both.book.issue(somebody(1), gwei(30), Scheme::Packed).await?;
-        both.book.cash(&other, Overdraft::Refuse).await?.confirmed().await?;
+        let other = both.book.outbox(somebody(1), Scheme::Packed).issue(gwei(30)).await?;
+        both.payer.cashing().cash(&other, Overdraft::Refuse).await?.confirmed().await?;
         looks(&both, &inbox).await?;
         assert_eq!(inbox.uncashed().await?, gwei(30), "70 gwei are more than twice as much");
 
-        let other = both.book.issue(somebody(1), gwei(20), Scheme::Packed).await?;
-        both.book.cash(&other, Overdraft::Refuse).await?.confirmed().await?;
+        let other = both.book.outbox(somebody(1), Scheme::Packed).issue(gwei(20)).await?;
+        both.payer.cashing().cash(&other, Overdraft::Refuse).await?.confirmed().await?;
         is_cashed(&inbox).await?;
         assert!(both.payee.transactions().iter().all(|cash| !matches!(cash.status(), Status::Reverted { .. })));
     }

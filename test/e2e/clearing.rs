@@ -6,9 +6,9 @@ use alloy::{
     primitives::{Address, B256, U256},
     providers::{Provider, ext::AnvilApi},
 };
-use chequebook::{
-    AutoCash, Backup, Chequebook, Error, Form, Inbox, NewChequebook, Overdraft, Purpose, Scheme, SignedCheque,
-    Transaction, clearing_house, store::Memory,
+use chequebook::{Overdraft, Scheme, SignedCheque, clearing_house};
+use chequebook_wallet::{
+    AutoCash, Backup, Chequebook, Error, Form, Inbox, NewChequebook, Purpose, Transaction, store::Memory,
 };
 use eyre::{OptionExt, Result};
 
@@ -24,15 +24,15 @@ impl Both {
         let mut cheques = Vec::new();
         for (index, amount) in (0..).zip(gweis) {
             let scheme = if index % 2 == 0 { Scheme::Packed } else { Scheme::Typed };
-            cheques.push(book.issue(payee(index), gwei(*amount), scheme).await?);
+            cheques.push(book.outbox(payee(index), scheme).issue(gwei(*amount)).await?);
         }
         Ok(cheques)
     }
 
     async fn second_book(&self) -> Result<Chequebook> {
         let form = Form::Clone { salt: B256::ZERO };
-        let terms = NewChequebook { deposit: gwei(100), notice_period: NOTICE, form, ..NewChequebook::default() };
-        let book = Chequebook::deploy(&self.payer, self.chain.key(PAYER)?, terms).await?;
+        let terms = NewChequebook::default().deposit(gwei(100)).notice_period(NOTICE).form(form);
+        let book = Chequebook::create(&self.payer, self.chain.key(PAYER)?, terms).await?;
         book.balance().await?;
         Ok(book)
     }
@@ -53,20 +53,20 @@ async fn cashes_cheques_of_both_forms_and_kinds_in_one_transaction() -> Result<(
         let second = both.second_book().await?;
         let mut cheques = both.cheques(&both.book, &[1, 2, 3]).await?;
         cheques.extend(both.cheques(&second, &[10, 20, 30]).await?);
-        let cash = one(both.payee.cash_many(&cheques, Overdraft::Refuse).await)?;
+        let cash = one(both.payee.cashing().cash_many(&cheques, Overdraft::Refuse).await)?;
         assert_eq!(cash.purpose(), Purpose::CashMany { cheques: 6 });
         cash.confirmed().await?;
-        assert_eq!(both.payee.skipped(&cash).await?, []);
+        assert_eq!(both.payee.cashing().skipped(&cash).await?, []);
         for (index, paid) in [(0, 11), (1, 22), (2, 33)] {
             assert_eq!(both.chain.balance(payee(index)).await?, gwei(paid), "{hardfork}");
         }
-        for answer in both.payee.cash_many(&cheques, Overdraft::Refuse).await {
+        for answer in both.payee.cashing().cash_many(&cheques, Overdraft::Refuse).await {
             assert!(matches!(answer.unwrap_err(), Error::AlreadyCashed { .. }));
         }
 
         // A backup has all of it, what opens the clone included.
         for wallet in [&both.payer, &both.payee] {
-            let backup = wallet.export().await?;
+            let backup = Backup::export(&wallet).await?;
             let text = serde_json::to_string(&backup)?;
             assert_eq!(serde_json::from_str::<Backup>(&text)?, backup);
             backup.import(&Memory::new())?;
@@ -79,7 +79,7 @@ async fn cashes_cheques_of_both_forms_and_kinds_in_one_transaction() -> Result<(
 async fn one_that_is_no_good_keeps_none_of_the_others() -> Result<()> {
     let both = Both::start("osaka", 100).await?;
     let mut cheques = both.cheques(&both.book, &[1, 2, 3, 4]).await?;
-    both.payee.cash(&cheques[1], Overdraft::Refuse).await?.confirmed().await?;
+    both.payee.cashing().cash(&cheques[1], Overdraft::Refuse).await?.confirmed().await?;
     let other_chain = chequebook::Cheque { chain_id: 1, ..*cheques[2].cheque() };
     cheques[2] = other_chain.sign(&both.chain.key(PAYER)?).await?;
     let forged = both.chain.cheque(both.book.address(), 5, Scheme::Packed).sign(&both.chain.key(5)?).await?;
@@ -89,13 +89,13 @@ async fn one_that_is_no_good_keeps_none_of_the_others() -> Result<()> {
     // Its code refuses to be paid.
     let refuser = somebody(0x77);
     both.chain.provider.anvil_set_code(refuser, alloy::primitives::bytes!("5f5ffd")).await?;
-    cheques.push(both.book.issue(refuser, gwei(1), Scheme::Packed).await?);
+    cheques.push(both.book.outbox(refuser, Scheme::Packed).issue(gwei(1)).await?);
 
-    let answers = both.payee.cash_many(&cheques, Overdraft::Refuse).await;
+    let answers = both.payee.cashing().cash_many(&cheques, Overdraft::Refuse).await;
     let [good, stale, chain, last, signer, overdraft, refused] = answers.try_into().unwrap();
     assert!(matches!(stale.unwrap_err(), Error::AlreadyCashed { .. }));
     assert!(matches!(chain.unwrap_err(), Error::WrongChainId { found: 1, .. }));
-    assert!(matches!(signer.unwrap_err(), Error::WrongSigner { .. }));
+    assert!(matches!(signer.unwrap_err(), Error::Cheque(chequebook::Error::WrongSigner { .. })));
     assert!(matches!(overdraft.unwrap_err(), Error::WouldBounce { .. }));
     assert!(matches!(refused.unwrap_err(), Error::Refused { refusal } if refusal.contains("PaymentFailed")));
     let cash = one(vec![good, last])?;
@@ -120,16 +120,16 @@ async fn what_is_late_is_skipped_and_can_be_cashed_again() -> Result<()> {
             cheques.push(inbox.latest_cheque().await?.ok_or_eyre("no cheque")?);
         }
         both.chain.provider.anvil_set_auto_mine(false).await?;
-        let cash = one(both.payee.cash_many(&cheques, Overdraft::Refuse).await)?;
+        let cash = one(both.payee.cashing().cash_many(&cheques, Overdraft::Refuse).await)?;
         // Until it is included, it is under way for each of them.
         assert_eq!(inboxes[1].cash(Overdraft::Refuse).await?.nonce(), cash.nonce());
-        assert_eq!(one(both.payee.cash_many(&cheques, Overdraft::Refuse).await)?.nonce(), cash.nonce());
+        assert_eq!(one(both.payee.cashing().cash_many(&cheques, Overdraft::Refuse).await)?.nonce(), cash.nonce());
         both.chain.provider.anvil_set_balance(both.book.address(), gwei(99)).await?;
         both.chain.provider.anvil_mine(Some(1), None).await?;
         cash.confirmed().await?;
 
         // The packed ones came first, and left too little for the typed one.
-        let skipped = both.payee.skipped(&cash).await?;
+        let skipped = both.payee.cashing().skipped(&cash).await?;
         assert_eq!(skipped.len(), 1, "{hardfork}");
         assert_eq!((skipped[0].beneficiary, skipped[0].reason.as_str()), (payee(1), "NotCovered"));
         for (inbox, uncashed) in inboxes.iter().zip([0, 20, 0]) {
@@ -149,9 +149,9 @@ async fn many_cheques_take_as_many_transactions_as_the_gas_wants() -> Result<()>
     let mut cheques = Vec::new();
     for index in 0..170_u8 {
         let beneficiary = Address::left_padding_from(&[0xee, index]);
-        cheques.push(both.book.issue(beneficiary, gwei(1), Scheme::Packed).await?);
+        cheques.push(both.book.outbox(beneficiary, Scheme::Packed).issue(gwei(1)).await?);
     }
-    let answers = both.payee.cash_many(&cheques, Overdraft::Refuse).await;
+    let answers = both.payee.cashing().cash_many(&cheques, Overdraft::Refuse).await;
     let mut nonces = Vec::new();
     for answer in answers {
         let cash = answer?;
@@ -170,7 +170,8 @@ async fn cashes_singly_where_there_is_no_clearing_house() -> Result<()> {
     let both = Both::start("osaka", 100).await?;
     both.chain.provider.anvil_set_code(clearing_house(), Default::default()).await?;
     let cheques = both.cheques(&both.book, &[1, 2]).await?;
-    for (answer, cheque) in both.payee.cash_many(&cheques, Overdraft::Refuse).await.into_iter().zip(&cheques) {
+    for (answer, cheque) in both.payee.cashing().cash_many(&cheques, Overdraft::Refuse).await.into_iter().zip(&cheques)
+    {
         let cash = answer?;
         assert!(matches!(cash.purpose(), Purpose::Cash { amount, .. } if amount == cheque.cheque().amount));
         cash.confirmed().await?;
@@ -188,7 +189,7 @@ async fn inboxes_that_cash_by_themselves_do_so_together() -> Result<()> {
         inboxes[usize::from(index)].receive(&cheque).await?;
     }
     for inbox in &inboxes {
-        inbox.auto_cash(AutoCash { interval: Some(Duration::from_millis(300)), max_uncashed: U256::MAX });
+        inbox.auto_cash(AutoCash::default().interval(Some(Duration::from_millis(300))).max_uncashed(U256::MAX));
     }
     eventually("all are cashed", || async { Ok(both.balance().await? == gwei(85)) }).await?;
     let purposes: Vec<_> = both.payee.transactions().iter().map(Transaction::purpose).collect();

@@ -7,13 +7,14 @@ use alloy::{
     sol_types::SolCall,
 };
 use chequebook::{
-    AutoCash, Chequebook, CloneTerms, Error, Form, Inbox, NewChequebook, Overdraft, Policy, Purpose, Scheme,
+    CloneTerms, Overdraft, Scheme, Terms,
     bindings::{
         Chequebook::{announceKillCall, killCall},
         ChequebookFactory,
     },
     factory,
 };
+use chequebook_wallet::{AutoCash, Chequebook, Error, Form, Inbox, NewChequebook, Purpose};
 use eyre::{OptionExt, Result};
 
 use crate::fixture::{Both, HARDFORKS, NOTICE, PAYEE, PAYER, eventually, gwei, open, somebody};
@@ -24,14 +25,14 @@ const CLONE: Form = Form::Clone { salt: B256::repeat_byte(7) };
 async fn a_clone_pays_and_ends_like_any_chequebook() -> Result<()> {
     for hardfork in HARDFORKS {
         let both = Both::formed(hardfork, 100, 0, CLONE).await?;
-        let opening = both.book.opening().ok_or_eyre("no opening")?;
-        assert_eq!(opening.address(both.chain.anvil.chain_id())?, both.book.address());
-        assert_eq!(both.book.owner(), both.payer.account());
-        assert_eq!(both.book.terms().notice_period, u64::from(NOTICE));
+        let clone = both.book.clone_terms().ok_or_eyre("no clone")?;
+        assert_eq!(clone.address(both.chain.anvil.chain_id())?, both.book.address());
+        assert_eq!(both.book.terms().owner, both.payer.account());
+        assert_eq!(both.book.terms().notice_period, NOTICE);
 
         // The payee knows the address alone: the factory says that it is genuine.
         let inbox = both.inbox().await?;
-        assert_eq!((inbox.terms().owner, inbox.terms().signer), (both.book.owner(), both.book.terms().signer));
+        assert_eq!((inbox.terms().owner, inbox.terms().signer), (both.book.terms().owner, both.book.terms().signer));
         inbox.receive(&both.issue(30).await?).await?;
         let before = both.chain.balance(both.book.address()).await?;
         inbox.cash(Overdraft::Refuse).await?.confirmed().await?;
@@ -40,7 +41,7 @@ async fn a_clone_pays_and_ends_like_any_chequebook() -> Result<()> {
         assert_eq!(both.book.balance().await?.funded, gwei(105), "{hardfork}");
 
         both.command(announceKillCall {}).await?;
-        both.chain.provider.anvil_increase_time(u64::from(NOTICE)).await?;
+        both.chain.provider.anvil_increase_time(NOTICE.into()).await?;
         both.command(killCall {}).await?;
         assert_eq!(both.balance().await?, U256::ZERO);
         both.payee.refresh().await?;
@@ -59,12 +60,12 @@ async fn the_address_follows_from_the_terms_alone() -> Result<()> {
         [(somebody(1), 0, 0_u8), (somebody(1), u32::MAX, 1), (Address::ZERO, NOTICE, 2), (somebody(9), NOTICE, 255)]
     {
         let (owner, salt) = (somebody(9), B256::repeat_byte(salt));
-        let opening = CloneTerms { owner, signer, notice_period, salt };
+        let clone = CloneTerms { terms: Terms { owner, signer, notice_period }, salt };
         let expected = contract.predict(owner, signer, notice_period, salt).call().await?;
-        assert_eq!(opening.address(both.chain.anvil.chain_id())?, expected);
-        assert_ne!(opening.address(1)?, expected, "the chain is part of the address");
-        let json = serde_json::to_string(&opening)?;
-        assert_eq!(serde_json::from_str::<CloneTerms>(&json)?, opening);
+        assert_eq!(clone.address(both.chain.anvil.chain_id())?, expected);
+        assert_ne!(clone.address(1)?, expected, "the chain is part of the address");
+        let json = serde_json::to_string(&clone)?;
+        assert_eq!(serde_json::from_str::<CloneTerms>(&json)?, clone);
     }
     for address in [factory(), chequebook::clearing_house()] {
         assert!(
@@ -72,9 +73,12 @@ async fn the_address_follows_from_the_terms_alone() -> Result<()> {
             "README has another one than {address}"
         );
     }
-    let nobody = CloneTerms { owner: Address::ZERO, signer: somebody(1), notice_period: 0, salt: B256::ZERO };
-    assert!(matches!(nobody.address(1).unwrap_err(), Error::ZeroOwner));
-    assert!(matches!(both.payer.create(&nobody, U256::ZERO).await.unwrap_err(), Error::ZeroOwner));
+    let nobody = CloneTerms { terms: Terms { signer: somebody(1), ..Terms::new(Address::ZERO) }, salt: B256::ZERO };
+    assert!(matches!(nobody.address(1).unwrap_err(), chequebook::Error::ZeroOwner));
+    assert!(matches!(
+        both.payer.factory().create(&nobody, U256::ZERO).await.unwrap_err(),
+        Error::Cheque(chequebook::Error::ZeroOwner)
+    ));
     Ok(())
 }
 
@@ -82,18 +86,18 @@ async fn the_address_follows_from_the_terms_alone() -> Result<()> {
 async fn cheques_are_good_before_the_chequebook_is_opened() -> Result<()> {
     for hardfork in HARDFORKS {
         let both = Both::start(hardfork, 1).await?;
-        let terms = NewChequebook { notice_period: NOTICE, form: CLONE, ..NewChequebook::default() };
+        let terms = NewChequebook::default().notice_period(NOTICE).form(CLONE);
         let book = Chequebook::prepare(&both.payer, both.chain.key(PAYER)?, terms).await?;
         let beneficiary = somebody(3);
-        let refused = book.issue(beneficiary, gwei(1), Scheme::Typed).await.unwrap_err();
+        let refused = book.outbox(beneficiary, Scheme::Typed).issue(gwei(1)).await.unwrap_err();
         assert!(matches!(refused, Error::InsufficientDeposit { .. }), "{refused:?}");
         book.deposit(gwei(50)).await?.confirmed().await?;
-        let cheque = book.issue(beneficiary, gwei(20), Scheme::Packed).await?;
+        let cheque = book.outbox(beneficiary, Scheme::Packed).issue(gwei(20)).await?;
         assert!(both.chain.provider.get_code_at(book.address()).await?.is_empty());
 
         // Only who says so takes it.
-        let opening = book.opening().ok_or_eyre("no opening")?;
-        let careful = Inbox::open_clone(&both.payee, &opening, beneficiary, both.policy()).await?;
+        let clone = book.clone_terms().ok_or_eyre("no clone")?;
+        let careful = Inbox::open_clone(&both.payee, &clone, beneficiary, both.policy()).await?;
         assert_eq!(careful.contract(), book.address());
         let refused = careful.receive(&cheque).await.unwrap_err();
         assert!(matches!(refused, Error::NotCreated { contract } if contract == book.address()));
@@ -101,10 +105,10 @@ async fn cheques_are_good_before_the_chequebook_is_opened() -> Result<()> {
         let refused = Inbox::open(&both.payee, book.address(), beneficiary, both.policy()).await.unwrap_err();
         assert!(matches!(refused, Error::NoCode { .. }), "the address alone does not tell the terms");
 
-        let policy = Policy { accept_counterfactual: true, ..both.policy() };
-        let inbox = Inbox::open_clone(&both.payee, &opening, beneficiary, policy).await?;
+        let policy = both.policy().accept_counterfactual(true);
+        let inbox = Inbox::open_clone(&both.payee, &clone, beneficiary, policy).await?;
         assert_eq!(inbox.receive(&cheque).await?, gwei(20));
-        let too_much = book.issue(beneficiary, gwei(30), Scheme::Packed).await?;
+        let too_much = book.outbox(beneficiary, Scheme::Packed).issue(gwei(30)).await?;
         both.chain.provider.anvil_set_balance(book.address(), gwei(49)).await?;
         both.chain.provider.anvil_mine(Some(1), None).await?;
         both.payee.refresh().await?;
@@ -125,24 +129,24 @@ async fn cheques_are_good_before_the_chequebook_is_opened() -> Result<()> {
 #[tokio::test]
 async fn a_payer_finds_a_prepared_chequebook_again() -> Result<()> {
     let both = Both::start("osaka", 1).await?;
-    let terms = NewChequebook { notice_period: NOTICE, form: CLONE, ..NewChequebook::default() };
+    let terms = NewChequebook::default().notice_period(NOTICE).form(CLONE);
     let book = Chequebook::prepare(&both.payer, both.chain.key(PAYER)?, terms).await?;
     book.deposit(gwei(50)).await?.confirmed().await?;
-    let cheque = book.issue(somebody(3), gwei(20), Scheme::Packed).await?;
-    let (contract, opening) = (book.address(), book.opening());
+    let cheque = book.outbox(somebody(3), Scheme::Packed).issue(gwei(20)).await?;
+    let (contract, clone) = (book.address(), book.clone_terms());
     drop((book, both.book.clone()));
     both.payer.shutdown().await;
 
     let payer = open(&both.chain, PAYER, both.path("payer"), 0).await?;
     let book = Chequebook::open(&payer, contract, both.chain.key(PAYER)?).await?;
-    assert_eq!(book.opening(), opening);
+    assert_eq!(book.clone_terms(), clone);
     assert_eq!(book.balance().await?.available, gwei(30));
     assert_eq!(book.outbox(somebody(3), Scheme::Packed).latest_cheque().await?, Some(cheque));
     drop(book);
-    // To prepare it once more changes nothing, and opening it later neither.
+    // To prepare it once more changes nothing, and clone it later neither.
     let book = Chequebook::prepare(&payer, both.chain.key(PAYER)?, terms).await?;
     assert_eq!(book.balance().await?.issued, gwei(20));
-    payer.create(&opening.ok_or_eyre("no opening")?, gwei(1)).await?.confirmed().await?;
+    payer.factory().create(&clone.ok_or_eyre("no clone")?, gwei(1)).await?.confirmed().await?;
     let balance = book.balance().await?;
     assert_eq!((balance.funded, balance.issued), (gwei(51), gwei(20)));
     Ok(())
@@ -153,25 +157,22 @@ async fn a_payer_finds_a_prepared_chequebook_again() -> Result<()> {
 async fn prepares_no_chequebook_that_was_used_before() -> Result<()> {
     let both = Both::formed("osaka", 10, 0, CLONE).await?;
     let stranger = open(&both.chain, PAYEE, both.path("other"), 0).await?;
-    let terms = NewChequebook {
-        owner: Some(both.payer.account()),
-        notice_period: NOTICE,
-        form: CLONE,
-        ..NewChequebook::default()
-    };
+    let terms = NewChequebook::default().owner(Some(both.payer.account())).notice_period(NOTICE).form(CLONE);
     let refused = Chequebook::prepare(&stranger, both.chain.key(PAYER)?, terms).await.unwrap_err();
     assert!(matches!(refused, Error::NoRecord { contract } if contract == both.book.address()), "{refused:?}");
 
-    let funded = NewChequebook { form: Form::Clone { salt: B256::ZERO }, ..terms };
+    let funded = terms.form(Form::Clone { salt: B256::ZERO });
     let signer = both.chain.key(PAYER)?;
-    let opening =
-        CloneTerms { owner: both.payer.account(), signer: signer.address(), notice_period: NOTICE, salt: B256::ZERO };
-    let address = opening.address(both.chain.anvil.chain_id())?;
+    let clone = CloneTerms {
+        terms: Terms { owner: both.payer.account(), signer: signer.address(), notice_period: NOTICE },
+        salt: B256::ZERO,
+    };
+    let address = clone.address(both.chain.anvil.chain_id())?;
     both.chain.provider.anvil_set_balance(address, U256::ONE).await?;
     let refused = Chequebook::prepare(&stranger, signer, funded).await.unwrap_err();
     assert!(matches!(refused, Error::NoRecord { contract } if contract == address), "{refused:?}");
 
-    let direct = NewChequebook { form: Form::Direct, ..terms };
+    let direct = terms.form(Form::Direct);
     let refused = Chequebook::prepare(&stranger, both.chain.key(PAYER)?, direct).await.unwrap_err();
     assert!(matches!(refused, Error::NotAClone), "{refused:?}");
 
@@ -186,8 +187,8 @@ async fn needs_a_factory() -> Result<()> {
     let chain = crate::chain::Chain::start()?;
     let directory = tempfile::TempDir::new()?;
     let payer = open(&chain, PAYER, directory.path().join("payer"), 0).await?;
-    let terms = NewChequebook { form: CLONE, ..NewChequebook::default() };
-    let refused = Chequebook::deploy(&payer, chain.key(PAYER)?, terms).await.unwrap_err();
+    let terms = NewChequebook::default().form(CLONE);
+    let refused = Chequebook::create(&payer, chain.key(PAYER)?, terms).await.unwrap_err();
     assert!(matches!(refused, Error::NoCode { contract } if contract == factory()), "{refused:?}");
     Ok(())
 }
@@ -209,11 +210,11 @@ async fn a_clone_that_the_factory_did_not_make_is_no_chequebook() -> Result<()> 
 async fn a_node_cannot_put_other_code_at_the_address_of_a_clone() -> Result<()> {
     let both = Both::start("osaka", 10).await?;
     let (owner, salt) = (somebody(1), B256::ZERO);
-    let opening = CloneTerms { owner, signer: both.payer.account(), notice_period: NOTICE, salt };
-    let address = opening.address(both.chain.anvil.chain_id())?;
+    let clone = CloneTerms { terms: Terms { owner, signer: both.payer.account(), notice_period: NOTICE }, salt };
+    let address = clone.address(both.chain.anvil.chain_id())?;
     let genuine = both.chain.provider.get_code_at(both.book.address()).await?;
     both.chain.provider.anvil_set_code(address, genuine).await?;
-    let refused = Inbox::open_clone(&both.payee, &opening, both.payee.account(), both.policy()).await.unwrap_err();
+    let refused = Inbox::open_clone(&both.payee, &clone, both.payee.account(), both.policy()).await.unwrap_err();
     assert!(matches!(refused, Error::NotGenuine { contract } if contract == address), "{refused:?}");
     Ok(())
 }
@@ -222,15 +223,15 @@ async fn a_node_cannot_put_other_code_at_the_address_of_a_clone() -> Result<()> 
 #[tokio::test]
 async fn a_clone_is_opened_once_for_all_its_inboxes() -> Result<()> {
     let both = Both::start("osaka", 1).await?;
-    let terms = NewChequebook { notice_period: NOTICE, form: CLONE, ..NewChequebook::default() };
+    let terms = NewChequebook::default().notice_period(NOTICE).form(CLONE);
     let book = Chequebook::prepare(&both.payer, both.chain.key(PAYER)?, terms).await?;
     book.deposit(gwei(50)).await?.confirmed().await?;
-    let opening = book.opening().ok_or_eyre("no opening")?;
-    let policy = Policy { accept_counterfactual: true, ..both.policy() };
+    let clone = book.clone_terms().ok_or_eyre("no clone")?;
+    let policy = both.policy().accept_counterfactual(true);
     let mut inboxes = Vec::new();
     for index in 1..=3 {
-        let inbox = Inbox::open_clone(&both.payee, &opening, somebody(index), policy).await?;
-        inbox.receive(&book.issue(somebody(index), gwei(2), Scheme::Packed).await?).await?;
+        let inbox = Inbox::open_clone(&both.payee, &clone, somebody(index), policy).await?;
+        inbox.receive(&book.outbox(somebody(index), Scheme::Packed).issue(gwei(2)).await?).await?;
         inboxes.push(inbox);
     }
     let [a, b, c] = &inboxes[..] else { unreachable!() };
@@ -247,14 +248,14 @@ async fn a_clone_is_opened_once_for_all_its_inboxes() -> Result<()> {
 #[tokio::test]
 async fn an_inbox_that_cashes_by_itself_opens_the_clone() -> Result<()> {
     let both = Both::start("osaka", 1).await?;
-    let terms = NewChequebook { notice_period: NOTICE, form: CLONE, ..NewChequebook::default() };
+    let terms = NewChequebook::default().notice_period(NOTICE).form(CLONE);
     let book = Chequebook::prepare(&both.payer, both.chain.key(PAYER)?, terms).await?;
     book.deposit(gwei(50)).await?.confirmed().await?;
-    let opening = book.opening().ok_or_eyre("no opening")?;
-    let policy = Policy { accept_counterfactual: true, ..both.policy() };
-    let inbox = Inbox::open_clone(&both.payee, &opening, somebody(1), policy).await?;
-    inbox.auto_cash(AutoCash { interval: None, max_uncashed: U256::ZERO });
-    inbox.receive(&book.issue(somebody(1), gwei(2), Scheme::Typed).await?).await?;
+    let clone = book.clone_terms().ok_or_eyre("no clone")?;
+    let policy = both.policy().accept_counterfactual(true);
+    let inbox = Inbox::open_clone(&both.payee, &clone, somebody(1), policy).await?;
+    inbox.auto_cash(AutoCash::default().interval(None).max_uncashed(U256::ZERO));
+    inbox.receive(&book.outbox(somebody(1), Scheme::Typed).issue(gwei(2)).await?).await?;
     eventually("it is cashed", || async { Ok(both.chain.balance(somebody(1)).await? == gwei(2)) }).await
 }
 
@@ -263,20 +264,20 @@ async fn an_inbox_that_cashes_by_itself_opens_the_clone() -> Result<()> {
 async fn a_dead_clone_is_never_opened_again() -> Result<()> {
     for hardfork in HARDFORKS {
         let both = Both::formed(hardfork, 10, 0, CLONE).await?;
-        let opening = both.book.opening().ok_or_eyre("no opening")?;
+        let clone = both.book.clone_terms().ok_or_eyre("no clone")?;
         let cheque = both.issue(10).await?;
         both.chain.provider.anvil_set_balance(both.book.address(), gwei(4)).await?;
-        both.payee.cash(&cheque, Overdraft::Consent).await?.confirmed().await?;
+        both.payee.cashing().cash(&cheque, Overdraft::Consent).await?.confirmed().await?;
         let code = both.chain.provider.get_code_at(both.book.address()).await?;
         assert_eq!(code.is_empty(), hardfork == "shanghai");
 
-        let refused = both.payee.create(&opening, gwei(10)).await.unwrap_err();
-        assert!(matches!(&refused, Error::Refused { refusal } if refusal.contains("AlreadyOpen")), "{refused:?}");
+        let refused = both.payee.factory().create(&clone, gwei(10)).await.unwrap_err();
+        assert!(matches!(&refused, Error::Refused { refusal } if refusal.contains("AlreadyCreated")), "{refused:?}");
         let open = ChequebookFactory::createCall {
-            owner: opening.owner,
-            signer: opening.signer,
-            noticePeriod: opening.notice_period,
-            salt: opening.salt,
+            owner: clone.terms.owner,
+            signer: clone.terms.signer,
+            noticePeriod: clone.terms.notice_period,
+            salt: clone.salt,
         };
         let sent = both
             .chain
@@ -286,8 +287,8 @@ async fn a_dead_clone_is_never_opened_again() -> Result<()> {
             .send()
             .await?;
         assert!(!sent.get_receipt().await?.status(), "{hardfork}");
-        let policy = Policy { accept_counterfactual: true, ..both.policy() };
-        let inbox = Inbox::open_clone(&both.payee, &opening, both.payee.account(), policy).await?;
+        let policy = both.policy().accept_counterfactual(true);
+        let inbox = Inbox::open_clone(&both.payee, &clone, both.payee.account(), policy).await?;
         assert!(matches!(inbox.receive(&cheque).await.unwrap_err(), Error::Dead { .. }), "{hardfork}");
     }
     Ok(())

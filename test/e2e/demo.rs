@@ -6,7 +6,7 @@ use std::{
 };
 
 fn demo(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chequebook-harness"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chequebook"));
     command.arg("demo").args(arguments);
     command
 }

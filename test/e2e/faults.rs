@@ -8,8 +8,9 @@ use alloy::{
     primitives::{Address, U256, keccak256},
     providers::{Provider, ProviderBuilder},
 };
-use chequebook::{
-    Chequebook, Config, Error, Inbox, NewChequebook, Overdraft, Policy, Purpose, Scheme, Status, Wallet, store::Redb,
+use chequebook::{Overdraft, Scheme};
+use chequebook_wallet::{
+    Chequebook, Config, Error, Inbox, NewChequebook, Policy, Purpose, Status, Wallet, store::Redb,
 };
 use eyre::{Result, ensure};
 use tempfile::TempDir;
@@ -34,13 +35,8 @@ struct World {
 }
 
 async fn wallet(chain: &Chain, proxy: &Proxy, key: usize, directory: &TempDir) -> Result<Wallet, Error> {
-    let config = Config {
-        confirmations: 0,
-        poll_interval: Duration::from_millis(20),
-        max_age: Duration::ZERO, // so that each receipt asks the node
-        rpc_timeout: DELAY / 3,
-        ..Config::default()
-    };
+    let config = Config::default().confirmations(0).poll_interval(Duration::from_millis(20)).max_age(Duration::ZERO).// so that each receipt asks the node
+        rpc_timeout(DELAY / 3);
     let provider = ProviderBuilder::new().connect_http(proxy.url.parse().unwrap());
     let store = Redb::open_or_create(directory.path().join(key.to_string()))?;
     Wallet::open(provider, chain.key(key).unwrap(), store, config).await
@@ -53,9 +49,9 @@ impl World {
         let directory = TempDir::new()?;
         let payer = wallet(&chain, &proxy, PAYER, &directory).await?;
         let payee = wallet(&chain, &proxy, PAYEE, &directory).await?;
-        let terms = NewChequebook { deposit: gwei(DEPOSIT), notice_period: 86_400, ..NewChequebook::default() };
-        let book = Chequebook::deploy(&payer, chain.key(PAYER)?, terms).await?;
-        let policy = Policy { confirmations: 0, ..Policy::default() };
+        let terms = NewChequebook::default().deposit(gwei(DEPOSIT)).notice_period(86_400);
+        let book = Chequebook::create(&payer, chain.key(PAYER)?, terms).await?;
+        let policy = Policy::default().confirmations(0);
         let mut inboxes = Vec::new();
         for index in 1..4 {
             inboxes.push(Inbox::open(&payee, book.address(), somebody(index), policy).await?);
@@ -76,7 +72,7 @@ impl World {
                 inbox.cash(Overdraft::Refuse).await?;
             }
             _ => {
-                let cheque = self.book.issue(inbox.beneficiary(), amount, Scheme::Typed).await?;
+                let cheque = self.book.outbox(inbox.beneficiary(), Scheme::Typed).issue(amount).await?;
                 sure.issued += amount;
                 sure.received += inbox.receive(&cheque).await?;
             }
@@ -193,7 +189,7 @@ async fn signs_nothing_for_another_chain() -> Result<()> {
     let refused = world.payer.refresh().await.unwrap_err();
     assert!(matches!(refused, Error::WrongChain { found: 1, expected: 31_337 }), "{refused:?}");
     // What is signed names the chain that the store belongs to, whatever the node says now.
-    let cheque = world.book.issue(somebody(1), gwei(1), Scheme::Typed).await?;
+    let cheque = world.book.outbox(somebody(1), Scheme::Typed).issue(gwei(1)).await?;
     assert_eq!(cheque.cheque().chain_id, 31_337);
     world.proxy.set(Fault::None, 0);
     world.payer.shutdown().await;
@@ -213,8 +209,8 @@ async fn offers_no_price_that_only_a_liar_asks_for() -> Result<()> {
     let refused = world.book.deposit(gwei(1)).await.unwrap_err();
     assert!(matches!(refused, Error::FeeTooHigh { max: 1_000_000_000_000, .. }), "{refused:?}");
     let beneficiary: Address = somebody(1);
-    let cheque = world.book.issue(beneficiary, gwei(1), Scheme::Packed).await?;
-    let refused = world.book.cash(&cheque, Overdraft::Refuse).await.unwrap_err();
+    let cheque = world.book.outbox(beneficiary, Scheme::Packed).issue(gwei(1)).await?;
+    let refused = world.payer.cashing().cash(&cheque, Overdraft::Refuse).await.unwrap_err();
     assert!(matches!(refused, Error::FeeTooHigh { .. }), "{refused:?}");
     assert!(world.payer.transactions().iter().all(|sent| matches!(sent.status(), Status::Confirmed { .. })));
     assert_eq!(world.payer.transactions().len(), 1, "but for the deployment");

@@ -7,9 +7,8 @@ use alloy::{
     providers::ext::AnvilApi,
     sol_types::SolCall,
 };
-use chequebook::{
-    Chequebook, Config, Error, Form, Inbox, NewChequebook, Policy, Scheme, SignedCheque, Wallet, store::Redb,
-};
+use chequebook::{Scheme, SignedCheque};
+use chequebook_wallet::{Chequebook, Config, Error, Form, Inbox, NewChequebook, Policy, Wallet, store::Redb};
 use eyre::Result;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
@@ -54,15 +53,14 @@ impl Both {
         let directory = TempDir::new()?;
         let payer = open(&chain, PAYER, directory.path().join("payer"), confirmations).await?;
         let payee = open(&chain, PAYEE, directory.path().join("payee"), confirmations).await?;
-        let terms =
-            NewChequebook { deposit: self::gwei(gwei), notice_period: NOTICE, form, ..NewChequebook::default() };
-        let book = Chequebook::deploy(&payer, chain.key(PAYER)?, terms).await?;
+        let terms = NewChequebook::default().deposit(self::gwei(gwei)).notice_period(NOTICE).form(form);
+        let book = Chequebook::create(&payer, chain.key(PAYER)?, terms).await?;
         chain.provider.anvil_mine(Some(confirmations + 1), None).await?; // it may die from now on
         Ok(Self { chain, directory, confirmations, payer, payee, book })
     }
 
     pub(crate) fn policy(&self) -> Policy {
-        Policy { confirmations: self.confirmations, min_gas_multiple: 0, ..Policy::default() }
+        Policy::default().confirmations(self.confirmations).min_gas_multiple(0)
     }
 
     /// The inbox of the payee's account.
@@ -72,7 +70,7 @@ impl Both {
 
     /// A cheque over so many gwei more to the payee's account.
     pub(crate) async fn issue(&self, gwei: u64) -> Result<SignedCheque, Error> {
-        self.book.issue(self.payee.account(), self::gwei(gwei), Scheme::Typed).await
+        self.book.outbox(self.payee.account(), Scheme::Typed).issue(self::gwei(gwei)).await
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -93,7 +91,7 @@ impl Both {
 
 /// A wallet that looks at the chain often.
 pub(crate) async fn open(chain: &Chain, key: usize, path: PathBuf, confirmations: u64) -> Result<Wallet> {
-    let config = Config { confirmations, poll_interval: Duration::from_millis(20), ..Config::default() };
+    let config = Config::default().confirmations(confirmations).poll_interval(Duration::from_millis(20));
     let provider = alloy::providers::ProviderBuilder::new().connect_http(chain.anvil.endpoint_url());
     Ok(Wallet::open(provider, chain.key(key)?, Redb::open_or_create(path)?, config).await?)
 }

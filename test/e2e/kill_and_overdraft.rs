@@ -7,9 +7,10 @@ use alloy::{
     rpc::types::TransactionRequest,
 };
 use chequebook::{
-    Cheque, Chequebook, Error, Inbox, NewChequebook, Overdraft, Policy, Scheme,
+    Cheque, Overdraft, Scheme,
     bindings::Chequebook::{announceKillCall, killCall},
 };
+use chequebook_wallet::{Chequebook, Error, Inbox, NewChequebook};
 use eyre::Result;
 
 use crate::fixture::{Both, HARDFORKS, NOTICE, PAYEE, PAYER, gwei, open, somebody};
@@ -36,7 +37,7 @@ async fn both_sides_see_an_overdraft() -> Result<()> {
             chain_id: 31_337,
         };
         let secret = cheque(somebody(2), gwei(70 * MUCH)).sign(&key).await?;
-        both.book.cash(&secret, Overdraft::Refuse).await?.confirmed().await?;
+        both.payer.cashing().cash(&secret, Overdraft::Refuse).await?.confirmed().await?;
 
         let refused = inbox.cash(Overdraft::Refuse).await.unwrap_err();
         assert!(
@@ -89,7 +90,7 @@ async fn both_sides_see_that_the_owner_ended_it() -> Result<()> {
         let inbox = both.inbox().await?;
         let cheque = both.issue(60).await?;
         both.command(announceKillCall {}).await?;
-        both.chain.provider.anvil_increase_time(u64::from(NOTICE)).await?;
+        both.chain.provider.anvil_increase_time(NOTICE.into()).await?;
         both.command(killCall {}).await?;
         both.payer.refresh().await?;
         both.payee.refresh().await?;
@@ -106,18 +107,18 @@ async fn a_payee_takes_what_its_policy_allows() -> Result<()> {
     let both = Both::confirmed("osaka", 100, 2).await?;
     let address = both.book.address();
     let [packed, typed] = [Scheme::Packed, Scheme::Typed];
-    let first = both.book.issue(somebody(1), gwei(10), packed).await?;
-    let second = both.book.issue(somebody(1), gwei(10), typed).await?;
+    let first = both.book.outbox(somebody(1), packed).issue(gwei(10)).await?;
+    let second = both.book.outbox(somebody(1), typed).issue(gwei(10)).await?;
     let open = async |policy| Inbox::open(&both.payee, address, somebody(1), policy).await;
 
-    let inbox = open(Policy { accept_packed: false, ..both.policy() }).await?;
+    let inbox = open(both.policy().accept_packed(false)).await?;
     assert!(matches!(inbox.receive(&first).await.unwrap_err(), Error::SchemeRefused { scheme: Scheme::Packed }));
     assert!(matches!(open(both.policy()).await.unwrap_err(), Error::AlreadyOpen { .. }));
     drop(inbox);
-    let inbox = open(Policy { accept_typed: false, ..both.policy() }).await?;
+    let inbox = open(both.policy().accept_typed(false)).await?;
     assert!(matches!(inbox.receive(&second).await.unwrap_err(), Error::SchemeRefused { scheme: Scheme::Typed }));
     drop(inbox);
-    let inbox = open(Policy { min_notice_period: 90_000, ..both.policy() }).await?;
+    let inbox = open(both.policy().min_notice_period(90_000)).await?;
     let refused = inbox.receive(&first).await.unwrap_err();
     assert!(matches!(refused, Error::NoticeTooShort { found: 86_400, expected: 90_000, .. }), "{refused:?}");
     drop(inbox);
@@ -143,8 +144,7 @@ async fn a_payee_takes_what_its_policy_allows() -> Result<()> {
     both.payee.refresh().await?;
     assert_eq!(other.receive(&cheque(gwei(85)).await?).await?, gwei(85));
 
-    let careless =
-        Inbox::open(&both.payee, address, somebody(3), Policy { require_covered: false, ..both.policy() }).await?;
+    let careless = Inbox::open(&both.payee, address, somebody(3), both.policy().require_covered(false)).await?;
     let promise =
         Cheque { contract: address, beneficiary: somebody(3), amount: gwei(1_000), scheme: packed, chain_id: 31_337 };
     assert_eq!(careless.receive(&promise.sign(&key).await?).await?, gwei(1_000));
@@ -187,10 +187,10 @@ async fn recovers_from_cheques_and_chain_what_a_payer_lost() -> Result<()> {
     for hardfork in HARDFORKS {
         let both = Both::start(hardfork, 100).await?;
         let address = both.book.address();
-        let older = both.book.issue(somebody(1), gwei(10), Scheme::Packed).await?;
-        let newer = both.book.issue(somebody(1), gwei(10), Scheme::Typed).await?;
-        let cashed = both.book.issue(somebody(2), gwei(7), Scheme::Packed).await?;
-        both.book.cash(&cashed, Overdraft::Refuse).await?.confirmed().await?;
+        let older = both.book.outbox(somebody(1), Scheme::Packed).issue(gwei(10)).await?;
+        let newer = both.book.outbox(somebody(1), Scheme::Typed).issue(gwei(10)).await?;
+        let cashed = both.book.outbox(somebody(2), Scheme::Packed).issue(gwei(7)).await?;
+        both.payer.cashing().cash(&cashed, Overdraft::Refuse).await?.confirmed().await?;
         both.payer.shutdown().await;
 
         // Another store, with another account.
@@ -198,7 +198,7 @@ async fn recovers_from_cheques_and_chain_what_a_payer_lost() -> Result<()> {
         let elsewhere = Cheque { contract: somebody(3), ..*newer.cheque() }.sign(&both.chain.key(PAYER)?).await?;
         let key = || both.chain.key(PAYER);
         let refused = Chequebook::recover(&both.payee, address, key()?, [newer, forged]).await.unwrap_err();
-        assert!(matches!(refused, Error::WrongSigner { .. }), "{refused:?}");
+        assert!(matches!(refused, Error::Cheque(chequebook::Error::WrongSigner { .. })), "{refused:?}");
         let refused = Chequebook::recover(&both.payee, address, key()?, [elsewhere]).await.unwrap_err();
         assert!(matches!(refused, Error::WrongContract { .. }), "{refused:?}");
         assert!(both.payee.chequebooks()?.is_empty(), "a refusal leaves no record");
@@ -208,7 +208,7 @@ async fn recovers_from_cheques_and_chain_what_a_payer_lost() -> Result<()> {
         assert_eq!((balance.funded, balance.issued), (gwei(100), gwei(27)), "{hardfork}");
         assert_eq!(book.outbox(somebody(1), Scheme::Packed).latest_cheque().await?, Some(newer));
         assert_eq!(book.outbox(somebody(2), Scheme::Packed).latest_cheque().await?, None, "only the chain knows of it");
-        let next = book.issue(somebody(2), gwei(1), Scheme::Packed).await?;
+        let next = book.outbox(somebody(2), Scheme::Packed).issue(gwei(1)).await?;
         assert_eq!(next.cheque().amount, gwei(8), "{hardfork}: on top of what was cashed");
 
         // Once more, with less: what the store has is kept.

@@ -5,8 +5,9 @@ use alloy::{
     primitives::{Address, U256},
     providers::{Provider, ext::AnvilApi},
 };
-use chequebook::{
-    Cheque, Chequebook, Config, Error, Inbox, Overdraft, Policy, Scheme, SignedCheque, StoreError, Wallet,
+use chequebook::{Cheque, ChequebookContract, Overdraft, Scheme, SignedCheque};
+use chequebook_wallet::{
+    Backup, Chequebook, Config, Error, Inbox, NewChequebook, Policy, StoreError, Wallet,
     store::{Memory, Redb},
 };
 use eyre::{OptionExt, Result};
@@ -41,17 +42,17 @@ async fn each_cheque_contains_those_before() -> Result<()> {
 async fn issues_no_more_than_is_there_and_not_to_nobody() -> Result<()> {
     let both = Both::start("osaka", 100).await?;
     both.issue(60).await?;
-    let refused = both.book.issue(somebody(1), gwei(41), Scheme::Packed).await.unwrap_err();
+    let refused = both.book.outbox(somebody(1), Scheme::Packed).issue(gwei(41)).await.unwrap_err();
     assert!(
         matches!(refused, Error::InsufficientDeposit { amount, available, .. } if amount == gwei(41) && available == gwei(40))
     );
     assert!(matches!(both.issue(0).await.unwrap_err(), Error::ZeroAmount));
     for nobody in [Address::ZERO, both.book.address()] {
-        let refused = both.book.issue(nobody, gwei(1), Scheme::Packed).await.unwrap_err();
+        let refused = both.book.outbox(nobody, Scheme::Packed).issue(gwei(1)).await.unwrap_err();
         assert!(matches!(refused, Error::InvalidBeneficiary { beneficiary } if beneficiary == nobody));
     }
     assert_eq!(both.book.outbox(somebody(1), Scheme::Packed).latest_cheque().await?, None);
-    both.book.issue(somebody(1), gwei(40), Scheme::Packed).await?;
+    both.book.outbox(somebody(1), Scheme::Packed).issue(gwei(40)).await?;
     assert_eq!(both.book.balance().await?.available, U256::ZERO);
     Ok(())
 }
@@ -76,10 +77,10 @@ async fn a_store_opens_again_with_all_that_was_promised() -> Result<()> {
 
         let payee = open(&both.chain, PAYEE, both.directory.path().join("payee"), 0).await?;
         assert_eq!(payee.received()?, [cheque]);
-        let policy = Policy { confirmations: 0, ..Policy::default() };
+        let policy = Policy::default().confirmations(0);
         let inbox = Inbox::open(&payee, address, payee.account(), policy).await?;
         assert_eq!(inbox.latest_cheque().await?, Some(cheque));
-        let next = book.issue(payee.account(), gwei(1), Scheme::Packed).await?;
+        let next = book.outbox(payee.account(), Scheme::Packed).issue(gwei(1)).await?;
         assert_eq!(inbox.receive(&next).await?, gwei(1));
     }
     Ok(())
@@ -93,23 +94,23 @@ async fn a_backup_goes_into_an_empty_store_and_no_other() -> Result<()> {
     let inbox = both.inbox().await?;
     inbox.receive(&cheque).await?;
     let texts = [&both.payer, &both.payee]
-        .map(|wallet| async { serde_json::to_string(&wallet.export().await?).map_err(eyre::Report::from) });
+        .map(|wallet| async { serde_json::to_string(&Backup::export(wallet).await?).map_err(eyre::Report::from) });
     let [payer, payee] = texts;
     let (payer, payee): (String, String) = (payer.await?, payee.await?);
     assert!(payer.contains(r#""amount":"30000000000""#), "amounts are decimal wei: {payer}");
 
     let (used, empty, other) = (Memory::new(), Memory::new(), Memory::new());
-    serde_json::from_str::<chequebook::Backup>(&payer)?.import(&empty)?;
-    serde_json::from_str::<chequebook::Backup>(&payee)?.import(&other)?;
-    serde_json::from_str::<chequebook::Backup>(&payer)?.import(&used)?;
-    let again = serde_json::from_str::<chequebook::Backup>(&payer)?.import(&used);
+    serde_json::from_str::<Backup>(&payer)?.import(&empty)?;
+    serde_json::from_str::<Backup>(&payee)?.import(&other)?;
+    serde_json::from_str::<Backup>(&payer)?.import(&used)?;
+    let again = serde_json::from_str::<Backup>(&payer)?.import(&used);
     assert!(matches!(again, Err(Error::StoreNotEmpty)), "{again:?}");
 
-    let config = Config { confirmations: 0, ..Config::default() };
+    let config = Config::default().confirmations(0);
     both.payer.shutdown().await;
     both.payee.shutdown().await;
     let wallet = Wallet::open(both.chain.provider.clone(), both.chain.key(PAYER)?, empty, config).await?;
-    assert_eq!(serde_json::to_string(&wallet.export().await?)?, payer);
+    assert_eq!(serde_json::to_string(&Backup::export(&wallet).await?)?, payer);
     let book = Chequebook::open(&wallet, both.book.address(), both.chain.key(PAYER)?).await?;
     assert_eq!(book.outbox(cheque.cheque().beneficiary, Scheme::Packed).latest_cheque().await?, Some(cheque));
     assert_eq!(book.balance().await?.issued, gwei(30));
@@ -123,16 +124,15 @@ async fn a_backup_goes_into_an_empty_store_and_no_other() -> Result<()> {
 async fn a_backup_that_was_tampered_with_is_refused() -> Result<()> {
     let both = Both::start("osaka", 100).await?;
     both.issue(30).await?;
-    let good = serde_json::to_value(both.payer.export().await?)?;
+    let good = serde_json::to_value(Backup::export(&both.payer).await?)?;
     let issued = |value: &serde_json::Value| value["chequebooks"][0]["issued"][0].clone();
     let refusal = |change: &dyn Fn(&mut serde_json::Value)| {
         let mut bad = good.clone();
         change(&mut bad);
         let store = Memory::new();
-        let refusal = serde_json::from_value::<chequebook::Backup>(bad)
-            .map_err(eyre::Report::from)
-            .and_then(|bad| Ok(bad.import(&store)?));
-        assert!(chequebook::Store::scan(&store, &[]).unwrap().is_empty(), "something was written");
+        let refusal =
+            serde_json::from_value::<Backup>(bad).map_err(eyre::Report::from).and_then(|bad| Ok(bad.import(&store)?));
+        assert!(chequebook_wallet::Store::scan(&store, &[]).unwrap().is_empty(), "something was written");
         refusal.unwrap_err()
     };
     let format = refusal(&|bad| bad["format"] = 3.into());
@@ -141,7 +141,7 @@ async fn a_backup_that_was_tampered_with_is_refused() -> Result<()> {
         "{format}"
     );
     let less = refusal(&|bad| bad["chequebooks"][0]["issued"][0]["amount"] = "1".into());
-    assert!(matches!(less.downcast_ref(), Some(Error::WrongSigner { .. })), "{less}");
+    assert!(matches!(less.downcast_ref(), Some(Error::Cheque(chequebook::Error::WrongSigner { .. }))), "{less}");
     let doubled = refusal(&|bad| {
         let line = issued(bad);
         bad["chequebooks"][0]["issued"].as_array_mut().unwrap().push(line);
@@ -151,8 +151,8 @@ async fn a_backup_that_was_tampered_with_is_refused() -> Result<()> {
     assert!(matches!(half.downcast_ref(), Some(Error::BadBackup { .. })), "{half}");
     let foreign = refusal(&|bad| {
         let (owner, salt) = (somebody(1), alloy::primitives::B256::ZERO);
-        let opening = chequebook::CloneTerms { owner, signer: owner, notice_period: 0, salt };
-        bad["chequebooks"][0]["opening"] = serde_json::to_value(opening).unwrap();
+        let clone = chequebook::CloneTerms { terms: chequebook::Terms::new(owner), salt };
+        bad["chequebooks"][0]["clone"] = serde_json::to_value(clone).unwrap();
     });
     assert!(matches!(foreign.downcast_ref(), Some(Error::BadBackup { .. })), "{foreign}");
     let surplus = refusal(&|bad| bad["surplus"] = 1.into());
@@ -170,7 +170,7 @@ async fn a_store_belongs_to_one_process_and_one_chain() -> Result<()> {
     // Another development chain has the same id.
     let other = crate::chain::Chain::under("shanghai")?;
     other.provider.anvil_mine(Some(1), None).await?;
-    let config = Config { confirmations: 0, ..Config::default() };
+    let config = Config::default().confirmations(0);
     let refused =
         Wallet::open(other.provider.clone(), other.key(PAYER)?, Redb::open(&path)?, config).await.unwrap_err();
     assert!(matches!(refused, Error::WrongGenesis { .. }), "{refused:?}");
@@ -203,12 +203,12 @@ async fn refuses_every_cheque_that_is_not_right_and_takes_the_next_that_is() -> 
         );
         let refused = inbox.receive(&by(good, PAYEE).await?).await.unwrap_err();
         assert!(
-            matches!(refused, Error::WrongSigner { recovered, expected } if recovered == both.chain.account(PAYEE) && expected == both.chain.account(PAYER))
+            matches!(refused, Error::Cheque(chequebook::Error::WrongSigner { recovered, expected }) if recovered == both.chain.account(PAYEE) && expected == both.chain.account(PAYER))
         );
         let altered = SignedCheque::new(Cheque { amount: gwei(21), ..good }, by(good, PAYER).await?.signature())?;
         assert!(matches!(
             inbox.receive(&altered).await.unwrap_err(),
-            Error::WrongSigner { .. } | Error::Unrecoverable(_)
+            Error::Cheque(chequebook::Error::WrongSigner { .. }) | Error::Cheque(chequebook::Error::Unrecoverable(_))
         ));
         for amount in [0, 9, 10] {
             let refused = inbox.receive(&by(Cheque { amount: gwei(amount), ..good }, PAYER).await?).await.unwrap_err();
@@ -266,8 +266,8 @@ async fn a_cheque_pays_once_whoever_cashes_it() -> Result<()> {
         // The account that sends the transaction is another one than that which is paid.
         let inbox = Inbox::open(&both.payee, both.book.address(), somebody(1), policy).await?;
         assert!(matches!(inbox.cash(Overdraft::Refuse).await.unwrap_err(), Error::NothingReceived { .. }));
-        let older = both.book.issue(somebody(1), gwei(10), Scheme::Packed).await?;
-        let newer = both.book.issue(somebody(1), gwei(5), Scheme::Typed).await?;
+        let older = both.book.outbox(somebody(1), Scheme::Packed).issue(gwei(10)).await?;
+        let newer = both.book.outbox(somebody(1), Scheme::Typed).issue(gwei(5)).await?;
         inbox.receive(&newer).await?;
 
         // Two at once are one transaction.
@@ -282,13 +282,13 @@ async fn a_cheque_pays_once_whoever_cashes_it() -> Result<()> {
         assert_eq!(both.payee.transactions().len(), 1);
 
         for cheque in [&older, &newer] {
-            let refused = both.book.cash(cheque, Overdraft::Consent).await.unwrap_err();
+            let refused = both.payer.cashing().cash(cheque, Overdraft::Consent).await.unwrap_err();
             assert!(matches!(refused, Error::AlreadyCashed { sent, .. } if sent == gwei(15)), "{refused:?}");
         }
         // The payer may cash for the payee.
-        let last = both.book.issue(somebody(1), gwei(1), Scheme::Packed).await?;
+        let last = both.book.outbox(somebody(1), Scheme::Packed).issue(gwei(1)).await?;
         inbox.receive(&last).await?;
-        both.book.cash(&last, Overdraft::Refuse).await?.confirmed().await?;
+        both.payer.cashing().cash(&last, Overdraft::Refuse).await?.confirmed().await?;
         assert_eq!(inbox.uncashed().await?, U256::ZERO, "seen, though somebody else did it");
         assert_eq!(both.chain.balance(somebody(1)).await?, gwei(16));
     }
@@ -298,17 +298,15 @@ async fn a_cheque_pays_once_whoever_cashes_it() -> Result<()> {
 #[tokio::test]
 async fn deploys_for_another_owner_and_reads_the_terms_from_the_code() -> Result<()> {
     let both = Both::start("osaka", 0).await?;
-    let terms = chequebook::NewChequebook {
-        owner: Some(somebody(9)),
-        notice_period: 5,
-        deposit: gwei(3),
-        ..chequebook::NewChequebook::default()
-    };
-    let book = Chequebook::deploy(&both.payer, both.chain.key(PAYEE)?, terms).await?;
-    let found = book.terms();
-    assert_eq!((found.owner, found.signer, found.notice_period), (somebody(9), both.chain.account(PAYEE), 5));
+    let terms = NewChequebook::default().owner(Some(somebody(9))).notice_period(5).deposit(gwei(3));
+    let book = Chequebook::create(&both.payer, both.chain.key(PAYEE)?, terms).await?;
+    let found = ChequebookContract::at(both.chain.provider.clone(), book.address()).await?.immutables();
+    assert_eq!(book.terms(), found.terms);
+    assert_eq!(
+        (found.terms.owner, found.terms.signer, found.terms.notice_period),
+        (somebody(9), both.chain.account(PAYEE), 5)
+    );
     assert_eq!(found.born_at, both.chain.provider.get_block_number().await?);
-    assert_eq!(book.owner(), somebody(9));
     assert_eq!(book.balance().await?.available, gwei(3));
     Ok(())
 }

@@ -17,9 +17,9 @@ use alloy::{
     primitives::{Address, U256, keccak256},
     providers::Provider,
 };
-use chequebook::{
-    Chequebook, Config, Error, Inbox, NewChequebook, Overdraft, Policy, Purpose, Scheme, SignedCheque, Status,
-    StoreError, Wallet, store::Redb,
+use chequebook::{Overdraft, Scheme, SignedCheque};
+use chequebook_wallet::{
+    Chequebook, Config, Error, Inbox, NewChequebook, Policy, Purpose, Status, StoreError, Wallet, store::Redb,
 };
 use eyre::{OptionExt, Result, ensure};
 use tempfile::TempDir;
@@ -40,7 +40,7 @@ fn beneficiary(index: u8) -> Address {
 }
 
 async fn wallet(chain: &Chain, key: usize, path: &Path) -> Result<Wallet> {
-    let config = Config { confirmations: 0, poll_interval: Duration::from_millis(10), ..Config::default() };
+    let config = Config::default().confirmations(0).poll_interval(Duration::from_millis(10));
     Ok(Wallet::open(chain.provider.clone(), chain.key(key)?, Redb::open_or_create(path)?, config).await?)
 }
 
@@ -57,7 +57,7 @@ impl Sides {
         let payer = wallet(chain, PAYER, &directory.join("payer")).await?;
         let payee = wallet(chain, PAYEE, &directory.join("payee")).await?;
         let book = Chequebook::open(&payer, contract, chain.key(PAYER)?).await?;
-        let policy = Policy { confirmations: 0, min_notice_period: 0, ..Policy::default() };
+        let policy = Policy::default().confirmations(0).min_notice_period(0);
         let mut inboxes = Vec::new();
         for index in 0..BENEFICIARIES {
             inboxes.push(Inbox::open(&payee, contract, beneficiary(index), policy).await?);
@@ -65,7 +65,7 @@ impl Sides {
         Ok(Self { payer, payee, book, inboxes })
     }
 
-    async fn stop(self) {
+    async fn shutdown(self) {
         self.payer.shutdown().await;
         self.payee.shutdown().await;
     }
@@ -259,8 +259,8 @@ async fn loses_nothing_and_pays_nothing_twice() -> Result<()> {
     chain.infrastructure().await?;
     let directory = TempDir::new()?;
     let payer = wallet(&chain, PAYER, &directory.path().join("payer")).await?;
-    let terms = NewChequebook { deposit: U256::from(DEPOSIT), ..NewChequebook::default() };
-    let contract = Chequebook::deploy(&payer, chain.key(PAYER)?, terms).await?.address();
+    let terms = NewChequebook::default().deposit(U256::from(DEPOSIT));
+    let contract = Chequebook::create(&payer, chain.key(PAYER)?, terms).await?.address();
     payer.shutdown().await;
 
     let mut heard = Heard::default();
@@ -300,8 +300,8 @@ async fn refuses_a_store_that_another_process_has_open() -> Result<()> {
     let chain = Chain::start()?;
     let directory = TempDir::new()?;
     let payer = wallet(&chain, PAYER, &directory.path().join("payer")).await?;
-    let terms = NewChequebook { deposit: U256::from(DEPOSIT), ..NewChequebook::default() };
-    let contract = Chequebook::deploy(&payer, chain.key(PAYER)?, terms).await?.address();
+    let terms = NewChequebook::default().deposit(U256::from(DEPOSIT));
+    let contract = Chequebook::create(&payer, chain.key(PAYER)?, terms).await?.address();
     payer.shutdown().await;
 
     let mut child = spawn(&chain, directory.path(), contract, 1)?;

@@ -8,8 +8,9 @@ use alloy::{
     providers::{Provider, ext::AnvilApi},
     rpc::types::{TransactionRequest, anvil::ReorgOptions},
 };
-use chequebook::{
-    Chequebook, Config, Error, Inbox, Overdraft, Status, Transaction, Wallet,
+use chequebook::Overdraft;
+use chequebook_wallet::{
+    Chequebook, Config, Error, Inbox, Status, Transaction, Wallet,
     store::{Memory, Redb},
 };
 use eyre::{OptionExt, Result};
@@ -172,22 +173,18 @@ async fn offers_more_when_the_price_of_gas_rises() -> Result<()> {
 #[tokio::test]
 async fn pays_no_price_above_its_limit_and_sends_nothing_that_it_cannot_pay() -> Result<()> {
     let both = Both::start("osaka", 100).await?;
-    let config = Config { confirmations: 0, max_fee_per_gas: 1_000, ..Config::default() };
+    let config = Config::default().confirmations(0).max_fee_per_gas(1_000);
     let key = both.chain.key(5)?;
     let frugal = Wallet::open(both.chain.provider.clone(), key.clone(), Memory::new(), config).await?;
     let cheque = both.issue(10).await?;
-    let refused = frugal.cash(&cheque, Overdraft::Refuse).await.unwrap_err();
+    let refused = frugal.cashing().cash(&cheque, Overdraft::Refuse).await.unwrap_err();
     assert!(matches!(refused, Error::FeeTooHigh { found, max: 1_000 } if found > 1_000), "{refused:?}");
 
     both.chain.provider.anvil_set_balance(key.address(), U256::from(1)).await?;
-    let poor = Wallet::open(
-        both.chain.provider.clone(),
-        key.clone(),
-        Memory::new(),
-        Config { confirmations: 0, ..Config::default() },
-    )
-    .await?;
-    let refused = poor.cash(&cheque, Overdraft::Refuse).await.unwrap_err();
+    let poor =
+        Wallet::open(both.chain.provider.clone(), key.clone(), Memory::new(), Config::default().confirmations(0))
+            .await?;
+    let refused = poor.cashing().cash(&cheque, Overdraft::Refuse).await.unwrap_err();
     assert!(
         matches!(refused, Error::InsufficientFunds { account, balance, .. } if account == key.address() && balance == U256::from(1)),
         "{refused:?}"

@@ -13,7 +13,8 @@ mod support;
 use std::{hint::black_box, time::Instant};
 
 use alloy::primitives::U256;
-use chequebook::{Cheque, Chequebook, Scheme};
+use chequebook::{Cheque, Scheme};
+use chequebook_wallet::Chequebook;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use tokio::task::JoinSet;
 
@@ -31,7 +32,7 @@ async fn issue(book: &Chequebook, callers: u64, count: u64, which: impl Fn(u64) 
         let book = book.clone();
         tasks.spawn(async move {
             for index in (caller..count).step_by(callers as usize) {
-                book.issue(beneficiary(which(index)), U256::ONE, Scheme::Packed).await.unwrap();
+                book.outbox(beneficiary(which(index)), Scheme::Packed).issue(U256::ONE).await.unwrap();
             }
         });
     }
@@ -60,7 +61,7 @@ fn bench_issue(criterion: &mut Criterion) {
                 });
             });
         }
-        runtime.block_on(wallet.stop());
+        runtime.block_on(wallet.shutdown());
     }
     let key = world.key(0);
     raw(&mut group, "sign", |index| {

@@ -13,7 +13,8 @@ mod support;
 use std::{hint::black_box, sync::Arc, time::Instant};
 
 use alloy::primitives::U256;
-use chequebook::{Cheque, Inbox, Policy, Scheme, SignedCheque};
+use chequebook::{Cheque, Scheme, SignedCheque};
+use chequebook_wallet::{Inbox, Policy};
 use criterion::{Criterion, criterion_group, criterion_main};
 use tokio::task::JoinSet;
 
@@ -45,7 +46,7 @@ fn bench_receive(criterion: &mut Criterion) {
             let deployer = world.wallet(&format!("payer-{payer}"), payer).await;
             let book = world.chequebook(&deployer, payer).await;
             deployer.shutdown().await;
-            let policy = Policy { confirmations: 0, ..Policy::default() };
+            let policy = Policy::default().confirmations(0);
             inboxes.push(Inbox::open(&wallet, book.address(), wallet.account(), policy).await.unwrap());
         });
     }

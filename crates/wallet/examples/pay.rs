@@ -10,7 +10,8 @@
 use std::{env, error::Error};
 
 use alloy::{primitives::U256, providers::ProviderBuilder, signers::local::PrivateKeySigner};
-use chequebook::{Chequebook, Config, NewChequebook, Scheme, Wallet, store::Redb};
+use chequebook::Scheme;
+use chequebook_wallet::{Chequebook, Config, NewChequebook, Wallet, store::Redb};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -21,19 +22,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let key: PrivateKeySigner = env::var("KEY").map_err(|_| "expected the key in KEY")?.parse()?;
 
     let provider = ProviderBuilder::new().connect(url).await?;
-    let config = Config { confirmations: confirmations()?, ..Config::default() };
+    let config = Config::default().confirmations(confirmations()?);
     let wallet = Wallet::open(provider, key.clone(), Redb::open_or_create(store)?, config).await?;
     let chequebook = match chequebook.strip_prefix("new:") {
         Some(deposit) => {
-            let terms = NewChequebook { notice_period: 86_400, deposit: deposit.parse()?, ..NewChequebook::default() };
-            Chequebook::deploy(&wallet, key, terms).await?
+            let terms = NewChequebook::default().notice_period(86_400).deposit(deposit.parse()?);
+            Chequebook::create(&wallet, key, terms).await?
         }
         None => Chequebook::open(&wallet, chequebook.parse()?, key).await?,
     };
 
     // A deposit counts once it is confirmed. Whoever cannot wait for that gets `Error::InsufficientDeposit`.
     let amount: U256 = wei.parse()?;
-    let cheque = chequebook.issue(beneficiary.parse()?, amount, Scheme::Typed).await?;
+    let cheque = chequebook.outbox(beneficiary.parse()?, Scheme::Typed).issue(amount).await?;
     println!("{}", serde_json::to_string(&cheque)?);
 
     let balance = chequebook.balance().await?;

@@ -12,7 +12,8 @@ use std::{
 };
 
 use alloy::{providers::ProviderBuilder, signers::local::PrivateKeySigner};
-use chequebook::{Config, Error, Inbox, Overdraft, Policy, SignedCheque, Wallet, store::Redb};
+use chequebook::{Overdraft, SignedCheque};
+use chequebook_wallet::{Config, Error, Inbox, Policy, Wallet, store::Redb};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -27,9 +28,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let provider = ProviderBuilder::new().connect(url).await?;
     let confirmations = confirmations()?;
-    let config = Config { confirmations, ..Config::default() };
+    let config = Config::default().confirmations(confirmations);
     let wallet = Wallet::open(provider, key, Redb::open_or_create(store)?, config).await?;
-    let policy = Policy { confirmations, ..Policy::default() };
+    let policy = Policy::default().confirmations(confirmations);
     let inbox = Inbox::open(&wallet, chequebook.parse()?, beneficiary, policy).await?;
 
     for line in stdin().lock().lines() {

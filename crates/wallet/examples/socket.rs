@@ -9,9 +9,8 @@
 use std::{error::Error, net::SocketAddr};
 
 use alloy::{node_bindings::Anvil, primitives::U256, providers::ProviderBuilder, signers::local::PrivateKeySigner};
-use chequebook::{
-    Chequebook, Config, Inbox, NewChequebook, Outbox, Overdraft, Policy, Scheme, SignedCheque, Wallet, store::Redb,
-};
+use chequebook::{Overdraft, Scheme, SignedCheque};
+use chequebook_wallet::{Chequebook, Config, Inbox, NewChequebook, Outbox, Policy, Wallet, store::Redb};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
@@ -27,15 +26,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let key = PrivateKeySigner::from(anvil.nth_key(index).ok_or("anvil has too few keys")?);
         let provider = ProviderBuilder::new().connect_http(anvil.endpoint_url());
         let store = Redb::create(directory.path().join(format!("{index}.redb")))?;
-        let config = Config { confirmations: 0, ..Config::default() };
+        let config = Config::default().confirmations(0);
         Ok((Wallet::open(provider, key.clone(), store, config).await?, key))
     };
     let (payer, key) = wallet(0).await?;
     let (payee, _) = wallet(1).await?;
 
-    let terms = NewChequebook { deposit: U256::from(PAYMENTS), notice_period: 86_400, ..NewChequebook::default() };
-    let chequebook = Chequebook::deploy(&payer, key, terms).await?;
-    let policy = Policy { confirmations: 0, ..Policy::default() };
+    let terms = NewChequebook::default().deposit(U256::from(PAYMENTS)).notice_period(86_400);
+    let chequebook = Chequebook::create(&payer, key, terms).await?;
+    let policy = Policy::default().confirmations(0);
     let inbox = Inbox::open(&payee, chequebook.address(), payee.account(), policy).await?;
 
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -103,7 +102,7 @@ async fn serve_one(inbox: &Inbox, stream: TcpStream, paid: &mut U256) -> Result<
         let added = match inbox.receive(&serde_json::from_str(&line)?).await {
             Ok(added) => added,
             // It came a second time, because the payer did not get our answer. It adds nothing.
-            Err(chequebook::Error::StaleCheque { .. }) => U256::ZERO,
+            Err(chequebook_wallet::Error::StaleCheque { .. }) => U256::ZERO,
             Err(error) => return Err(error.into()),
         };
         *paid = paid.checked_add(added).ok_or("too much was paid")?;

@@ -86,7 +86,8 @@ proptest! {
         runtime.block_on(async {
             let (_sim, book) = payer(500).await;
             for (to, amount, polls) in polls {
-                let mut issue = pin!(book.outbox(beneficiary(to), Scheme::Typed).issue(U256::from(amount)));
+                let outbox = book.outbox(beneficiary(to), Scheme::Typed);
+                let mut issue = pin!(outbox.issue(U256::from(amount)));
                 for _ in 0..polls {
                     if issue.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop())).is_ready() {
                         break;
@@ -137,7 +138,7 @@ async fn what_is_not_signed_is_not_promised_and_stays_available() {
     let available = async || book.balance().await.unwrap().available;
 
     let refused = book.outbox(beneficiary(1), Scheme::Packed).issue(U256::from(60)).await.unwrap_err();
-    assert!(matches!(refused, Error::Signer(_)), "{refused:?}");
+    assert!(matches!(refused, Error::Cheque(chequebook::Error::Signer(_))), "{refused:?}");
     assert_eq!(available().await, U256::from(100));
 
     let thinking = tokio::spawn({
@@ -171,8 +172,14 @@ async fn bad(good: Cheque) -> Vec<(SignedCheque, fn(&Error) -> bool)> {
         (sign(Cheque { beneficiary: beneficiary(1), ..more }, &payer).await, |e| {
             matches!(e, Error::WrongBeneficiary { .. })
         }),
-        (sign(more, &thief).await, |e| matches!(e, Error::WrongSigner { .. })),
-        (altered, |e| matches!(e, Error::WrongSigner { .. } | Error::Unrecoverable(_))),
+        (sign(more, &thief).await, |e| matches!(e, Error::Cheque(chequebook::Error::WrongSigner { .. }))),
+        (altered, |e| {
+            matches!(
+                e,
+                Error::Cheque(chequebook::Error::WrongSigner { .. })
+                    | Error::Cheque(chequebook::Error::Unrecoverable(_))
+            )
+        }),
         (sign(good, &payer).await, |e| matches!(e, Error::StaleCheque { .. })),
         (sign(Cheque { amount: U256::ZERO, ..good }, &payer).await, |e| matches!(e, Error::StaleCheque { .. })),
     ]

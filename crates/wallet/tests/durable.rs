@@ -20,7 +20,10 @@ use alloy::{
     signers::local::PrivateKeySigner,
 };
 use chequebook::{Overdraft, Scheme};
-use chequebook_wallet::{Chequebook, Config, Error, Inbox, NewChequebook, Policy, Store, StoreError, Wallet, store::{Entry, Memory, Write}};
+use chequebook_wallet::{
+    Chequebook, Config, Error, Inbox, NewChequebook, Policy, Store, StoreError, Wallet,
+    store::{Entry, Memory, Write},
+};
 use tokio::task::{JoinHandle, yield_now};
 
 use self::sim::Sim;

@@ -12,7 +12,7 @@ use alloy::{
     hex,
     node_bindings::{Anvil, AnvilInstance},
 };
-use chequebook::{SignedCheque};
+use chequebook::SignedCheque;
 
 /// The program that cargo built beside this test.
 fn example(name: &str) -> Command {

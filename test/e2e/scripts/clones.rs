@@ -4,7 +4,7 @@ use alloy::{
     primitives::{Address, B256, Bytes, U256},
     providers::{Provider, ext::AnvilApi},
 };
-use chequebook::{Cheque, CloneTerms, DEPLOYER, Scheme, clearing_house, factory};
+use chequebook::{Cheque, CloneTerms, DEPLOYER, Scheme, Terms, clearing_house, factory};
 use eyre::{OptionExt, Result};
 use serde_json::{Value, json};
 
@@ -52,8 +52,8 @@ async fn opens_a_clone_where_it_said_it_would() -> Result<()> {
     chain.infrastructure().await?;
     let (owner, signer) = (chain.account(1), chain.account(2));
     let salt = B256::repeat_byte(5);
-    let opening = CloneTerms { owner, signer, notice_period: 60, salt };
-    let expected = opening.address(chain.anvil.chain_id())?;
+    let clone = CloneTerms { terms: Terms { owner, signer, notice_period: 60 }, salt };
+    let expected = clone.address(chain.anvil.chain_id())?;
     let set = |name: &str| {
         let script = chain.script(name).set("OWNER", owner).set("SIGNER", signer);
         script.set("NOTICE_PERIOD", 60).set("SALT", salt).set("DEPOSIT", 100)

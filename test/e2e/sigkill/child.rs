@@ -14,7 +14,8 @@ use alloy::{
     providers::ProviderBuilder,
     signers::local::PrivateKeySigner,
 };
-use chequebook::{Chequebook, Config, Error, Inbox, NewChequebook, Overdraft, Policy, Scheme, Wallet, store::Redb};
+use chequebook::{Overdraft, Scheme};
+use chequebook_wallet::{Chequebook, Config, Error, Inbox, NewChequebook, Policy, Wallet, store::Redb};
 use eyre::Result;
 
 use super::{BENEFICIARIES, beneficiary};
@@ -49,7 +50,7 @@ impl Process {
         let index = u8::try_from(self.dice(BENEFICIARIES.into()))?;
         let scheme = if self.dice(2) == 0 { Scheme::Packed } else { Scheme::Typed };
         say("begin issue");
-        let cheque = self.book.issue(beneficiary(index), U256::from(1 + self.dice(100)), scheme).await?;
+        let cheque = self.book.outbox(beneficiary(index), scheme).issue(U256::from(1 + self.dice(100))).await?;
         let text = serde_json::to_string(&cheque)?;
         say(&format!("done issue {text}"));
 
@@ -77,7 +78,7 @@ impl Process {
             cheques.extend(inbox.latest_cheque().await?);
         }
         say("begin cash");
-        for answer in self.payee.cash_many(&cheques, Overdraft::Refuse).await {
+        for answer in self.payee.cashing().cash_many(&cheques, Overdraft::Refuse).await {
             match answer {
                 Ok(_) | Err(Error::AlreadyCashed { .. }) => {}
                 Err(error) => return Err(error.into()),
@@ -106,8 +107,8 @@ impl Process {
 
     async fn deploy(&self, key: PrivateKeySigner) -> Result<()> {
         say("begin deploy");
-        let terms = NewChequebook { deposit: U256::from(SMALL), ..NewChequebook::default() };
-        let book = Chequebook::deploy(&self.payer, key, terms).await?;
+        let terms = NewChequebook::default().deposit(U256::from(SMALL));
+        let book = Chequebook::create(&self.payer, key, terms).await?;
         say(&format!("done deploy {}", book.address()));
         Ok(())
     }
@@ -119,7 +120,7 @@ async fn lives_until_it_is_killed() -> Result<()> {
     let directory = PathBuf::from(env::var("CHILD_DIRECTORY")?);
     let contract: Address = env::var("CHILD_CONTRACT")?.parse()?;
     let rpc = env::var("CHILD_RPC")?;
-    let config = Config { confirmations: 0, poll_interval: Duration::from_millis(10), ..Config::default() };
+    let config = Config::default().confirmations(0).poll_interval(Duration::from_millis(10));
     let mut wallets = Vec::new();
     let mut keys = Vec::new();
     for (name, key) in [("payer", "CHILD_PAYER"), ("payee", "CHILD_PAYEE")] {
@@ -130,7 +131,7 @@ async fn lives_until_it_is_killed() -> Result<()> {
         keys.push(key);
     }
     let book = Chequebook::open(&wallets[0], contract, keys[0].clone()).await?;
-    let policy = Policy { confirmations: 0, min_notice_period: 0, ..Policy::default() };
+    let policy = Policy::default().confirmations(0).min_notice_period(0);
     let mut inboxes = Vec::new();
     for index in 0..BENEFICIARIES {
         inboxes.push(Inbox::open(&wallets[1], contract, beneficiary(index), policy).await?);

@@ -12,7 +12,8 @@ use alloy::{
     providers::ProviderBuilder,
     signers::local::PrivateKeySigner,
 };
-use chequebook::{Cheque, Chequebook, Config, Error, NewChequebook, Scheme, SignedCheque, Wallet, store::Redb};
+use chequebook::{Cheque, Scheme, SignedCheque};
+use chequebook_wallet::{Chequebook, Config, NewChequebook, Wallet, store::Redb};
 use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -42,14 +43,13 @@ impl World {
     pub(crate) async fn wallet(&self, name: &str, key: usize) -> Wallet {
         let provider = ProviderBuilder::new().connect_http(self.anvil.endpoint_url());
         let store = Redb::create(self.directory.path().join(name)).unwrap();
-        let config = Config { confirmations: 0, poll_interval: Duration::from_millis(500), ..Config::default() };
+        let config = Config::default().confirmations(0).poll_interval(Duration::from_millis(500));
         Wallet::open(provider, self.key(key), store, config).await.unwrap()
     }
 
     pub(crate) async fn chequebook(&self, wallet: &Wallet, key: usize) -> Chequebook {
-        let terms =
-            NewChequebook { deposit: U256::from(10_u64.pow(18)), notice_period: 86_400, ..NewChequebook::default() };
-        Chequebook::deploy(wallet, self.key(key), terms).await.unwrap()
+        let terms = NewChequebook::default().deposit(U256::from(10_u64.pow(18))).notice_period(86_400);
+        Chequebook::create(wallet, self.key(key), terms).await.unwrap()
     }
 }
 
@@ -94,7 +94,7 @@ pub(crate) fn example() -> Cheque {
 }
 
 /// Signing with a key in memory never waits.
-pub(crate) fn now(sign: impl Future<Output = Result<SignedCheque, Error>>) -> SignedCheque {
+pub(crate) fn now(sign: impl Future<Output = Result<SignedCheque, chequebook::Error>>) -> SignedCheque {
     let mut sign = std::pin::pin!(sign);
     match sign.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(signed) => signed.unwrap(),

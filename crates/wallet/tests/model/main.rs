@@ -15,10 +15,11 @@ use alloy::{
     sol_types::SolCall,
 };
 use chequebook::{
-    Cheque, Chequebook, Config, Error, Inbox, NewChequebook, Overdraft, Policy, Purpose, Scheme, SignedCheque, Status,
-    Wallet,
+    Cheque, Overdraft, Scheme, SignedCheque,
     bindings::Chequebook::{announceKillCall, cancelKillCall, killCall},
-    store::Memory,
+};
+use chequebook_wallet::{
+    Chequebook, Config, Error, Inbox, NewChequebook, Policy, Purpose, Status, Wallet, store::Memory,
 };
 use proptest::{prelude::*, test_runner::TestRunner};
 
@@ -52,12 +53,10 @@ struct World {
 
 async fn wallet(sim: &Sim, name: &str, store: &Memory) -> Wallet {
     // Looks at the chain only when it is told to, so that a sequence has the same course each time.
-    let config = Config {
-        confirmations: CONFIRMATIONS,
-        poll_interval: Duration::from_secs(3_600),
-        max_age: Duration::ZERO,
-        ..Config::default()
-    };
+    let config = Config::default()
+        .confirmations(CONFIRMATIONS)
+        .poll_interval(Duration::from_secs(3_600))
+        .max_age(Duration::ZERO);
     Wallet::open(sim.provider(), key(name), store.clone(), config).await.unwrap()
 }
 
@@ -70,13 +69,11 @@ impl World {
         let sim = Sim::new(&[key("payer").address(), key("cashier").address()]);
         let stores = [Memory::new(), Memory::new()];
         let payer = wallet(&sim, "payer", &stores[0]).await;
-        let terms = NewChequebook {
-            deposit: U256::from(FIRST_DEPOSIT),
-            notice_period: 24,
-            owner: Some(key("owner").address()),
-            ..NewChequebook::default()
-        };
-        let book = Chequebook::deploy(&payer, key("signer"), terms).await.unwrap();
+        let terms = NewChequebook::default()
+            .deposit(U256::from(FIRST_DEPOSIT))
+            .notice_period(24)
+            .owner(Some(key("owner").address()));
+        let book = Chequebook::create(&payer, key("signer"), terms).await.unwrap();
         sim.mine(4);
         sim.auto_mine(false);
         let payee = wallet(&sim, "cashier", &stores[1]).await;
@@ -97,7 +94,7 @@ impl World {
     }
 
     async fn open_inboxes(&mut self) {
-        let policy = Policy { confirmations: CONFIRMATIONS, min_notice_period: 24, ..Policy::default() };
+        let policy = Policy::default().confirmations(CONFIRMATIONS).min_notice_period(24);
         self.inboxes.clear();
         for index in 0..PAYEES {
             let inbox = Inbox::open(&self.payee, self.contract, payee(index), policy).await.unwrap();
@@ -196,7 +193,7 @@ impl World {
         let (funded, issued) = self.equation(&book).await;
         let scheme = if typed { Scheme::Typed } else { Scheme::Packed };
         let amount = U256::from(amount);
-        match book.issue(payee(to), amount, scheme).await {
+        match book.outbox(payee(to), scheme).issue(amount).await {
             Ok(cheque) => {
                 let before = self.signed.get(&payee(to)).copied().unwrap_or_default();
                 assert!(self.faulty || issued + amount <= funded, "issued {amount} on {issued} of {funded}");
@@ -218,7 +215,8 @@ impl World {
     async fn abandon(&mut self, to: usize, amount: u64, polls: usize) {
         let Some(book) = self.book.clone() else { return };
         {
-            let mut issue = pin!(book.issue(payee(to), U256::from(amount), Scheme::Packed));
+            let outbox = book.outbox(payee(to), Scheme::Packed);
+            let mut issue = pin!(outbox.issue(U256::from(amount)));
             for _ in 0..polls {
                 if issue.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop())).is_ready() {
                     break;
@@ -256,7 +254,14 @@ impl World {
 
     async fn refused(&self, to: usize, cheque: &SignedCheque) {
         let error = self.inboxes[to].receive(cheque).await.unwrap_err();
-        assert!(matches!(error, Error::WrongSigner { .. } | Error::Unrecoverable(_)), "{error:?}");
+        assert!(
+            matches!(
+                error,
+                Error::Cheque(chequebook::Error::WrongSigner { .. })
+                    | Error::Cheque(chequebook::Error::Unrecoverable(_))
+            ),
+            "{error:?}"
+        );
     }
 
     async fn deposit(&mut self, amount: u64) {
@@ -341,8 +346,7 @@ impl World {
 async fn asks_the_chain_once_for_all_cheques_of_all_inboxes() {
     let mut world = World::new().await;
     world.payee.shutdown().await;
-    let config =
-        Config { confirmations: CONFIRMATIONS, poll_interval: Duration::from_secs(3_600), ..Config::default() };
+    let config = Config::default().confirmations(CONFIRMATIONS).poll_interval(Duration::from_secs(3_600));
     world.payee = Wallet::open(world.sim.provider(), key("cashier"), Memory::new(), config).await.unwrap();
     world.open_inboxes().await;
     world.inboxes[0].uncashed().await.unwrap(); // the last inbox to open is now part of the view
@@ -351,7 +355,7 @@ async fn asks_the_chain_once_for_all_cheques_of_all_inboxes() {
     let before = world.sim.all_requests();
     for round in 0..100 {
         let to = round % PAYEES;
-        let cheque = book.issue(payee(to), U256::ONE, Scheme::Typed).await.unwrap();
+        let cheque = book.outbox(payee(to), Scheme::Typed).issue(U256::ONE).await.unwrap();
         assert_eq!(world.inboxes[to].receive(&cheque).await.unwrap(), U256::ONE);
     }
     // The tasks that look at the chain may look for the first time meanwhile: that takes some questions for each wallet.

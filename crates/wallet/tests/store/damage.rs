@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, sync::LazyLock};
 
-use chequebook::store::{Entry, Redb, Store, StoreError};
+use chequebook_wallet::store::{Entry, Redb, Store, StoreError};
 use proptest::prelude::*;
 
 use super::{put, remove, scratch, write_private};

@@ -8,7 +8,7 @@ mod process;
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use chequebook::store::{Entry, Memory, Redb, Store, StoreError, Write};
+use chequebook_wallet::store::{Entry, Memory, Redb, Store, StoreError, Write};
 use redb::{Database, TableDefinition};
 use tempfile::{TempDir, tempdir};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chequebook::store::{Memory, Redb, Store, Write};
+use chequebook_wallet::store::{Memory, Redb, Store, Write};
 use proptest::{collection::vec, prelude::*};
 
 use super::scratch;

@@ -10,7 +10,7 @@ use std::{
     process::{Child, ChildStdout, Command, Stdio},
 };
 
-use chequebook::store::{Redb, Store, StoreError};
+use chequebook_wallet::store::{Redb, Store, StoreError};
 use tempfile::tempdir;
 
 use super::{put, scratch};

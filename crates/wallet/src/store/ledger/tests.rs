@@ -139,7 +139,7 @@ async fn reads_what_was_submitted_before_it_is_durable() {
     second.await.unwrap();
     assert_eq!(ledger.scan::<u64>(b"a/").unwrap(), expected);
     assert_eq!(ledger.get::<u64>(b"a/1").unwrap(), Some(2));
-    assert!(ledger.shared.lock().pending.is_empty(), "what is committed is no longer held in memory");
+    assert!(ledger.shared.queue.lock().pending.is_empty(), "what is committed is no longer held in memory");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

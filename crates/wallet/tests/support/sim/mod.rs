@@ -15,7 +15,7 @@ use alloy::{
     consensus::{Header, Transaction as _, TxEnvelope, transaction::SignerRecoverable},
     primitives::{Address, B256, Bytes, LogData, U256},
     providers::{DynProvider, Provider, ProviderBuilder},
-    rpc::wallet::RpcClient,
+    rpc::client::RpcClient,
 };
 
 pub(crate) use self::state::CHAIN_ID;

@@ -21,7 +21,7 @@ pub(crate) const COINBASE: Address = address!("0x0000000000000000000000000000000
 
 /// What the compiler made of the contract.
 static ARTIFACT: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(include_str!("../../../abi/Chequebook.json")).unwrap());
+    LazyLock::new(|| serde_json::from_str(include_str!("../../../../../rust-client/abi/Chequebook.json")).unwrap());
 
 /// A chequebook.
 #[derive(Clone, Debug)]

@@ -11,9 +11,8 @@ export const emptyModule = (name, parent) => ({ name, parent, children: new Map(
 /** The tokens of a Rust source, without comments, strings and characters. */
 function tokenize(source) {
   const tokens = [];
-  for (const scan = new RegExp(TOKEN), matches = () => scan.exec(source); ; ) {
-    const match = matches();
-    if (!match) return tokens;
+  const scan = new RegExp(TOKEN);
+  for (let match = scan.exec(source); match; match = scan.exec(source)) {
     if (match[0] === "/*") {
       const mark = /\/\*|\*\//g; // block comments nest
       mark.lastIndex = scan.lastIndex;
@@ -23,6 +22,7 @@ function tokenize(source) {
       tokens.push({ text: match[0].replace(/^r#/, ""), line: () => source.slice(0, match.index).split("\n").length });
     }
   }
+  return tokens;
 }
 
 /** Reads `file` into `module`: the modules in it, the names it imports, and every path to another module. */
@@ -38,11 +38,12 @@ export function read(module, file, directory) {
   let i = 0;
   /** The paths of a tree of `use` that begins at token i, and the name that each gets; leaves i at its end. */
   const tree = (prefix) => {
-    let [path, name] = [prefix];
+    let path = prefix;
+    let name;
     for (; !/^[,;}]?$/.test(text(i)); i++) {
       if (text(i) === "{") {
         const paths = [];
-        while (text(i) !== "}") i++, paths.push(...tree(path));
+        while (i < tokens.length && text(i) !== "}") i++, paths.push(...tree(path));
         return i++, paths;
       }
       if (text(i) === "as") name = text(++i);
@@ -92,7 +93,8 @@ export function read(module, file, directory) {
 
 /** The module that defines what `path` within `module` leads to; nothing if that is another crate. */
 export function locate(module, path, depth = 0) {
-  let [at, rest] = [module, path];
+  let at = module;
+  let rest = path;
   if (path[0] === "crate") for (rest = path.slice(1); at.parent; ) at = at.parent;
   else if (path[0] === "self") rest = path.slice(1);
   else if (path[0] !== "super" && !at.children.has(path[0])) return undefined;

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Shows which module of each crate imports which, in layers, and fails where imports run in a circle or back up to the
 // root (lib.rs, main.rs). An item that a module only passes on (`pub use`) counts as of the module that defines it.
+// A module within another may use what that one defines itself; with --strict it may not, as with the root.
 import { execFileSync } from "node:child_process";
 import { basename, dirname, relative } from "node:path";
 import { emptyModule, locate, read } from "./rust-modules.mjs";
@@ -8,21 +9,22 @@ import { emptyModule, locate, read } from "./rust-modules.mjs";
 const ancestors = (module) => (module ? [...ancestors(module.parent), module] : []);
 const descendants = (module) => [module, ...[...module.children.values()].flatMap(descendants)];
 
-/** The imports between the children of each module, as parent → child → imported → place; the root is its own child. */
-function graph(root) {
+/** The imports within each module that has children: parent → parent or child → imported → place. */
+function graph(root, strict) {
   const levels = new Map();
-  for (const module of descendants(root)) {
-    if (module.children.size > 0) levels.set(module, new Map([...module.children.values()].map((child) => [child, new Map()])));
+  for (const parent of descendants(root)) {
+    const children = [...parent.children.values()];
+    if (children.length === 0) continue;
+    const above = strict || parent === root ? children.map((child) => [child, `mod ${child.name}`]) : [];
+    levels.set(parent, new Map([[parent, new Map(above)], ...children.map((child) => [child, new Map()])]));
   }
-  levels.get(root)?.set(root, new Map([...root.children.values()].map((child) => [child, `mod ${child.name}`])));
   for (const module of descendants(root)) {
     for (const { path, where } of module.paths) {
       const [from, to] = [ancestors(module), ancestors(locate(module, path))];
       const common = from.findIndex((ancestor, i) => ancestor !== to[i]);
-      // What a module does with its own children, and they with it, is its affair; but the root is nobody's to import.
-      if (common < 1 || (common === to.length && to.length > 1)) continue;
+      if (common < 1) continue; // another crate, itself, or within itself
       const imports = levels.get(from[common - 1]).get(from[common]);
-      const imported = to[common] ?? root;
+      const imported = to[common] ?? to[common - 1];
       if (!imports.has(imported)) imports.set(imported, where);
     }
   }
@@ -76,7 +78,7 @@ const targets = packages.flatMap((each) => each.targets).filter(({ kind }) => ki
 for (const { name, src_path: file } of targets) {
   const root = emptyModule(basename(file, ".rs"));
   read(root, file, dirname(file));
-  for (const [parent, level] of graph(root)) {
+  for (const [parent, level] of graph(root, process.argv.includes("--strict"))) {
     if ([...level.values()].every((imports) => imports.size === 0)) continue;
     console.log(`${[name, ...ancestors(parent).slice(1).map((module) => module.name)].join("::")} (${relative(".", file)})`);
     for (const [layer, module] of layers(level)) {

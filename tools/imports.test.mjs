@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 const SCRIPT = fileURLToPath(new URL("imports.mjs", import.meta.url));
 
 /** What the script says of a crate with these files below src. */
-function check(files) {
+function check(files, ...flags) {
   const directory = mkdtempSync(join(tmpdir(), "imports-"));
   try {
     writeFileSync(join(directory, "Cargo.toml"), '[package]\nname = "small"\nedition = "2024"\n\n[workspace]\n');
@@ -18,7 +18,7 @@ function check(files) {
       mkdirSync(dirname(join(directory, "src", name)), { recursive: true });
       writeFileSync(join(directory, "src", name), text);
     }
-    const { status, stdout, stderr } = spawnSync(process.execPath, [SCRIPT], { cwd: directory, encoding: "utf8" });
+    const { status, stdout, stderr } = spawnSync(process.execPath, [SCRIPT, ...flags], { cwd: directory, encoding: "utf8" });
     return { status, stdout, stderr };
   } finally {
     rmSync(directory, { recursive: true });
@@ -34,8 +34,8 @@ function passes(files, ...lines) {
 }
 
 /** Passes if the script fails, and names this circle. */
-function fails(files, circle) {
-  const { status, stderr } = check(files);
+function fails(files, circle, ...flags) {
+  const { status, stderr } = check(files, ...flags);
   assert.equal(status, 1);
   assert.ok(stderr.includes(circle), `expected "${circle}" in\n${stderr}`);
 }
@@ -89,15 +89,17 @@ test("an item that lib.rs passes on is of the module that defines it", () => {
 });
 
 test("an item that lib.rs defines must not be imported", () => {
-  fails({ "lib.rs": "mod a; pub struct Root;", "a.rs": "use crate::Root;" }, "a → lib → a (src/a.rs:1, mod a)");
+  fails({ "lib.rs": "mod a; pub struct Root;", "a.rs": "use crate::Root;" }, "lib → a → lib (mod a, src/a.rs:1)");
 });
 
 test("a circle within a module is found", () => {
   fails({ "lib.rs": "mod a;", "a/mod.rs": "mod b; mod c;", "a/b.rs": "use super::c::C;", "a/c.rs": "use crate::a::b::B;" }, "b → c → b");
 });
 
-test("a module and its own children may import each other", () => {
-  passes({ "lib.rs": "mod a;", "a.rs": "mod b; pub use self::b::B; pub struct A;", "a/b.rs": "use super::A;" }, "1  a");
+test("a module and its own children may import each other, unless it is strict", () => {
+  const files = { "lib.rs": "mod a;", "a.rs": "mod b; pub use self::b::B; pub struct A;", "a/b.rs": "use super::A;" };
+  passes(files, "1  a", "2  b → a");
+  fails(files, "a → b → a (mod b, src/a/b.rs:1)", "--strict");
 });
 
 test("a module within a file is a module", () => {

@@ -8,12 +8,13 @@ FORMS := direct clone
 CARGO_FLAGS := --locked
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-contracts test-rust coverage lint fmt bindings gas gas-report bench wasm
+.PHONY: help setup build demo test test-contracts test-rust coverage lint advisories fmt bindings gas gas-report bench wasm
 
 help:
 	@echo 'make demo      pay thousands of times in Rust, and cash that on a local chain'
 	@echo 'make test      every test: contracts under each hardfork, coverage, gas, Rust'
-	@echo 'make lint      formatting, linters, documentation, and drift of generated files'
+	@echo 'make lint      formatting, linters, documentation, spelling, imports, licences, and drift of generated files'
+	@echo 'make advisories  what is known against the dependencies; needs the network'
 	@echo 'make fmt       format all code'
 	@echo 'make bindings  write rust-client/abi from the contracts'
 	@echo 'make gas       write the gas snapshot, snapshots/'
@@ -62,6 +63,14 @@ lint: build
 	cargo clippy --workspace --all-targets --all-features $(CARGO_FLAGS) -- --deny warnings
 	RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps $(CARGO_FLAGS)
 	tools/crate.sh
+	node --test tools/imports.test.mjs
+	node tools/imports.mjs
+	tools/lint-tools.sh typos
+	tools/lint-tools.sh cargo-deny --workspace $(CARGO_FLAGS) check --deny warnings --hide-inclusion-graph licenses bans sources
+
+# What is known against a dependency changes every day, so it is asked for by itself, and not without the network.
+advisories:
+	tools/lint-tools.sh cargo-deny --workspace $(CARGO_FLAGS) check --deny warnings --hide-inclusion-graph advisories
 
 fmt: setup
 	forge fmt

@@ -13,11 +13,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error,
     bindings::Chequebook::{cashCall, cashTypedCall},
-    wire,
 };
 
 /// Half the order of the curve secp256k1, the largest `s` of a canonical signature (EIP-2).
-pub(crate) const HALF_ORDER: U256 = uint!(0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0_U256);
+const HALF_ORDER: U256 = uint!(0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0_U256);
 
 /// Which digest of a cheque is signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -117,8 +116,7 @@ mod eip712 {
 ///
 /// The signature has the form that the contract accepts, with the low `s` only: so a cheque has one form, and who
 /// relays it cannot make another one from it. Whose signature it is, only [`verify`](Self::verify) tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "wire::SignedCheque", into = "wire::SignedCheque")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SignedCheque {
     cheque: Cheque,
     signature: Signature,
@@ -139,7 +137,7 @@ impl SignedCheque {
         };
         let signature = Signature::from_bytes_and_parity(&rs, odd);
         if signature.s() > HALF_ORDER {
-            return Err(Error::HighS { s: signature.s() });
+            return Err(Error::HighS { s: signature.s(), max: HALF_ORDER });
         }
         Ok(Self { cheque, signature })
     }

@@ -8,8 +8,6 @@ use alloy::{
     transports::{RpcError, TransportErrorKind},
 };
 
-use crate::cheque::HALF_ORDER;
-
 /// What kind of thing went wrong, for callers that treat kinds differently. The error itself says exactly what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -95,10 +93,12 @@ pub enum Error {
     },
 
     /// The signature is in its high form. Anyone can make it from the low form, so only that one is accepted.
-    #[error("signature has s = {s:#x}, expected at most {HALF_ORDER:#x}")]
+    #[error("signature has s = {s:#x}, expected at most {max:#x}")]
     HighS {
         /// The second number of the signature.
         s: U256,
+        /// Half the order of the curve.
+        max: U256,
     },
 
     /// No key makes this signature over this cheque.

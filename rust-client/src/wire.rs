@@ -1,13 +1,25 @@
 //! The JSON form of a signed cheque, field by field as text, and the strict way from the one to the other.
 
 use alloy::primitives::{Address, ChainId, U256, hex};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::{Cheque, Error, Scheme};
+use crate::{Cheque, Error, Scheme, SignedCheque};
+
+impl Serialize for SignedCheque {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Wire::from(*self).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for SignedCheque {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Wire::deserialize(deserializer)?.try_into().map_err(de::Error::custom)
+    }
+}
 
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct SignedCheque {
+#[serde(rename = "SignedCheque", rename_all = "camelCase", deny_unknown_fields)]
+struct Wire {
     contract: String,
     beneficiary: String,
     amount: String,
@@ -16,8 +28,8 @@ pub(crate) struct SignedCheque {
     signature: String,
 }
 
-impl From<crate::SignedCheque> for SignedCheque {
-    fn from(signed: crate::SignedCheque) -> Self {
+impl From<SignedCheque> for Wire {
+    fn from(signed: SignedCheque) -> Self {
         let Cheque { contract, beneficiary, amount, scheme, chain_id } = *signed.cheque();
         Self {
             contract: contract.to_string(),
@@ -30,10 +42,10 @@ impl From<crate::SignedCheque> for SignedCheque {
     }
 }
 
-impl TryFrom<SignedCheque> for crate::SignedCheque {
+impl TryFrom<Wire> for SignedCheque {
     type Error = Error;
 
-    fn try_from(json: SignedCheque) -> Result<Self, Error> {
+    fn try_from(json: Wire) -> Result<Self, Error> {
         let cheque = Cheque {
             contract: parse_address("contract", json.contract)?,
             beneficiary: parse_address("beneficiary", json.beneficiary)?,

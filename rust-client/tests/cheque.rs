@@ -104,7 +104,7 @@ proptest! {
         prop_assert_eq!(recovered.unwrap(), signer.address());
 
         let refused = SignedCheque::new(cheque, high);
-        prop_assert!(matches!(refused, Err(Error::HighS { s }) if s > SECP256K1N_HALF), "{:?}", refused);
+        prop_assert!(matches!(refused, Err(Error::HighS { s, .. }) if s > SECP256K1N_HALF), "{:?}", refused);
     }
 }
 

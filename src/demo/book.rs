@@ -9,7 +9,7 @@ use alloy::{
 use chequebook::bindings::Chequebook::{self as contract, ChequebookInstance};
 use chequebook_wallet::{Chequebook, Config, Inbox, NewChequebook, Policy, Wallet, store::Redb};
 
-use super::payments::Payee;
+use super::payee::Payee;
 use crate::{chain::Chain, check::equal};
 
 /// The index of the account that owns the chequebook and signs its cheques.

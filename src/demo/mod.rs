@@ -2,6 +2,7 @@
 
 mod book;
 mod cash;
+mod payee;
 mod payments;
 
 use std::{
@@ -13,7 +14,7 @@ use alloy::primitives::{U256, utils::format_ether};
 use chequebook::Scheme;
 use eyre::{OptionExt, bail};
 
-use self::{book::Book, cash::Cashed, payments::Payee};
+use self::{book::Book, cash::Cashed, payee::Payee};
 use crate::{
     chain::Chain,
     check::equal,

@@ -8,34 +8,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alloy::primitives::{Address, U256, utils::Unit};
-use chequebook::{Scheme, SignedCheque};
+use alloy::primitives::{U256, utils::Unit};
 use eyre::OptionExt;
 use tokio::task::JoinSet;
 
-use super::book::Book;
+use super::{book::Book, payee::Payee};
 use crate::{check::equal, report::progress};
 
 /// How many tasks issue at once. What they issue together shares a commit.
 const TASKS: u32 = 64;
-
-/// Somebody who is paid, and the cheques that are on their way.
-pub(crate) struct Payee {
-    pub(crate) name: &'static str,
-    pub(crate) address: Address,
-    pub(crate) scheme: Scheme,
-    /// How many cheques were made out so far.
-    pub(crate) count: u32,
-    /// The cumulative amount of the newest cheque, in wei.
-    pub(crate) promised: U256,
-    on_their_way: Vec<SignedCheque>,
-}
-
-impl Payee {
-    pub(crate) const fn new(name: &'static str, address: Address, scheme: Scheme) -> Self {
-        Self { name, address, scheme, count: 0, promised: U256::ZERO, on_their_way: Vec::new() }
-    }
-}
 
 /// The price of the payment at `index`: 1 to 9 gwei.
 fn price(index: u32) -> eyre::Result<U256> {

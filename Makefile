@@ -64,7 +64,7 @@ lint: build
 	RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps $(CARGO_FLAGS)
 	tools/crate.sh
 	node --test tools/imports.test.mjs
-	node tools/imports.mjs
+	node tools/imports.mjs --strict
 	tools/lint-tools.sh typos
 	tools/lint-tools.sh cargo-deny --workspace $(CARGO_FLAGS) check --deny warnings --hide-inclusion-graph licenses bans sources
 

@@ -258,7 +258,7 @@ async fn send<P: Provider, D: CallDecoder, E: SolInterface + std::fmt::Debug>(
 fn failed(contract: Address, source: alloy::contract::Error) -> Error {
     match source {
         alloy::contract::Error::TransportError(error) => Error::Rpc(error),
-        source => Error::Call { contract, source },
+        source => Error::Call { contract, source: Box::new(source) },
     }
 }
 

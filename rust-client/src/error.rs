@@ -202,7 +202,7 @@ pub enum Error {
         /// The address.
         contract: Address,
         /// What went wrong.
-        source: alloy::contract::Error,
+        source: Box<alloy::contract::Error>,
     },
 
     /// It is not known what became of a transaction that was sent.

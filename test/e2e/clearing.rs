@@ -66,7 +66,7 @@ async fn cashes_cheques_of_both_forms_and_kinds_in_one_transaction() -> Result<(
 
         // A backup has all of it, what opens the clone included.
         for wallet in [&both.payer, &both.payee] {
-            let backup = Backup::export(&wallet).await?;
+            let backup = Backup::export(wallet).await?;
             let text = serde_json::to_string(&backup)?;
             assert_eq!(serde_json::from_str::<Backup>(&text)?, backup);
             backup.import(&Memory::new())?;

@@ -18,7 +18,7 @@ use futures_util::future::{join_all, try_join_all};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::{Chain, Head};
+use super::node::{Chain, Head};
 use crate::Error;
 
 /// A chequebook as the chain shows it at one block.

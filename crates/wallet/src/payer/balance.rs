@@ -10,7 +10,10 @@ use alloy::{
 use chequebook::{State, bindings::Chequebook::Cashed};
 use parking_lot::MutexGuard;
 
-use super::Inner;
+use super::{
+    book::Book,
+    funds::{Balance, Funds},
+};
 use crate::{
     Error,
     chain::{Chain, Head},
@@ -21,54 +24,16 @@ use crate::{
     transactions::Status,
 };
 
-/// What a chequebook has, and what was promised of it. All in wei.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Balance {
-    /// All that was ever deposited and not taken back, in blocks that count as final.
-    pub funded: U256,
-    /// All that was ever promised by cheques.
-    pub issued: U256,
-    /// What may still be promised.
-    pub available: U256,
-    /// Deposits of ours that are under way and do not count yet.
-    pub pending: U256,
-}
-
-/// What decides whether a cheque may be written.
-#[derive(Debug)]
-pub(super) struct Funds {
-    /// In wei, at `block`.
-    funded: U256,
-    block: BlockNumber,
-    /// In wei: what the store has as total, or will have.
-    issued: U256,
-    /// In wei: promised by cheques that are just being signed.
-    reserved: U256,
-}
-
-impl Funds {
-    /// Nothing, until the chain is asked.
-    pub(super) const fn new(issued: U256) -> Self {
-        Self { funded: U256::ZERO, block: 0, issued, reserved: U256::ZERO }
-    }
-
-    /// In wei. Zero if more was issued than is there now, which only a deep reorganisation or the owner can bring about.
-    fn available(&self) -> U256 {
-        self.funded.saturating_sub(self.issued).saturating_sub(self.reserved)
-    }
-}
-
 /// An amount that nobody else can promise. Given back when it is dropped.
 pub(super) struct Reservation<'a> {
-    book: &'a Inner,
+    book: &'a Book,
     amount: U256,
 }
 
 impl Reservation<'_> {
     /// Hands the promise over to be stored, together with the new total.
     pub(super) fn issue(mut self, key: Key, promise: &Promise) -> Result<Durable, Error> {
-        let Inner { wallet, contract, .. } = self.book;
+        let Book { wallet, contract, .. } = self.book;
         // Under the lock, so that totals reach the store in their order.
         let mut funds = self.book.funds();
         let issued = funds.issued.checked_add(self.amount).ok_or(Error::Overflow)?;
@@ -89,7 +54,7 @@ impl Drop for Reservation<'_> {
     }
 }
 
-impl Inner {
+impl Book {
     fn funds(&self) -> MutexGuard<'_, Funds> {
         self.funds.lock()
     }
@@ -133,7 +98,15 @@ impl Inner {
         Ok(())
     }
 
-    pub(super) fn balance(&self) -> Result<Balance, Error> {
+    /// Asks the chain what the chequebook has, and compares it with what was issued.
+    pub(super) async fn newest_balance(&self) -> Result<Balance, Error> {
+        // First the deposits under way: one that counts by now must not count twice.
+        self.wallet.shared().transactions.advance().await?;
+        self.ask_funds().await?;
+        self.balance()
+    }
+
+    fn balance(&self) -> Result<Balance, Error> {
         let funds = self.funds();
         let (funded, issued, available, block) = (funds.funded, funds.issued, funds.available(), funds.block);
         drop(funds);
@@ -194,7 +167,7 @@ pub(super) async fn paid(
 }
 
 /// Asks anew with every new block.
-pub(super) fn follow(book: &Arc<Inner>) {
+pub(super) fn follow(book: &Arc<Book>) {
     let weak = Arc::downgrade(book);
     let mut rounds = book.wallet.shared().rounds.subscribe();
     book.wallet.spawn(async move {

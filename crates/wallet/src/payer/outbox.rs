@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alloy::primitives::{Address, U256};
 use chequebook::{Cheque, Scheme, SignedCheque};
 
-use super::Inner;
+use super::book::Book;
 use crate::{
     Error,
     store::{
@@ -18,13 +18,13 @@ use crate::{
 /// to make one for each cheque.
 #[derive(Clone)]
 pub struct Outbox {
-    book: Arc<Inner>,
+    book: Arc<Book>,
     beneficiary: Address,
     scheme: Scheme,
 }
 
 impl Outbox {
-    pub(super) const fn new(book: Arc<Inner>, beneficiary: Address, scheme: Scheme) -> Self {
+    pub(super) const fn new(book: Arc<Book>, beneficiary: Address, scheme: Scheme) -> Self {
         Self { book, beneficiary, scheme }
     }
 

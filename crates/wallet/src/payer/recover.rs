@@ -9,7 +9,7 @@ use alloy::{
 };
 use chequebook::{CloneTerms, SignedCheque, bindings::Chequebook::Cashed};
 
-use super::{Chequebook, watch_as_signer};
+use super::{book::watch_as_signer, chequebook::Chequebook};
 use crate::{
     Error,
     signer::IntoSigner,

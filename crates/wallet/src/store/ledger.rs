@@ -13,7 +13,10 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::{oneshot, watch};
 
-use super::{Entry, Store, StoreError, Write};
+use super::{
+    backend::{Entry, Store, Write},
+    error::StoreError,
+};
 
 /// The most batches in one commit, so that the first of them need not wait for long.
 const GROUP: usize = 1024;

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
 
-use super::{Entry, Store, StoreError, Write};
+use super::{
+    backend::{Entry, Store, Write},
+    error::StoreError,
+};
 
 /// A store in memory. **Nothing in it survives the process.** Clones share their content.
 #[derive(Clone, Debug, Default)]

@@ -13,7 +13,10 @@ use std::{
 
 use redb::{Builder, Database, Durability, ReadableDatabase, TableDefinition, WriteTransaction, backends::FileBackend};
 
-use super::{Entry, Store, StoreError, Write};
+use super::{
+    backend::{Entry, Store, Write},
+    error::StoreError,
+};
 
 const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("chequebook");
 

@@ -8,7 +8,7 @@ use alloy::{
     primitives::{Address, Bytes, keccak256},
 };
 
-use super::{Entry, Id, Status, Transactions, bad_row};
+use super::sequence::{Entry, Id, Status, Transactions, bad_row};
 use crate::{
     Error,
     chain::Head,

@@ -1,0 +1,101 @@
+//! Batches of cheques, as the clearing house takes them. Nothing here asks the chain.
+
+use alloy::{
+    primitives::{Address, FixedBytes, U256},
+    sol_types::{SolCall, SolError},
+};
+use chequebook::{
+    Cheque, Scheme, SignedCheque,
+    bindings::{
+        Chequebook::{BornThisBlock, Dead, InvalidBeneficiary, InvalidSignature, PaymentFailed, StaleCheque},
+        ClearingHouse::{Failed, NoChequebook, NotCovered, cashCall},
+        IClearingHouse,
+    },
+};
+
+/// The most gas for the cheques of one transaction. With what the transaction costs itself, and the quarter that is added
+/// to each estimate, that stays below the other.
+const MAX_CHEQUES_GAS: u64 = 12_000_000;
+/// What the clearing house keeps for itself of each cheque, as its code says.
+const OWN_GAS: u64 = 8_000;
+
+/// A cheque that is to be cashed, and the most gas that it may need in a batch.
+pub(super) struct Item<'a> {
+    pub(super) index: usize,
+    pub(super) cheque: &'a SignedCheque,
+    pub(super) gas: u64,
+}
+
+/// Splits cheques into transactions, so that each cheque may use what the neediest of them needs. Those of one
+/// chequebook stand together.
+pub(super) fn batches(mut items: Vec<Item<'_>>) -> Vec<Vec<Item<'_>>> {
+    items.sort_by_key(|item| (item.cheque.cheque().contract, item.cheque.cheque().scheme == Scheme::Typed));
+    let mut batches: Vec<Vec<Item<'_>>> = Vec::new();
+    let mut each = 0;
+    for item in items {
+        let needs = item.gas.saturating_add(OWN_GAS);
+        let fits = batches.last().is_some_and(|batch| {
+            let count = u64::try_from(batch.len()).unwrap_or(u64::MAX).saturating_add(1);
+            needs.max(each).saturating_mul(count) <= MAX_CHEQUES_GAS
+        });
+        match batches.last_mut() {
+            Some(batch) if fits => {
+                each = needs.max(each);
+                batch.push(item);
+            }
+            _ => {
+                each = needs;
+                batches.push(vec![item]);
+            }
+        }
+    }
+    batches
+}
+
+/// As the clearing house takes them: neighbours of one chequebook and one kind together.
+pub(super) fn group(items: &[Item<'_>], only_if_covered: bool) -> Vec<IClearingHouse::Batch> {
+    let mut batches: Vec<IClearingHouse::Batch> = Vec::new();
+    for Item { cheque, .. } in items {
+        let Cheque { contract, scheme, .. } = *cheque.cheque();
+        let typed = scheme == Scheme::Typed;
+        if batches.last().is_none_or(|batch| (batch.chequebook, batch.typed) != (contract, typed)) {
+            let (chequebook, cheques) = (contract, Vec::new());
+            batches.push(IClearingHouse::Batch { chequebook, typed, onlyIfCovered: only_if_covered, cheques });
+        }
+        if let Some(batch) = batches.last_mut() {
+            batch.cheques.push(compact(cheque));
+        }
+    }
+    batches
+}
+
+fn compact(cheque: &SignedCheque) -> IClearingHouse::Cheque {
+    let Cheque { beneficiary, amount, .. } = *cheque.cheque();
+    let (r, vs) = cheque.compact_signature();
+    IClearingHouse::Cheque { beneficiary, amount, r, vs }
+}
+
+/// Whether the call of the clearing house cashes at least `least`.
+pub(super) fn cashes(input: &[u8], contract: Address, beneficiary: Address, least: U256) -> bool {
+    let batches = cashCall::abi_decode(input).map(|call| call.batches).unwrap_or_default();
+    let mine = batches.iter().filter(|batch| batch.chequebook == contract).flat_map(|batch| &batch.cheques);
+    mine.into_iter().any(|cheque| cheque.beneficiary == beneficiary && cheque.amount >= least)
+}
+
+/// The name of an error of the contracts.
+pub(super) fn name(reason: FixedBytes<4>) -> String {
+    let known = [
+        (StaleCheque::SELECTOR, StaleCheque::SIGNATURE),
+        (InvalidSignature::SELECTOR, InvalidSignature::SIGNATURE),
+        (InvalidBeneficiary::SELECTOR, InvalidBeneficiary::SIGNATURE),
+        (PaymentFailed::SELECTOR, PaymentFailed::SIGNATURE),
+        (Dead::SELECTOR, Dead::SIGNATURE),
+        (BornThisBlock::SELECTOR, BornThisBlock::SIGNATURE),
+        (NotCovered::SELECTOR, NotCovered::SIGNATURE),
+        (NoChequebook::SELECTOR, NoChequebook::SIGNATURE),
+        (Failed::SELECTOR, Failed::SIGNATURE),
+    ];
+    let found = known.iter().find(|(selector, _)| *selector == reason.0);
+    let name = found.and_then(|(_, signature)| signature.split('(').next());
+    name.map_or_else(|| reason.to_string(), str::to_owned)
+}

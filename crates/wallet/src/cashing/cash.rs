@@ -1,0 +1,164 @@
+//! How any cheque is cashed by itself.
+
+use std::{sync::Arc, time::Duration};
+
+use alloy::primitives::{Address, TxKind, U256};
+use chequebook::{Cheque, Overdraft, SignedCheque, State};
+use parking_lot::Mutex;
+use tokio::sync::{RwLock, oneshot};
+
+use super::batch;
+use crate::{
+    Error,
+    chain::{Chain, ChainWatcher},
+    locks::Locks,
+    store::{Batch, schema::Purpose},
+    transactions::{Call, MAX_GAS, Transaction, Transactions},
+};
+
+/// Cashes cheques of any chequebook to any beneficiary. Clones of this handle are the same.
+#[derive(Clone)]
+pub struct Cashing(pub(super) Arc<Inner>);
+
+/// An automatic cash that waits for others.
+pub(super) struct Waiting {
+    pub(super) cheque: SignedCheque,
+    pub(super) overdraft: Overdraft,
+    pub(super) answer: oneshot::Sender<Result<Transaction, Error>>,
+}
+
+pub(super) struct Inner {
+    pub(super) chain: Arc<Chain>,
+    watcher: Arc<ChainWatcher>,
+    pub(super) transactions: Arc<Transactions>,
+    /// In blocks.
+    confirmations: u64,
+    /// One cash to a beneficiary at a time.
+    locks: Locks,
+    /// Held by who cashes one cheque; alone, by who cashes many.
+    pub(super) clearing: RwLock<()>,
+    /// Automatic cashes that wait for one another.
+    pub(super) waiting: Mutex<Vec<Waiting>>,
+}
+
+impl Cashing {
+    pub(crate) fn new(
+        chain: Arc<Chain>,
+        watcher: Arc<ChainWatcher>,
+        transactions: Arc<Transactions>,
+        confirmations: u64,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            chain,
+            watcher,
+            transactions,
+            confirmations,
+            locks: Locks::default(),
+            clearing: RwLock::default(),
+            waiting: Mutex::default(),
+        }))
+    }
+
+    /// Sends the transaction that cashes a cheque, of any chequebook to any beneficiary, and returns once it is sent.
+    /// If one that cashes this cheque or a newer one is under way already, returns that.
+    ///
+    /// Another cheque that is cashed before this transaction is included can still make it an overdraft.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongChainId`], [`Error::NoCode`], [`Error::NotGenuine`], [`chequebook::Error::WrongSigner`] if the cheque
+    /// is no good; [`Error::AlreadyCashed`], [`Error::Dead`] if there is nothing to get; with [`Overdraft::Refuse`],
+    /// [`Error::WouldBounce`]; [`Error::InsufficientFunds`], [`Error::FeeTooHigh`] if it cannot be sent; or what the chain
+    /// answers.
+    #[tracing::instrument(skip_all, fields(contract = %cheque.cheque().contract, amount = %cheque.cheque().amount))]
+    pub async fn cash(&self, cheque: &SignedCheque, overdraft: Overdraft) -> Result<Transaction, Error> {
+        let _clearing = self.0.clearing.read().await;
+        let _cashing = self.0.locks.lock(cheque.cheque().beneficiary).await;
+        match self.0.pending_or_good(cheque, overdraft).await? {
+            Some(pending) => Ok(pending),
+            None => self.0.send(cheque).await,
+        }
+    }
+
+    /// The transaction under way that cashes at least `least`.
+    pub(crate) fn pending(
+        &self,
+        contract: Address,
+        beneficiary: Address,
+        least: U256,
+    ) -> Result<Option<Transaction>, Error> {
+        self.0.pending(contract, beneficiary, least)
+    }
+
+    /// Waits until nobody else creates this clone in order to cash.
+    pub(crate) async fn lock(&self, contract: Address) -> tokio::sync::MutexGuard<'_, ()> {
+        self.0.locks.lock(contract).await
+    }
+}
+
+impl std::fmt::Debug for Cashing {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Cashing").finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    /// The transaction under way that cashes the cheque; else checks that there is something to get for it.
+    pub(super) async fn pending_or_good(
+        &self,
+        cheque: &SignedCheque,
+        overdraft: Overdraft,
+    ) -> Result<Option<Transaction>, Error> {
+        let Cheque { contract, beneficiary, amount, chain_id, .. } = *cheque.cheque();
+        if chain_id != self.chain.id() {
+            return Err(Error::WrongChainId { found: chain_id, expected: self.chain.id() });
+        }
+        if let Some(pending) = self.pending(contract, beneficiary, amount)? {
+            return Ok(Some(pending));
+        }
+
+        let watched = self.watcher.watch(contract, self.confirmations, Some(beneficiary), None).await?;
+        cheque.verify(watched.immutables.terms.signer)?;
+        let snapshot = watched.snapshot(Duration::ZERO).await?;
+        let sent = snapshot.sent(beneficiary);
+        let owed = amount.saturating_sub(sent);
+        if owed.is_zero() {
+            return Err(Error::AlreadyCashed { amount, sent });
+        }
+        if owed > snapshot.balance {
+            if snapshot.state == State::Dead {
+                return Err(Error::Dead { contract });
+            }
+            if overdraft == Overdraft::Refuse {
+                return Err(Error::WouldBounce { pays: snapshot.balance, owed });
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) async fn send(&self, cheque: &SignedCheque) -> Result<Transaction, Error> {
+        let Cheque { contract, beneficiary, amount, .. } = *cheque.cheque();
+        let call = Call { to: TxKind::Call(contract), value: U256::ZERO, input: cheque.calldata(), max_gas: MAX_GAS };
+        let purpose = Purpose::Cash { contract, beneficiary, amount };
+        self.transactions.send(call, |_| Ok((purpose, Batch::new()))).await
+    }
+
+    fn pending(&self, contract: Address, beneficiary: Address, least: U256) -> Result<Option<Transaction>, Error> {
+        for transaction in self.transactions.list() {
+            if transaction.status().is_final() {
+                continue;
+            }
+            let cashes = match transaction.purpose() {
+                Purpose::Cash { contract: c, beneficiary: b, amount } => {
+                    (c, b) == (contract, beneficiary) && amount >= least
+                }
+                Purpose::CashMany { .. } => batch::cashes(&transaction.input()?, contract, beneficiary, least),
+                _ => false,
+            };
+            if cashes {
+                return Ok(Some(transaction));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,208 @@
+//! What we ask of the chain. Every question has a time limit, and an answer of its own kind.
+
+use std::{future::IntoFuture, time::Duration};
+
+use alloy::{
+    eips::{BlockId, BlockNumberOrTag, eip1559::Eip1559Estimation},
+    network::{BlockResponse, Ethereum, Network, TransactionBuilder},
+    primitives::{Address, B256, Bytes, ChainId, U256},
+    providers::{DynProvider, Provider},
+    rpc::types::{Filter, Log, TransactionReceipt, TransactionRequest},
+    sol_types::SolCall,
+    transports::{RpcError, TransportResult},
+};
+
+use chequebook::{
+    Immutables, Terms,
+    bindings::{
+        Chequebook::ChequebookErrors,
+        ChequebookFactory::{ChequebookFactoryErrors, bornAtCall},
+        ClearingHouse::ClearingHouseErrors,
+    },
+    factory,
+};
+
+use crate::Error;
+
+/// The chain behind a provider.
+pub(crate) struct Chain {
+    provider: DynProvider,
+    id: ChainId,
+    timeout: Duration,
+    pub(super) log_range: u64,
+}
+
+/// The header of a block, as far as we need it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) number: u64,
+    pub(crate) hash: B256,
+    pub(crate) parent: B256,
+    /// Unix seconds.
+    pub(crate) timestamp: u64,
+    /// In wei for each gas.
+    pub(crate) base_fee: u128,
+}
+
+impl Head {
+    /// This block and no other, whatever a reorganisation puts in its place.
+    pub(crate) fn id(&self) -> BlockId {
+        BlockId::hash(self.hash)
+    }
+}
+
+impl Chain {
+    /// Asks which chain this is.
+    pub(crate) async fn connect(provider: DynProvider, timeout: Duration, log_range: u64) -> Result<Self, Error> {
+        let mut chain = Self { provider, id: 0, timeout, log_range: log_range.max(1) };
+        chain.id = chain.ask("eth_chainId", chain.provider.get_chain_id()).await?;
+        Ok(chain)
+    }
+
+    pub(crate) const fn id(&self) -> ChainId {
+        self.id
+    }
+
+    /// Checks that the provider still speaks of the same chain.
+    pub(crate) async fn check_id(&self) -> Result<(), Error> {
+        let found = self.ask("eth_chainId", self.provider.get_chain_id()).await?;
+        if found != self.id {
+            return Err(Error::WrongChain { found, expected: self.id });
+        }
+        Ok(())
+    }
+
+    /// The newest block.
+    pub(crate) async fn head(&self) -> Result<Head, Error> {
+        self.header(BlockNumberOrTag::Latest).await?.ok_or(Error::NoBlock { block: BlockNumberOrTag::Latest })
+    }
+
+    /// The block at `number`.
+    pub(crate) async fn block(&self, number: u64) -> Result<Head, Error> {
+        let block = BlockNumberOrTag::Number(number);
+        self.header(block).await?.ok_or(Error::NoBlock { block })
+    }
+
+    async fn header(&self, block: BlockNumberOrTag) -> Result<Option<Head>, Error> {
+        let block = self.ask("eth_getBlockByNumber", self.provider.get_block_by_number(block)).await?;
+        Ok(block.map(|block: <Ethereum as Network>::BlockResponse| {
+            let header = block.header();
+            Head {
+                number: header.number,
+                hash: header.hash,
+                parent: header.parent_hash,
+                timestamp: header.timestamp,
+                base_fee: header.base_fee_per_gas.unwrap_or_default().into(),
+            }
+        }))
+    }
+
+    /// In wei.
+    pub(crate) async fn balance(&self, account: Address, block: BlockId) -> Result<U256, Error> {
+        self.ask("eth_getBalance", self.provider.get_balance(account).block_id(block)).await
+    }
+
+    /// The code at an address.
+    pub(crate) async fn code(&self, contract: Address, block: BlockId) -> Result<Bytes, Error> {
+        self.ask("eth_getCode", self.provider.get_code_at(contract).block_id(block)).await
+    }
+
+    /// The number of the block in which the factory created a chequebook. `None` if it did not.
+    pub(crate) async fn created_at(&self, contract: Address, block: BlockId) -> Result<Option<u64>, Error> {
+        if self.code(factory(), block).await?.is_empty() {
+            return Ok(None);
+        }
+        let born_at = self.read(factory(), bornAtCall { chequebook: contract }, block).await?;
+        Ok((!born_at.is_zero()).then(|| born_at.saturating_to()))
+    }
+
+    /// What `code`, which stands at `contract`, fixes.
+    pub(crate) async fn immutables(&self, contract: Address, code: &[u8], block: BlockId) -> Result<Immutables, Error> {
+        if let Some(immutables) = Immutables::read(code) {
+            return Ok(immutables);
+        }
+        // Anyone can create such a clone. The code says what it is, and the factory that it is one of its own.
+        let terms = Terms::read_clone(code).ok_or(Error::NotGenuine { contract })?;
+        let born_at = self.created_at(contract, block).await?.ok_or(Error::NotGenuine { contract })?;
+        Ok(Immutables::of_clone(terms, born_at))
+    }
+
+    /// How many transactions `account` has sent.
+    pub(crate) async fn nonce(&self, account: Address, block: BlockId) -> Result<u64, Error> {
+        self.ask("eth_getTransactionCount", self.provider.get_transaction_count(account).block_id(block)).await
+    }
+
+    /// Reads a function of the contract.
+    pub(crate) async fn read<C: SolCall>(
+        &self,
+        contract: Address,
+        call: C,
+        block: BlockId,
+    ) -> Result<C::Return, Error> {
+        let request = TransactionRequest::default().with_to(contract).with_input(call.abi_encode());
+        let output = self.ask("eth_call", self.provider.call(request).block(block)).await?;
+        C::abi_decode_returns(&output).map_err(|_| Error::NotGenuine { contract })
+    }
+
+    /// What a transaction would need, in gas; and whether it would be refused.
+    pub(crate) async fn estimate_gas(&self, request: TransactionRequest) -> Result<u64, Error> {
+        match self.ask("eth_estimateGas", self.provider.estimate_gas(request)).await {
+            Err(Error::Rpc { method, source }) => Err(refusal(&source).unwrap_or(Error::Rpc { method, source })),
+            other => other,
+        }
+    }
+
+    /// What a transaction should offer, in wei for each gas.
+    pub(crate) async fn fees(&self) -> Result<Eip1559Estimation, Error> {
+        self.ask("eth_feeHistory", self.provider.estimate_eip1559_fees()).await
+    }
+
+    /// Sends a signed transaction.
+    pub(crate) async fn send_raw(&self, raw: &[u8]) -> Result<(), Error> {
+        self.ask("eth_sendRawTransaction", self.provider.send_raw_transaction(raw)).await.map(drop)
+    }
+
+    pub(crate) async fn receipt(&self, hash: B256) -> Result<Option<TransactionReceipt>, Error> {
+        self.ask("eth_getTransactionReceipt", self.provider.get_transaction_receipt(hash)).await
+    }
+
+    /// Whether the node knows a transaction.
+    pub(crate) async fn knows(&self, hash: B256) -> Result<bool, Error> {
+        let found = self.ask("eth_getTransactionByHash", self.provider.get_transaction_by_hash(hash)).await?;
+        Ok(found.is_some())
+    }
+
+    /// The events of `filter` in the blocks `from` to `to`, asked for in pieces that a node answers.
+    pub(crate) async fn logs(&self, filter: &Filter, from: u64, to: u64) -> Result<Vec<Log>, Error> {
+        let mut logs = Vec::new();
+        let mut next = from;
+        while next <= to {
+            let last = next.saturating_add(self.log_range).saturating_sub(1).min(to);
+            let piece = filter.clone().from_block(next).to_block(last);
+            logs.extend(self.ask("eth_getLogs", self.provider.get_logs(&piece)).await?);
+            next = last.saturating_add(1);
+        }
+        Ok(logs)
+    }
+
+    /// Asks, within the time limit.
+    async fn ask<T>(
+        &self,
+        method: &'static str,
+        question: impl IntoFuture<Output = TransportResult<T>>,
+    ) -> Result<T, Error> {
+        match tokio::time::timeout(self.timeout, question.into_future()).await {
+            Ok(answer) => answer.map_err(|source| Error::Rpc { method, source }),
+            Err(_) => Err(Error::RpcTimeout { method, timeout: self.timeout }),
+        }
+    }
+}
+
+/// What the contract said, if it was the contract that refused.
+fn refusal<E>(error: &RpcError<E>) -> Option<Error> {
+    let answer = error.as_error_resp()?;
+    let chequebook = || answer.as_decoded_interface_error::<ChequebookErrors>().map(|error| format!("{error:?}"));
+    let factory = || answer.as_decoded_interface_error::<ChequebookFactoryErrors>().map(|error| format!("{error:?}"));
+    let house = || answer.as_decoded_interface_error::<ClearingHouseErrors>().map(|error| format!("{error:?}"));
+    chequebook().or_else(factory).or_else(house).map(|refusal| Error::Refused { refusal })
+}

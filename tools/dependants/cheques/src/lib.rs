@@ -1,0 +1,3 @@
+//! Takes cheques alone.
+
+pub use chequebook::{Cheque, CloneTerms, Error, ErrorClass, Scheme, SignedCheque, Terms, clearing_house, factory};

@@ -1,0 +1,3 @@
+//! Cashes by any provider.
+
+pub use chequebook::{ChequebookContract, Overdraft, bindings::Chequebook::ChequebookInstance};

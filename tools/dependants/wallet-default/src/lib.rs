@@ -1,0 +1,3 @@
+//! Keeps its state in a file.
+
+pub use chequebook_wallet::{Inbox, store::Redb};

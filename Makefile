@@ -19,7 +19,7 @@ help:
 	@echo 'make bindings  write rust-client/abi from the contracts'
 	@echo 'make gas       write the gas snapshot, snapshots/'
 	@echo 'make gas-report  measure every transaction on anvil, and write gas/'
-	@echo 'make bench     how many cheques a second the client issues and receives'
+	@echo 'make bench     how many cheques a second the wallet issues and receives'
 	@echo 'make wasm      check that cheques build for wasm32; rustup target add wasm32-unknown-unknown first'
 
 setup:
@@ -29,7 +29,7 @@ build: setup
 	forge build
 
 demo: setup
-	cargo run $(CARGO_FLAGS) -- demo
+	cargo run --bin chequebook $(CARGO_FLAGS) -- demo
 
 test: test-contracts coverage test-rust
 	@echo 'all tests passed'
@@ -52,7 +52,7 @@ coverage: setup
 test-rust: build
 	cargo test --workspace $(CARGO_FLAGS)
 	cargo test --package chequebook --no-default-features $(CARGO_FLAGS)
-	cargo run $(CARGO_FLAGS) -- gas-report --check
+	cargo run --package chequebook-gas-report $(CARGO_FLAGS) -- --check
 
 # Linting compiles without bytecode, so it keeps out of the way of the real build.
 lint: build
@@ -83,10 +83,10 @@ gas: build
 	FOUNDRY_GAS_SNAPSHOT_EMIT=true forge test --match-contract '^GasTest$$'
 
 gas-report: setup
-	cargo run $(CARGO_FLAGS) -- gas-report
+	cargo run --package chequebook-gas-report $(CARGO_FLAGS)
 
 bench: setup
-	cargo bench --package chequebook $(CARGO_FLAGS)
+	cargo bench --package chequebook-wallet $(CARGO_FLAGS)
 
 wasm:
 	cargo check --package chequebook --no-default-features --target wasm32-unknown-unknown $(CARGO_FLAGS)

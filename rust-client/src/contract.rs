@@ -134,7 +134,7 @@ impl<P: Provider + Clone> ChequebookContract<P> {
         self.instance.sent(beneficiary).call().await.map_err(|source| failed(self.address(), source))
     }
 
-    /// How far its life is. Never [`State::NotDeployed`]; where a dead chequebook leaves no code (before Cancun),
+    /// Its state. Never [`State::NotDeployed`]; where a dead chequebook leaves no code (before Cancun),
     /// [`State::Dead`].
     ///
     /// # Errors

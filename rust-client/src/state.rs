@@ -1,8 +1,8 @@
-//! How far the life of a chequebook is, and what its last cheque may do.
+//! The state of a chequebook, and whether a cheque may overdraw it.
 
 use alloy::primitives::U256;
 
-/// How far the life of a chequebook is.
+/// The state of a chequebook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     /// There is no code at its address yet. Only a clone has an address before it is created.

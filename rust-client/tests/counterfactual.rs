@@ -8,7 +8,7 @@ use proptest::prelude::*;
 /// Of which no bit may change unnoticed: it would be another factory, and its chequebooks others.
 #[test]
 fn everything_is_where_the_readme_says() {
-    assert_eq!(factory(), address!("0xc308C6a7Fd9eDB7fa40EF41B2C1B9EB8a775e7F1"));
+    assert_eq!(factory(), address!("0x91d366A4b84Ead14C9E663334B54BbEF33c4991F"));
     assert_eq!(clearing_house(), address!("0xFa18DCbC06beA90C6B64707100539cb7e8bB96bC"));
 }
 

@@ -41,7 +41,7 @@ pub(crate) async fn run(count: u32) -> eyre::Result<()> {
 
     let mut book = Book::open(&chain, directory.path(), &payees).await?;
     writeln!(stdout(), "a chequebook on anvil ({HARDFORK}), {} cheques to 3 payees\n", grouped(count))?;
-    writeln!(stdout(), "opened      {} with {} ether", book.address, format_ether(book.deposit))?;
+    writeln!(stdout(), "created     {} with {} ether", book.address, format_ether(book.deposit))?;
 
     // The first half has at least one cheque for each payee.
     let half = count.div_ceil(2).max(3);

@@ -64,7 +64,7 @@ async fn cashes_cheques_of_both_forms_and_kinds_in_one_transaction() -> Result<(
             assert!(matches!(answer.unwrap_err(), Error::AlreadyCashed { .. }));
         }
 
-        // A backup has all of it, what opens the clone included.
+        // A backup has all of it, the terms of the clone included.
         for wallet in [&both.payer, &both.payee] {
             let backup = Backup::export(wallet).await?;
             let text = serde_json::to_string(&backup)?;

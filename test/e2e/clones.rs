@@ -1,5 +1,5 @@
-//! Chequebooks that are clones: opened by the factory, proven by their address, and good for cheques before they are
-//! opened.
+//! Chequebooks that are clones: created by the factory, proven by their address, and good for cheques before they are
+//! created.
 
 use alloy::{
     primitives::{Address, B256, U256},
@@ -116,7 +116,7 @@ async fn cheques_are_good_before_the_chequebook_is_opened() -> Result<()> {
         assert!(matches!(refused, Error::NotCovered { .. }), "{refused:?}");
         both.chain.provider.anvil_set_balance(book.address(), gwei(50)).await?;
 
-        // The payee opens it to cash.
+        // The payee creates it to cash.
         inbox.cash(Overdraft::Refuse).await?.confirmed().await?;
         assert_eq!(both.chain.balance(beneficiary).await?, gwei(20), "{hardfork}");
         both.payer.refresh().await?;
@@ -176,7 +176,7 @@ async fn prepares_no_chequebook_that_was_used_before() -> Result<()> {
     let refused = Chequebook::prepare(&stranger, both.chain.key(PAYER)?, direct).await.unwrap_err();
     assert!(matches!(refused, Error::NotAClone), "{refused:?}");
 
-    // What was opened is recovered like any other.
+    // What was created is recovered like any other.
     let opened = Chequebook::recover(&stranger, both.book.address(), both.chain.key(PAYER)?, []).await?;
     assert_eq!(opened.balance().await?.funded, gwei(10));
     Ok(())

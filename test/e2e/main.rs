@@ -15,4 +15,5 @@ mod kill_and_overdraft;
 mod payments;
 mod scripts;
 mod sigkill;
+mod thin;
 mod transaction_outcomes;

@@ -135,9 +135,9 @@ async fn a_backup_that_was_tampered_with_is_refused() -> Result<()> {
         assert!(chequebook_wallet::Store::scan(&store, &[]).unwrap().is_empty(), "something was written");
         refusal.unwrap_err()
     };
-    let format = refusal(&|bad| bad["format"] = 3.into());
+    let format = refusal(&|bad| bad["format"] = 2.into());
     assert!(
-        matches!(format.downcast_ref(), Some(Error::Store(StoreError::UnknownFormat { found: 3, expected: 2 }))),
+        matches!(format.downcast_ref(), Some(Error::Store(StoreError::UnknownFormat { found: 2, expected: 3 }))),
         "{format}"
     );
     let less = refusal(&|bad| bad["chequebooks"][0]["issued"][0]["amount"] = "1".into());
@@ -152,7 +152,7 @@ async fn a_backup_that_was_tampered_with_is_refused() -> Result<()> {
     let foreign = refusal(&|bad| {
         let (owner, salt) = (somebody(1), alloy::primitives::B256::ZERO);
         let clone = chequebook::CloneTerms { terms: chequebook::Terms::new(owner), salt };
-        bad["chequebooks"][0]["clone"] = serde_json::to_value(clone).unwrap();
+        bad["chequebooks"][0]["cloneTerms"] = serde_json::to_value(clone).unwrap();
     });
     assert!(matches!(foreign.downcast_ref(), Some(Error::BadBackup { .. })), "{foreign}");
     let surplus = refusal(&|bad| bad["surplus"] = 1.into());

@@ -44,7 +44,7 @@ pub(crate) fn report(figures: &Figures, peers: &Peers) -> eyre::Result<String> {
     );
     forms(&mut page, figures)?;
     batches(&mut page, figures, peers.floor)?;
-    page += "## Direct or clone\n\n![Total cost of an opened chequebook](total.svg)\n\n";
+    page += "## Direct or clone\n\n![Total cost of a chequebook](total.svg)\n\n";
     break_even(&mut page, figures)?;
     others(&mut page, figures, peers)?;
     Ok(page)

@@ -172,9 +172,9 @@ impl State {
         Ok((Bytes::new(), vec![log]))
     }
 
-    fn die(&mut self, contract: Address, heir: Address) {
+    fn die(&mut self, contract: Address, recipient: Address) {
         self.book(contract).killable_at = U256::MAX;
-        self.transfer(contract, heir, self.balance(contract));
+        self.transfer(contract, recipient, self.balance(contract));
     }
 
     fn cash(

@@ -7,7 +7,7 @@ use alloy::primitives::U256;
 use crate::setters::setters;
 
 /// When an inbox cashes by itself. Besides, it does so when the balance falls, by whatever others cash, below twice of
-/// what is uncashed here; and, unless [stopped](Inbox::stop_auto_cash), when the end of the chequebook is announced.
+/// what is uncashed here; and, unless [stopped](crate::Inbox::stop_auto_cash), when the end of the chequebook is announced.
 /// More settings may be added: start from [`default`](Self::default), and set what you need.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,12 +3,12 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 HARDFORKS := shanghai cancun prague osaka
-# The two forms of a chequebook, under one suite.
-FORMS := direct clone
+# These tests set their hardforks by themselves, so they run in one round only.
+ONE_ROUND := test/{unit/Gas,fuzz/Hardforks}.t.sol
 CARGO_FLAGS := --locked
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-contracts test-rust coverage lint advisories fmt bindings gas gas-report bench wasm
+.PHONY: help setup build demo test test-contracts test-rust coverage lint advisories fmt bindings gas-report bench wasm
 
 help:
 	@echo 'make demo      pay thousands of times in Rust, and cash that on a local chain'
@@ -17,7 +17,6 @@ help:
 	@echo 'make advisories  what is known against the dependencies; needs the network'
 	@echo 'make fmt       format all code'
 	@echo 'make bindings  write rust-client/abi from the contracts'
-	@echo 'make gas       write the gas snapshot, snapshots/'
 	@echo 'make gas-report  measure every transaction on anvil, and write gas/'
 	@echo 'make bench     how many cheques a second the wallet issues and receives'
 	@echo 'make wasm      check that cheques build for wasm32; rustup target add wasm32-unknown-unknown first'
@@ -34,19 +33,19 @@ demo: setup
 test: test-contracts coverage test-rust
 	@echo 'all tests passed'
 
-# The gas tests set their hardfork by themselves, so the snapshot holds in every round.
+# One round for each hardfork; each tests every form.
 test-contracts: build
-	@for hardfork in $(HARDFORKS); do for form in $(FORMS); do \
-		echo "== contracts under $$hardfork, $$form"; \
-		FORM=$$form FOUNDRY_HARDFORK=$$hardfork FOUNDRY_GAS_SNAPSHOT_CHECK=true forge test || exit 1; \
-	done; done
+	@skip=; for hardfork in $(HARDFORKS); do \
+		echo "== contracts under $$hardfork"; \
+		FOUNDRY_HARDFORK=$$hardfork forge test $${skip:+--no-match-path "$$skip"} || exit 1; \
+		skip='$(ONE_ROUND)'; \
+	done
 
-# Coverage is of the unoptimized build, which is neither as small nor as cheap as the real one. The campaigns add nothing
-# to it, and their handler is too large for a chain when it is not optimized; so are scripts, and what creates some tests
-# (3860).
+# Coverage is of the unoptimized build, whose code is larger and uses more gas than the real one. The invariant campaigns
+# add nothing to it, and without the optimizer their handler exceeds the size limit of a contract; so do scripts.
 coverage: setup
-	forge coverage --skip 'test/invariant/*' --skip 'script/*' --ignored-error-codes 5159 --ignored-error-codes 3860 \
-		--no-match-contract '(Build|Gas)Test$$' --no-match-coverage '^(test|script)/' --report summary --report lcov
+	forge coverage --skip 'test/invariant/*' --skip 'script/*' --ignored-error-codes 5159 \
+		--no-match-contract '^(Build|Gas)' --no-match-coverage '^(test|script)/' --report summary --report lcov
 	node tools/coverage.mjs lcov.info
 
 test-rust: build
@@ -54,7 +53,7 @@ test-rust: build
 	cargo test --package chequebook --no-default-features $(CARGO_FLAGS)
 	cargo run --package chequebook-gas-report $(CARGO_FLAGS) -- --check
 
-# Linting compiles without bytecode, so it keeps out of the way of the real build.
+# Linting compiles without bytecode, so it has its own output directory.
 lint: build
 	forge fmt --check
 	FOUNDRY_OUT=cache/lint/out FOUNDRY_CACHE_PATH=cache/lint forge lint
@@ -78,9 +77,6 @@ fmt: setup
 
 bindings: build
 	node tools/bindings.mjs
-
-gas: build
-	FOUNDRY_GAS_SNAPSHOT_EMIT=true forge test --match-contract '^GasTest$$'
 
 gas-report: setup
 	cargo run --package chequebook-gas-report $(CARGO_FLAGS)

@@ -8,16 +8,17 @@ import {IMortal, IOwned} from "./interfaces/IChequebook.sol";
 import {Terms} from "./libraries/Terms.sol";
 
 /// @title Chequebook
-/// @notice The form that is deployed directly: the cheapest to cash from. What never changes is part of the code.
+/// @notice The form that is deployed directly: the cheapest to cash from. Owner, signer and notice period are
+/// immutable.
 contract Chequebook is ChequebookBase {
     address private immutable _owner;
     address private immutable _signer;
     uint256 private immutable _noticePeriod;
     uint256 private immutable _bornAt;
 
-    /// @param owner_ Who commands the chequebook; not zero.
-    /// @param signer_ Whose key makes a cheque; zero stands for the owner.
-    /// @param noticePeriod_ The least time between the announcement of the end and the end, in seconds.
+    /// @param owner_ The account that may announce, cancel and kill; not zero.
+    /// @param signer_ The address that must sign cheques; zero stands for the owner.
+    /// @param noticePeriod_ The minimum time between the announcement of a kill and the kill, in seconds.
     constructor(address owner_, address signer_, uint32 noticePeriod_) payable {
         _owner = owner_;
         _signer = Terms.signerFor(owner_, signer_);
@@ -25,7 +26,7 @@ contract Chequebook is ChequebookBase {
         _bornAt = block.number;
     }
 
-    /* WHAT NEVER CHANGES */
+    /* CONSTANTS */
 
     /// @inheritdoc IOwned
     function owner() public view override(IOwned, Owned) returns (address) {

@@ -6,8 +6,8 @@ import {IChequebook} from "./interfaces/IChequebook.sol";
 import {ChequeHash} from "./libraries/ChequeHash.sol";
 
 /// @title ChequebookBase
-/// @notice A deposit from which signed cheques are paid: the rules. Where owner, signer, notice period and the block of
-/// creation are kept is left to the two forms, {Chequebook} and {ChequebookClone}.
+/// @notice A deposit from which signed cheques are paid: the rules, which all forms share. The forms, {Chequebook} and
+/// {ChequebookClone}, define where owner, signer, notice period and the block of creation are stored.
 abstract contract ChequebookBase is IChequebook, Mortal {
     /// @inheritdoc IChequebook
     mapping(address beneficiary => uint256 amount) public sent;
@@ -32,8 +32,8 @@ abstract contract ChequebookBase is IChequebook, Mortal {
         _cash(beneficiary, amount, ChequeHash.typed(block.chainid, address(this), beneficiary, amount), v, r, s);
     }
 
-    /// @dev A signature has two forms, with a low and a high `s`. Both are accepted: they are the same promise, and a
-    /// promise pays once. `ecrecover` answers zero for a malformed signature, and the signer is never zero.
+    /// @dev Each signature exists with a low and with a high `s`. Both are accepted: they sign the same amount, which
+    /// is paid once. `ecrecover` answers zero for a malformed signature, and the signer is never zero.
     function _cash(address payable beneficiary, uint256 amount, bytes32 digest, uint8 v, bytes32 r, bytes32 s) private {
         uint256 already = sent[beneficiary];
 

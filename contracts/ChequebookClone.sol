@@ -12,11 +12,11 @@ import {Terms} from "./libraries/Terms.sol";
 
 /// @title ChequebookClone
 /// @notice The form that {ChequebookFactory} creates: the cheapest to create. Each chequebook is a minimal clone
-/// (ERC-1167) that runs this code on its own state, and carries owner, signer and notice period in its own code.
-/// @dev The implementation itself is no chequebook: it has no owner and no signer, and is dead from the beginning, so
-/// that it takes no deposit and never destroys itself.
+/// (ERC-1167): it runs this code on its own storage, and owner, signer and notice period are part of its own code.
+/// @dev The implementation itself is not a chequebook: it has no owner and no signer, and is dead from its creation on,
+/// so that it takes no deposit and never destroys itself.
 contract ChequebookClone is ChequebookBase {
-    /// @notice Thrown when the implementation is asked for what only a clone has.
+    /// @notice Thrown when the implementation is asked for its owner, signer or notice period, which only a clone has.
     error NotAClone();
 
     address private immutable _implementation;
@@ -30,7 +30,7 @@ contract ChequebookClone is ChequebookBase {
         killableAt = NEVER;
     }
 
-    /* WHAT NEVER CHANGES */
+    /* CONSTANTS */
 
     /// @inheritdoc IOwned
     function owner() public view override(IOwned, Owned) returns (address owner_) {
@@ -47,7 +47,7 @@ contract ChequebookClone is ChequebookBase {
         (,, noticePeriod_) = _terms();
     }
 
-    /// @dev A clone has no constructor that could remember the block.
+    /// @dev The factory stores the block, because a clone has no constructor that could.
     function _birthBlock() internal view override returns (uint256) {
         return _factory.bornAt(address(this));
     }

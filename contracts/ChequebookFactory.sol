@@ -10,8 +10,8 @@ import {Terms} from "./libraries/Terms.sol";
 
 /// @title ChequebookFactory
 /// @notice Creates chequebooks as minimal clones. It has no owner, holds no ether and cannot be changed.
-/// @dev It is created by the deterministic deployment proxy that most chains have, with salt zero, and so has the same
-/// address on every chain, which nothing but this very code can have.
+/// @dev It is created by the deterministic deployment proxy that most chains have, with salt zero. So it has the same
+/// address on every chain, and no other code can be at that address.
 contract ChequebookFactory is IChequebookFactory {
     /// @inheritdoc IChequebookFactory
     address public immutable implementation;
@@ -57,7 +57,7 @@ contract ChequebookFactory is IChequebookFactory {
         return Clones.predictDeterministicAddressWithImmutableArgs(implementation, terms, salt);
     }
 
-    /// @dev Binds the chain.
+    /// @dev Makes the chain a part of the address.
     function _salt(bytes32 salt) private view returns (bytes32) {
         return keccak256(abi.encode(block.chainid, salt));
     }

@@ -9,11 +9,11 @@ import {IClearingHouse} from "./interfaces/IClearingHouse.sol";
 /// @title ClearingHouse
 /// @notice Cashes many cheques in one transaction.
 contract ClearingHouse is IClearingHouse {
-    /// @dev What the clearing house itself needs for a cheque, apart from `gasEach`: a batch of its own, a chequebook
-    /// not touched before, and an event, at most.
+    /// @dev An upper bound of the gas that the clearing house itself needs for a cheque, apart from `gasEach`: a batch
+    /// with only this cheque, the first access to its chequebook, and an event.
     uint256 private constant OWN_GAS = 8000;
 
-    /// @dev What the cheques of a batch have in common.
+    /// @dev The values that all cheques of a batch share.
     struct Order {
         address chequebook;
         bytes4 entry;
@@ -36,7 +36,8 @@ contract ClearingHouse is IClearingHouse {
         }
     }
 
-    /// @dev A call gets at most 63/64 of the gas that is left, hence the last term: even the last cheque can use all.
+    /// @dev A call gets at most 63/64 of the remaining gas. With the last term even the last cheque gets all of
+    /// `gasEach`.
     function _requireGas(uint256 count, uint256 gasEach) private view {
         uint256 needed = count * (gasEach + OWN_GAS) + gasEach / 63;
         uint256 available = gasleft();
@@ -62,7 +63,7 @@ contract ClearingHouse is IClearingHouse {
         }
     }
 
-    /// @dev Cashes one cheque, with no more than the gas for it. Answers zero, or why it was not cashed.
+    /// @dev Cashes one cheque with at most `gasEach`. Returns zero if it was cashed, otherwise the reason.
     function _cash(Order memory order, Cheque calldata cheque) private returns (bytes4) {
         uint256 until = gasleft() - order.gasEach;
         if (order.onlyIfCovered) {
@@ -86,9 +87,9 @@ contract ClearingHouse is IClearingHouse {
         return abi.encodeWithSelector(entry, cheque.beneficiary, cheque.amount, v, cheque.r, s);
     }
 
-    /// @dev Calls the chequebook with the gas that is left `until` then. Answers the first word of what it returns, zero
-    /// where there is none. Assembly, because Solidity copies all that a call returns: a hostile chequebook could make
-    /// that so much that no gas is left for the others.
+    /// @dev Calls the chequebook with as much gas as can be used before `gasleft()` falls to `until`. Returns the first
+    /// word of the returned data, or zero if there is none. Assembly, because Solidity copies all returned data: a
+    /// hostile chequebook could return so much that no gas remains for the other cheques.
     function _call(address chequebook, uint256 until, bytes memory data) private returns (bool success, uint256 word) {
         uint256 gasLimit = Math.saturatingSub(gasleft(), until);
         assembly ("memory-safe") {

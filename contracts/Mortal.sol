@@ -21,10 +21,10 @@ abstract contract Mortal is IMortal, Owned {
     /// @inheritdoc IMortal
     function noticePeriod() public view virtual returns (uint256);
 
-    /// @dev The number of the block that created the chequebook.
+    /// @dev The number of the block in which the chequebook was created.
     function _birthBlock() internal view virtual returns (uint256);
 
-    /// @dev A function, so that the code of the check stands in the bytecode once.
+    /// @dev A function, so that the check is in the bytecode only once.
     function _checkAlive() private view {
         if (killableAt == NEVER) revert Dead();
     }
@@ -61,10 +61,10 @@ abstract contract Mortal is IMortal, Owned {
         _die(payable(msg.sender));
     }
 
-    /// @dev The only way to die, and the last thing its callers do: all other state must be written before.
-    /// Not in the block of creation, because EIP-6780 still erases what is destroyed in the transaction that created it.
-    /// At a CREATE2 address, a chequebook could then be overdrawn, vanish, and return with `sent` wiped, so that its
-    /// cheques were good a second time.
+    /// @dev The only way to die. Callers must write all other state before, and do nothing after. Never in the block of
+    /// creation, because EIP-6780 still erases a contract that is destroyed in the transaction that created it. A
+    /// chequebook at a CREATE2 address could then be overdrawn, erased and created again with `sent` zero, and its old
+    /// cheques could be cashed again.
     function _die(address payable recipient) internal {
         _checkAlive();
         if (block.number == _birthBlock()) revert BornThisBlock();

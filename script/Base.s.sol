@@ -11,48 +11,51 @@ import {IChequebook, IMortal, IOwned} from "../contracts/interfaces/IChequebook.
 import {IChequebookFactory} from "../contracts/interfaces/IChequebookFactory.sol";
 
 /// @title Base
-/// @notice What the scripts share: who sends, which chequebook is meant, whether it is genuine, and how it stands.
+/// @notice What the scripts share: the sender, the chequebook, the check that it is genuine, and the print of its
+/// state.
 ///
 ///     CHEQUEBOOK=0x… forge script script/Kill.s.sol --sig "show()" --rpc-url $RPC_URL
 ///
-/// prints how a chequebook stands on the chain and sends nothing. Every script has it; that of Infrastructure is about
-/// the factory and the clearing house.
+/// prints the state of a chequebook on the chain and sends nothing. Every script has `show()`; that of Infrastructure
+/// prints the factory and the clearing house.
 ///
 /// @dev Not forge-std's `Script`, whose logging has so many warnings that solc would drop ours.
-/// @dev Forge runs a script on a copy of the chain first. What fails there is never broadcast.
-/// The copy keeps the rules of the hardfork in foundry.toml: a dead chequebook keeps its code there, on any chain.
-/// @dev Warning: the checks of a script see that copy. The chain may have moved on when a transaction is mined; forge
-/// then exits with an error if the transaction failed. `show()` tells how the chequebook really stands.
+/// @dev Forge runs a script on a copy of the chain first. If that fails, nothing is broadcast. The copy has the
+/// hardfork of foundry.toml: there a dead chequebook keeps its code, whatever the chain's own hardfork.
+/// @dev Warning: the checks of a script read that copy. The state of the chain may be another one when a transaction is
+/// mined; forge exits with an error if the transaction fails. `show()` prints the state of the chain itself.
 abstract contract Base is ScriptBase {
     bool public constant IS_SCRIPT = true;
 
     /// @dev The `killableAt` of a dead chequebook.
     uint256 private constant DEAD = type(uint256).max;
 
-    /// @notice Thrown when no wallet is given: forge would send from `sender`, its default, which nobody has a key of.
+    /// @notice Thrown when no wallet is given: forge would send from `sender`, its default, to which nobody has the
+    /// key.
     error NoWallet(address sender);
 
-    /// @notice Thrown when the code at `account`, if there is any, is not that of a chequebook.
+    /// @notice Thrown when `account` has no code, or code that is not that of a chequebook.
     error NotAChequebook(address account);
 
-    /// @notice Thrown when there is nothing at `account`, where the deployment proxy, the factory or the clearing house is
-    /// on other chains.
+    /// @notice Thrown when `account` has no code: on other chains that is the address of `what`, the deployment proxy,
+    /// the factory or the clearing house.
     error NotOnThisChain(string what, address account);
 
-    /// @notice Thrown when `chequebook` is dead, and what is asked of it needs a living one.
+    /// @notice Thrown when `chequebook` is dead, and the script requires one that is alive.
     error DeadChequebook(address chequebook);
 
     /// @notice Thrown when `sender` has less than it is to send. Both in wei.
     error InsufficientFunds(address sender, uint256 balance, uint256 needed);
 
-    /// @notice Prints how the chequebook at $CHEQUEBOOK stands. Sends nothing.
+    /// @notice Prints the state of the chequebook at $CHEQUEBOOK. Sends nothing.
     function show() external virtual {
         _print(_chequebook());
     }
 
     /* PARAMETERS */
 
-    /// @dev `vm.envOr` takes the default for a malformed value, too: a mistyped signer would silently be the owner.
+    /// @dev `vm.envOr` also returns the default for a malformed value: a mistyped signer would silently become the
+    /// owner.
     function _addressOr(string memory variable, address defaultValue) internal view returns (address) {
         return vm.envExists(variable) ? vm.envAddress(variable) : defaultValue;
     }
@@ -65,9 +68,9 @@ abstract contract Base is ScriptBase {
         return vm.envExists(variable) ? vm.envBool(variable) : defaultValue;
     }
 
-    /* WHO SENDS */
+    /* SENDER */
 
-    /// @dev The account that forge broadcasts from, which only a broadcast knows for every kind of wallet.
+    /// @dev The account that forge broadcasts from. Only a broadcast knows it for every kind of wallet.
     function _sender() internal returns (address sender) {
         vm.startBroadcast();
         (, sender,) = vm.readCallers();
@@ -79,14 +82,14 @@ abstract contract Base is ScriptBase {
         }
     }
 
-    /// @param needed What `sender` is to send, in wei. Gas comes on top.
+    /// @param needed What `sender` is to send, in wei, without the fee for gas.
     function _requireFunds(address sender, uint256 needed) internal view {
         if (sender.balance < needed) revert InsufficientFunds(sender, sender.balance, needed);
     }
 
-    /* WHICH CHEQUEBOOK */
+    /* CHEQUEBOOK */
 
-    /// @dev The chequebook at $CHEQUEBOOK, which is genuine, but may be dead.
+    /// @dev The chequebook at $CHEQUEBOOK. It is genuine, but may be dead.
     function _chequebook() internal returns (Chequebook) {
         address account = vm.envAddress("CHEQUEBOOK");
         _requireGenuine(account);
@@ -94,7 +97,8 @@ abstract contract Base is ScriptBase {
         return Chequebook(payable(account));
     }
 
-    /// @dev What the factory created is genuine; what has no code any more, or was deployed directly, it did not.
+    /// @dev A chequebook is genuine if it has code and either the factory created it, or its code is that of a direct
+    /// deployment.
     function _requireGenuine(address account) internal {
         IChequebookFactory factory = _factory();
         bool created = address(factory).code.length != 0 && factory.bornAt(account) != 0;
@@ -102,12 +106,12 @@ abstract contract Base is ScriptBase {
         if (!created) _requireTwin(account);
     }
 
-    /// @dev The factory's address on every chain, where it may be missing.
+    /// @dev The address of the factory, the same on every chain. It may have no code on this chain.
     function _factory() internal pure returns (IChequebookFactory) {
         return IChequebookFactory(_standardAddress(type(ChequebookFactory).creationCode));
     }
 
-    /// @dev Where the deterministic deployment proxy puts what it creates with salt zero.
+    /// @dev The address at which the deterministic deployment proxy creates a contract with salt zero.
     function _standardAddress(bytes memory creationCode) internal pure returns (address) {
         return vm.computeCreate2Address(0, keccak256(creationCode), CREATE2_FACTORY);
     }
@@ -116,9 +120,10 @@ abstract contract Base is ScriptBase {
         if (account.code.length == 0) revert NotOnThisChain(what, account);
     }
 
-    /// @dev Compares the code with that of twins, which are made here and never broadcast. Immutables are part of the
-    /// code, so a twin has the same owner, signer and notice period. Only the block of creation has no getter: twins
-    /// from two blocks that have no byte in common differ just where it stands.
+    /// @dev Compares the code with that of two twins, which are created here and never broadcast. Immutables are part
+    /// of the code, so the twins have the same owner, signer and notice period. Only the block of creation has no
+    /// getter: the block numbers of the twins differ in every byte, so the twins differ exactly in the bytes of that
+    /// immutable.
     function _requireTwin(address account) private {
         address owner = address(uint160(_ask(account, IOwned.owner.selector, type(uint160).max)));
         address signer = address(uint160(_ask(account, IChequebook.signer.selector, type(uint160).max)));
@@ -148,7 +153,7 @@ abstract contract Base is ScriptBase {
         return address(twin).code;
     }
 
-    /// @dev A getter's answer, which is at most `max`. A low-level call, since there may be anything at `account`.
+    /// @dev The answer of a getter, which must be at most `max`. A low-level call, since `account` may be any contract.
     function _ask(address account, bytes4 getter, uint256 max) private view returns (uint256 answer) {
         (bool success, bytes memory data) = account.staticcall(abi.encodePacked(getter));
         if (!success || data.length != 32) revert NotAChequebook(account);
@@ -157,16 +162,16 @@ abstract contract Base is ScriptBase {
         if (answer > max) revert NotAChequebook(account);
     }
 
-    /* WHAT IT DOES */
+    /* ACTION */
 
-    /// @dev Says of `action` what is true at that moment: it worked on a copy of the chain, and is yet to be sent.
+    /// @dev Prints what is true at that moment: `action` worked on a copy of the chain, and is not sent yet.
     function _printAction(string memory action) internal view {
         bool broadcasts = vm.isContext(VmSafe.ForgeContext.ScriptBroadcast);
         string memory next = broadcasts ? "forge broadcasts it now" : "nothing is sent without --broadcast";
         console.log("%s: works on a copy of the chain, %s.", action, next);
     }
 
-    /* HOW IT STANDS */
+    /* STATE */
 
     function _isDead(Chequebook chequebook) internal view returns (bool) {
         return chequebook.killableAt() == DEAD;

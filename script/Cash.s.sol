@@ -8,23 +8,23 @@ import {IChequebook} from "../contracts/interfaces/IChequebook.sol";
 import {ChequeBase} from "./ChequeBase.s.sol";
 
 /// @title Cash
-/// @notice Cashes a cheque. Anyone may; the beneficiary is paid.
+/// @notice Cashes a cheque. Anyone may cash it; the beneficiary is paid.
 ///
 ///     CHEQUEBOOK=0x… CHEQUE="$(cat cheque.json)" \
 ///         forge script script/Cash.s.sol --rpc-url $RPC_URL --account <name> --broadcast
 ///
-/// - CHEQUEBOOK: the chequebook that is to pay. Required.
+/// - CHEQUEBOOK: the chequebook that pays. Required.
 /// - CHEQUE: the cheque as JSON, as {ChequeBase} says. Required.
-/// - ALLOW_OVERDRAFT: true consents to being paid less than is due, which ends the chequebook. Default: false.
+/// - ALLOW_OVERDRAFT: true allows that the cheque pays less than is due, and that the chequebook dies. Default: false.
 ///
-/// @dev A chequebook does not die in the block that created it, so an overdraft has to wait for another block.
-/// @dev Warning: another cheque may be cashed between the checks and this transaction. It then pays less and ends the
-/// chequebook, with or without consent.
+/// @dev A chequebook cannot die in the block in which it was created, so an overdraft needs a later block.
+/// @dev Warning: another cheque may be cashed between the checks and this transaction, which may then be an overdraft,
+/// even if ALLOW_OVERDRAFT is false.
 contract Cash is ChequeBase {
     /// @notice Thrown when the cheque is for `chequebook`, and $CHEQUEBOOK is `expected`.
     error WrongChequebook(address chequebook, address expected);
 
-    /// @notice Thrown when the cheque would pay just `paid` of what is `due`, without consent. Both in wei.
+    /// @notice Thrown when the cheque would pay only `paid` of what is `due`, and that is not allowed. Both in wei.
     error OverdraftNotAllowed(uint256 paid, uint256 due);
 
     function run() external {
@@ -37,7 +37,7 @@ contract Cash is ChequeBase {
         uint256 balance = address(chequebook).balance;
         uint256 due = cheque.amount - sent;
         bool overdraft = due > balance;
-        if (overdraft) _requireConsent(chequebook, due);
+        if (overdraft) _requireAllowed(chequebook, due);
         uint256 paid = overdraft ? balance : due;
 
         vm.broadcast();
@@ -55,7 +55,7 @@ contract Cash is ChequeBase {
 
     /* CHECK */
 
-    /// @dev What the contract would refuse, told with both the offending and the expected value.
+    /// @dev What the contract would refuse, with the found and the expected value in the error.
     function _requireGood(Cheque memory cheque, Chequebook chequebook) private view {
         address expected = address(chequebook);
         if (cheque.chequebook != expected) revert WrongChequebook(cheque.chequebook, expected);
@@ -65,8 +65,8 @@ contract Cash is ChequeBase {
         if (cheque.amount <= sent) revert IChequebook.StaleCheque(cheque.amount, sent);
     }
 
-    /// @dev Ether that was forced into a dead chequebook pays a covered cheque, but it cannot be overdrawn.
-    function _requireConsent(Chequebook chequebook, uint256 due) private view {
+    /// @dev A dead chequebook pays a covered cheque from ether that was forced into it, but it cannot be overdrawn.
+    function _requireAllowed(Chequebook chequebook, uint256 due) private view {
         _requireAlive(chequebook);
 
         console.log("Warning: the balance is short. This cheque takes all of it and ends the chequebook.");

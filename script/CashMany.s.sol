@@ -10,20 +10,20 @@ import {IClearingHouse} from "../contracts/interfaces/IClearingHouse.sol";
 import {ChequeBase} from "./ChequeBase.s.sol";
 
 /// @title CashMany
-/// @notice Cashes many cheques, of one or many chequebooks, in one transaction through the clearing house. What cannot be
-/// cashed is skipped and printed. Anyone may; the beneficiaries are paid.
+/// @notice Cashes many cheques, of one or many chequebooks, in one transaction through the clearing house. A cheque
+/// that cannot be cashed is skipped and printed. Anyone may cash them; the beneficiaries are paid.
 ///
 ///     CHEQUES="$(cat cheques.json)" forge script script/CashMany.s.sol --rpc-url $RPC_URL --account <name> --broadcast
 ///
 /// - CHEQUES: a JSON array of cheques, each as {ChequeBase} says. Required.
-/// - ONLY_IF_COVERED: false cashes also what exceeds a balance, which pays just that and ends its chequebook.
-///   Default: true.
-/// - GAS_EACH: the most gas that one cheque may use. Default: 120000, enough for a clone, a new account and some code of
-///   the beneficiary's. The sender must have the gas for all; what is not used is not paid for.
+/// - ONLY_IF_COVERED: true skips a cheque for which the balance is too low. False cashes it: it pays the whole balance,
+///   and the chequebook dies. Default: true.
+/// - GAS_EACH: the maximum gas for one cheque. Default: 120000, enough for a clone, a new account and some code of the
+///   beneficiary. The sender must be able to pay that for all cheques; gas that is not used costs nothing.
 contract CashMany is ChequeBase {
     uint256 private constant DEFAULT_GAS_EACH = 120_000;
-    /// @dev Above what the clearing house needs for itself, for a cheque of a batch of its own: with what its calldata
-    /// costs.
+    /// @dev An upper bound of the gas that the clearing house itself needs for a cheque in a batch of its own, with the
+    /// gas of its calldata.
     uint256 private constant OWN_GAS = 16_000;
     uint256 private constant HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0;
 
@@ -33,7 +33,7 @@ contract CashMany is ChequeBase {
     /// @notice Thrown when $GAS_EACH is above `max`.
     error GasEachTooHigh(uint256 gasEach, uint256 max);
 
-    /// @notice Thrown when `s` of a signature is above `max`, which the clearing house has no room for.
+    /// @notice Thrown when `s` of a signature is above `max`: the clearing house takes only the low `s`.
     error HighS(uint256 s, uint256 max);
 
     function run() external returns (uint256 cashed) {
@@ -44,7 +44,7 @@ contract CashMany is ChequeBase {
         uint256 gasEach = _uintOr("GAS_EACH", DEFAULT_GAS_EACH);
         if (gasEach > type(uint32).max) revert GasEachTooHigh(gasEach, type(uint32).max);
         IClearingHouse.Batch[] memory batches = _batches(cheques, _boolOr("ONLY_IF_COVERED", true));
-        // By itself forge takes what its run has used, which is less than the clearing house wants to have.
+        // Forge's own gas limit is what its run has used, which is less than the clearing house requires.
         uint256 gas = 50_000 + cheques.length * (gasEach + OWN_GAS) + gasEach / 63;
 
         vm.recordLogs();
@@ -80,7 +80,7 @@ contract CashMany is ChequeBase {
 
     /* BATCHES */
 
-    /// @dev Neighbours of one chequebook and one kind share a batch.
+    /// @dev Adjacent cheques of the same chequebook and the same kind are put into one batch.
     function _batches(Cheque[] memory cheques, bool onlyIfCovered)
         private
         pure
@@ -108,7 +108,7 @@ contract CashMany is ChequeBase {
         }
     }
 
-    /// @dev How many cheques from `from` on belong to one batch.
+    /// @dev The number of cheques from `from` on that belong to one batch.
     function _length(Cheque[] memory cheques, uint256 from) private pure returns (uint256 length) {
         length = 1;
         while (
@@ -117,7 +117,8 @@ contract CashMany is ChequeBase {
         ) ++length;
     }
 
-    /// @dev ERC-2098: the parity of `v` in the highest bit of `s`, which is free. `v` is 27 or 28: the signature is good.
+    /// @dev ERC-2098: the parity of `v` in the highest bit of `s`, which is unused. The signature is valid, so `v` is
+    /// 27 or 28.
     function _compact(Cheque memory cheque) private pure returns (IClearingHouse.Cheque memory) {
         bytes32 vs = bytes32(uint256(cheque.s) | (uint256(cheque.v) - 27) << 255);
         return IClearingHouse.Cheque(cheque.beneficiary, cheque.amount, cheque.r, vs);

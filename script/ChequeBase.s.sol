@@ -37,7 +37,8 @@ abstract contract ChequeBase is Base {
     /// @notice Thrown when the cheque is for `chainId`, and the chain is `expected`.
     error WrongChain(uint256 chainId, uint256 expected);
 
-    /// @notice Thrown when the cheque is signed by `signer`, zero if by nobody, and the chequebook pays for `expected`.
+    /// @notice Thrown when the cheque is signed by `signer`, and the signer of the chequebook is `expected`. Zero: the
+    /// signature is malformed.
     error WrongSigner(address signer, address expected);
 
     /* PARSE */
@@ -56,7 +57,7 @@ abstract contract ChequeBase is Base {
         cheque.v = uint8(signature[64]);
     }
 
-    /// @dev Forge would also take "0x2a", "1 ether" and the like, which no other reader of cheques does.
+    /// @dev Forge would also accept "0x2a", "1 ether" and the like, which the Rust client does not.
     function _parseAmount(string memory text) private pure returns (uint256 amount) {
         amount = vm.parseUint(text);
         string memory expected = vm.toString(amount);
@@ -74,7 +75,7 @@ abstract contract ChequeBase is Base {
 
     /* CHECK */
 
-    /// @dev What the contract would refuse whatever it has sent, told with both the offending and the expected value.
+    /// @dev What the contract would refuse whatever its `sent` is, with the found and the expected value in the error.
     function _requireSigned(Cheque memory cheque) internal view {
         Chequebook chequebook = Chequebook(payable(cheque.chequebook));
         if (cheque.chainId != block.chainid) revert WrongChain(cheque.chainId, block.chainid);

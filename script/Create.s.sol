@@ -14,12 +14,12 @@ import {TermsBase} from "./TermsBase.s.sol";
 ///         forge script script/Create.s.sol --rpc-url $RPC_URL --account <name> --broadcast
 ///
 /// - OWNER, SIGNER, NOTICE_PERIOD: as {TermsBase} says.
-/// - SALT: 32 bytes, to tell apart several chequebooks with the same terms. Default: zero.
-/// - DEPOSIT: the first deposit, in wei. Default: 0. What was sent to the address before belongs to it, too.
+/// - SALT: 32 bytes. Chequebooks with the same terms and different salts have different addresses. Default: zero.
+/// - DEPOSIT: the first deposit, in wei. Default: 0. Ether that was sent to the address before is part of the deposit.
 ///
 ///     OWNER=0x… forge script script/Create.s.sol --sig "predict()" --rpc-url $RPC_URL
 ///
-/// prints the address of the chequebook, created or not, and sends nothing.
+/// prints the address of the chequebook, which may be created already or counterfactual, and sends nothing.
 contract Create is TermsBase {
     function run() external returns (Chequebook chequebook) {
         address sender = _sender();
@@ -38,7 +38,7 @@ contract Create is TermsBase {
         _checkAndPrint(chequebook, terms, balance);
     }
 
-    /// @notice Prints where the chequebook is, or will be. $OWNER is required: there is no sender.
+    /// @notice Prints the address of the chequebook. $OWNER is required, because there is no sender.
     function predict() external view returns (address chequebook) {
         Terms memory terms = _terms(vm.envAddress("OWNER"));
         chequebook = _predict(terms);

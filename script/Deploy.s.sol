@@ -5,7 +5,8 @@ import {Chequebook} from "../contracts/Chequebook.sol";
 import {TermsBase} from "./TermsBase.s.sol";
 
 /// @title Deploy
-/// @notice Deploys a chequebook directly, and makes its first deposit. Open.s.sol is cheaper, and then each cash dearer.
+/// @notice Deploys a chequebook directly, and makes its first deposit. Create.s.sol costs less, and then each cash
+/// more.
 ///
 ///     OWNER=0x… DEPOSIT=1000000000000000000 \
 ///         forge script script/Deploy.s.sol --rpc-url $RPC_URL --account <name> --broadcast
@@ -13,8 +14,8 @@ import {TermsBase} from "./TermsBase.s.sol";
 /// - OWNER, SIGNER, NOTICE_PERIOD: as {TermsBase} says.
 /// - DEPOSIT: the first deposit, in wei. Default: 0.
 ///
-/// @dev Owner, signer and notice period never change. It is a plain CREATE: a chequebook at a CREATE2 address could be
-/// created a second time where death erases the account, and its cheques would be good a second time.
+/// @dev Owner, signer and notice period never change. It is a plain CREATE, because before Cancun a chequebook at a
+/// CREATE2 address could be created again after its death, and its old cheques could be cashed again.
 contract Deploy is TermsBase {
     function run() external returns (Chequebook chequebook) {
         address sender = _sender();

@@ -7,13 +7,13 @@ import {Chequebook} from "../contracts/Chequebook.sol";
 import {Base} from "./Base.s.sol";
 
 /// @title Deposit
-/// @notice Adds to the deposit of a chequebook. Anyone may; what is left in the end returns to the owner.
+/// @notice Adds to the deposit of a chequebook. Anyone may; at the kill the balance returns to the owner.
 ///
 ///     CHEQUEBOOK=0x… AMOUNT=1000000000000000000 \
 ///         forge script script/Deposit.s.sol --rpc-url $RPC_URL --account <name> --broadcast
 ///
 /// - CHEQUEBOOK: the chequebook. Required.
-/// - AMOUNT: what to add, in wei, above zero. Required.
+/// - AMOUNT: the amount to add, in wei, above zero. Required.
 contract Deposit is Base {
     /// @notice Thrown when $AMOUNT is zero.
     error ZeroAmount();

@@ -8,12 +8,13 @@ import {ClearingHouse} from "../contracts/ClearingHouse.sol";
 import {Base} from "./Base.s.sol";
 
 /// @title Infrastructure
-/// @notice Puts the factory and the clearing house where they are on every chain, unless they are there already.
+/// @notice Creates the factory and the clearing house, each unless it exists already. Their addresses are the same on
+/// every chain.
 ///
 ///     forge script script/Infrastructure.s.sol --rpc-url $RPC_URL --account <name> --broadcast
 ///
-/// @dev Both belong to nobody, and anyone may do this. Their addresses follow from their code, by the deterministic
-/// deployment proxy that most chains have.
+/// @dev Neither has an owner, and anyone may create them. Their addresses follow from their code, because the
+/// deterministic deployment proxy, which most chains have, creates them.
 contract Infrastructure is Base {
     function run() external {
         _sender();
@@ -33,7 +34,7 @@ contract Infrastructure is Base {
         _print(factory, house);
     }
 
-    /// @notice Prints both addresses, and whether they are there. Sends nothing.
+    /// @notice Prints both addresses, and whether the contracts exist on this chain. Sends nothing.
     function show() external view override {
         (address factory, address house) = _addresses();
         _print(factory, house);

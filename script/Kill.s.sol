@@ -7,19 +7,19 @@ import {Chequebook} from "../contracts/Chequebook.sol";
 import {Base} from "./Base.s.sol";
 
 /// @title Kill
-/// @notice Takes the next step to the end of a chequebook. Without a notice period it ends at once. Otherwise the first
-/// run announces the end, a run during the notice sends nothing and tells how long it lasts, and a run after the
-/// notice ends the chequebook. The owner receives what is left.
+/// @notice Kills a chequebook. Without a notice period, one run kills it. With a notice period, the first run announces
+/// the kill, a run during the notice period sends nothing and prints the remaining time, and a run after it kills. The
+/// owner receives the balance.
 ///
 ///     CHEQUEBOOK=0x… forge script script/Kill.s.sol --rpc-url $RPC_URL --account <name> --broadcast
 ///
 /// - CHEQUEBOOK: the chequebook. Required. The sender must be its owner.
 ///
-/// @dev The time that counts is that of the newest block. A chequebook does not die in the block that created it, so
-/// the end has to wait for another block.
-/// @dev Warning: every cheque that is not cashed by the end is worthless.
+/// @dev The notice period is measured by the timestamps of blocks. A chequebook cannot die in the block in which it was
+/// created, so a kill needs a later block.
+/// @dev Warning: every cheque that is not cashed before the kill is worthless.
 contract Kill is Base {
-    /// @notice Thrown when `sender` is not the `owner`, who alone ends a chequebook.
+    /// @notice Thrown when `sender` is not the `owner`, who alone may kill.
     error SenderIsNotOwner(address sender, address owner);
 
     function run() external {

@@ -7,13 +7,13 @@ import {Chequebook} from "../contracts/Chequebook.sol";
 import {Base} from "./Base.s.sol";
 
 /// @title TermsBase
-/// @notice What a new chequebook is to be, for the scripts that create one in either form.
+/// @notice The terms of a new chequebook, for the scripts that create one.
 ///
-/// - OWNER: who commands the chequebook. Default: the sender.
-/// - SIGNER: whose key signs the cheques. Default: the owner. A contract cannot sign.
-/// - NOTICE_PERIOD: the least time between the announcement of the end and the end, in seconds. Default: 86400, a day.
-///   That is time enough to cash for a payee whose service is down overnight or whose chain is congested, and the
-///   owner still has what is left the next day. 0 lets the owner take the deposit at any moment.
+/// - OWNER: the account that may announce, cancel and kill. Default: the sender.
+/// - SIGNER: the address that must sign cheques. Default: the owner. A contract cannot sign.
+/// - NOTICE_PERIOD: the minimum time between the announcement of a kill and the kill, in seconds. Default: 86400, one
+///   day. In that time a payee can cash even if its service is down overnight or the chain is congested, and the owner
+///   receives the balance the next day. With 0 the owner can take the deposit at any moment.
 abstract contract TermsBase is Base {
     uint256 private constant DEFAULT_NOTICE_PERIOD = 1 days;
 
@@ -39,7 +39,7 @@ abstract contract TermsBase is Base {
         if (_isContract(terms.signer)) revert SignerIsContract(terms.signer);
     }
 
-    /// @dev Checks a chequebook that was just created, and prints it.
+    /// @dev Checks a chequebook that was just created, and prints its state.
     function _checkAndPrint(Chequebook chequebook, Terms memory terms, uint256 balance) internal {
         _requireGenuine(address(chequebook));
         vm.assertEq(chequebook.owner(), terms.owner, "owner");
@@ -67,7 +67,7 @@ abstract contract TermsBase is Base {
         return uint32(noticePeriod);
     }
 
-    /// @dev EIP-7702 gives an account that has a key the code 0xef0100 and an address: it is no contract.
+    /// @dev EIP-7702: an account with a key may have the code 0xef0100 and an address. It is not a contract.
     function _isContract(address account) private view returns (bool) {
         return account.code.length != 0 && bytes3(account.code) != 0xef0100;
     }

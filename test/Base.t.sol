@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {Chequebook} from "../contracts/Chequebook.sol";
 import {ChequebookFactory} from "../contracts/ChequebookFactory.sol";
+import {ClearingHouse} from "../contracts/ClearingHouse.sol";
 import {IChequebook} from "../contracts/interfaces/IChequebook.sol";
-import {DirectDeployer, Forcer} from "./mocks/Senders.sol";
+import {Forcer} from "./mocks/Senders.sol";
 import {Cheques, Scheme, Signature} from "./utils/Cheques.sol";
 import {TestBase} from "forge-std/Base.sol";
 import {StdAssertions} from "forge-std/StdAssertions.sol";
@@ -12,23 +12,18 @@ import {StdCheats} from "forge-std/StdCheats.sol";
 import {StdInvariant} from "forge-std/StdInvariant.sol";
 import {StdUtils} from "forge-std/StdUtils.sol";
 
-/// @notice What all tests share: the people, and one line for each thing they do. With FORM=clone in the environment, the
-/// chequebooks of all tests are clones; else they are deployed directly.
-/// @dev The parts of forge-std's `Test` but for its logging, which has so many warnings that solc would drop ours.
+/// @notice What all tests share: the accounts, and a helper for each thing they do. A test that needs a chequebook of
+/// whatever form is a {FormTest}.
+/// @dev forge-std's `Test` without its logging, which has so many warnings that solc would drop ours.
 abstract contract BaseTest is TestBase, StdAssertions, StdCheats, StdInvariant, StdUtils {
     bool public constant IS_TEST = true;
 
     uint32 internal constant NOTICE = 1 days;
     uint256 internal constant DEPOSIT = 10 ether;
-    /// @dev More ether than there is.
+    /// @dev More wei than exist.
     uint256 internal constant MAX_ETHER = 1e27;
     /// @dev The `killableAt` of a dead chequebook.
     uint256 internal constant NEVER = type(uint256).max;
-
-    DirectDeployer private immutable _direct = new DirectDeployer();
-    ChequebookFactory internal immutable factory = new ChequebookFactory();
-    bool internal immutable cloned = _isClone(vm.envOr("FORM", string("direct")));
-    uint256 private _opened;
 
     Account internal owner = makeAccount("owner");
     Account internal signer = makeAccount("signer");
@@ -36,34 +31,14 @@ abstract contract BaseTest is TestBase, StdAssertions, StdCheats, StdInvariant, 
     address payable internal otherPayee = payable(makeAddr("other payee"));
     address internal stranger = makeAddr("stranger");
 
-    /// @dev Opens a chequebook, and lets one block pass so that it may die.
-    function _open(uint32 notice, uint256 deposit) internal returns (Chequebook chequebook) {
-        chequebook = _openInThisBlock(notice, deposit);
-        vm.roll(vm.getBlockNumber() + 1);
+    /// @dev From the compiled artifact, like the next one: by `new`, its creation code would be part of each test, which
+    /// would take much longer to compile.
+    function _newFactory() internal returns (ChequebookFactory) {
+        return ChequebookFactory(deployCode("ChequebookFactory.sol:ChequebookFactory"));
     }
 
-    function _openInThisBlock(uint32 notice, uint256 deposit) internal returns (Chequebook chequebook) {
-        vm.deal(owner.addr, owner.addr.balance + deposit);
-        vm.prank(owner.addr);
-        chequebook = _create(owner.addr, signer.addr, notice, deposit);
-    }
-
-    /// @dev Creates a chequebook in the form that is tested.
-    function _create(address owner_, address signer_, uint32 notice, uint256 deposit) internal returns (Chequebook) {
-        if (!cloned) return _direct.deploy{value: deposit}(owner_, signer_, notice);
-        return _clone(owner_, signer_, notice, deposit);
-    }
-
-    /// @dev A clone has the same functions, so that the tests need not know.
-    function _clone(address owner_, address signer_, uint32 notice, uint256 deposit) internal returns (Chequebook) {
-        IChequebook chequebook = factory.create{value: deposit}(owner_, signer_, notice, bytes32(_opened++));
-        return Chequebook(payable(address(chequebook)));
-    }
-
-    function _isClone(string memory form) private pure returns (bool) {
-        bytes32 hash = keccak256(bytes(form));
-        if (hash != keccak256("clone") && hash != keccak256("direct")) revert("FORM is neither direct nor clone");
-        return hash == keccak256("clone");
+    function _newClearingHouse() internal returns (ClearingHouse) {
+        return ClearingHouse(deployCode("ClearingHouse.sol:ClearingHouse"));
     }
 
     function _deposit(IChequebook chequebook, uint256 amount) internal returns (bool success) {
@@ -85,7 +60,7 @@ abstract contract BaseTest is TestBase, StdAssertions, StdCheats, StdInvariant, 
         return Cheques.sign(scheme, signer.key, address(chequebook), beneficiary, amount);
     }
 
-    /// @dev A stranger submits a cheque with a good signature.
+    /// @dev A stranger submits a cheque with a valid signature.
     function _cash(Scheme scheme, IChequebook chequebook, address payable beneficiary, uint256 amount) internal {
         _submit(scheme, chequebook, beneficiary, amount, _sign(scheme, chequebook, beneficiary, amount));
     }
@@ -133,7 +108,8 @@ abstract contract BaseTest is TestBase, StdAssertions, StdCheats, StdInvariant, 
         chequebook.cancelKill();
     }
 
-    /// @dev The code size as the chain has it. Within a test, `code.length` still shows what a selfdestruct has erased.
+    /// @dev The size of the code on the chain. Within a test, `code.length` still counts code that a selfdestruct has
+    /// erased.
     function _codeSize(address account) internal view returns (uint256) {
         return this.codeSize(account);
     }

@@ -4,15 +4,15 @@ pragma solidity ^0.8.24;
 import {IChequebook} from "./IChequebook.sol";
 
 /// @title IClearingHouse
-/// @notice Cashes many cheques, of one or of many chequebooks, in one transaction. What cannot be cashed is skipped and
-/// reported, and takes nothing from the others. It keeps no state and no ether: payments go from each chequebook
-/// straight to its beneficiary.
+/// @notice Cashes many cheques, of one or of many chequebooks, in one transaction. A cheque that cannot be cashed is
+/// skipped and reported, and the others are cashed all the same. The clearing house has no state and holds no ether:
+/// each chequebook pays its beneficiary directly.
 interface IClearingHouse {
     /// @notice A cheque of the chequebook that its batch names.
-    /// @param beneficiary Whom it is made out to.
+    /// @param beneficiary The account that the cheque pays.
     /// @param amount The cumulative amount promised to `beneficiary`, in wei.
     /// @param r The first half of the signature.
-    /// @param vs The second half, `s`, which must be the low one, with the parity of `v` in its highest bit (ERC-2098).
+    /// @param vs The second half, the low `s`, with the parity of `v` in its highest bit (ERC-2098).
     struct Cheque {
         address payable beneficiary;
         uint256 amount;
@@ -21,9 +21,9 @@ interface IClearingHouse {
     }
 
     /// @notice Cheques of one chequebook, of one kind. A chequebook may have several batches.
-    /// @param typed Whether they are typed cheques, not packed ones.
-    /// @param onlyIfCovered Whether to skip a cheque that exceeds the balance at that moment, which would pay just the
-    /// balance and end the chequebook.
+    /// @param typed Whether all its cheques are typed; otherwise all are packed.
+    /// @param onlyIfCovered Whether to skip a cheque for which the balance is too low at that moment. Otherwise it is
+    /// an overdraft: it pays the whole balance, and the chequebook dies.
     struct Batch {
         IChequebook chequebook;
         bool typed;
@@ -31,31 +31,33 @@ interface IClearingHouse {
         Cheque[] cheques;
     }
 
-    /// @notice Emitted when a cheque is not cashed. `reason` is the selector of the error: one of the chequebook's, or
-    /// {NotCovered}, {NoChequebook} or {Failed}.
+    /// @notice Emitted when a cheque is not cashed. `reason` is the selector of an error: {NotCovered}, {NoChequebook},
+    /// {Failed}, or the error of the chequebook.
     event Skipped(address indexed chequebook, address indexed beneficiary, uint256 amount, bytes4 reason);
 
-    /// @notice A reason: the cheque exceeds the balance, and `onlyIfCovered` was asked for.
+    /// @notice A reason: the balance is too low for the cheque, and its batch is `onlyIfCovered`.
     error NotCovered();
 
-    /// @notice A reason: there is no code at the chequebook's address. It is not created yet, or gone.
+    /// @notice A reason: the address has no code. The chequebook is counterfactual or erased, or never was one.
     error NoChequebook();
 
-    /// @notice A reason: the chequebook failed without an error, mostly because `gasEach` was not enough.
+    /// @notice A reason: the chequebook reverted without an error, in most cases because `gasEach` was too low.
     error Failed();
 
-    /// @notice Thrown when the gas that is `available` is less than what all the cheques together may need.
+    /// @notice Thrown when the `available` gas is less than the gas `needed` for all the cheques together.
     error NotEnoughGas(uint256 available, uint256 needed);
 
     /// @notice Cashes cheques, in the order given. Anyone may submit them.
-    /// @dev Emits {Skipped} for each cheque that is not cashed; for one that is, the chequebook emits its `Cashed`.
-    /// @dev Warning: without `onlyIfCovered`, a cheque that exceeds the balance ends its chequebook.
+    /// @dev Emits {Skipped} for each cheque that is not cashed; for each cheque that is cashed, its chequebook emits
+    /// `Cashed`.
+    /// @dev Warning: without `onlyIfCovered`, a cheque for which the balance is too low kills its chequebook.
     ///
     /// Requirements:
-    /// - There must be gas for each cheque to use all of `gasEach`, so that none can leave the others short.
+    /// - There must be enough gas for each cheque to use all of `gasEach`, so that no cheque can use the gas of the
+    ///   others.
     ///
-    /// @param gasEach The most gas that one cheque may use. A first cash needs 40,000, an account that is new 25,000
-    /// more, a clone 4,000 more, a beneficiary with code what its code needs.
-    /// @return cashed How many cheques were cashed. The others were skipped.
+    /// @param gasEach The maximum gas for one cheque. The first cash of a beneficiary needs 40,000; 25,000 more if its
+    /// account is new; 4,000 more if the chequebook is a clone; and the gas that the beneficiary's own code uses.
+    /// @return cashed The number of cheques that were cashed. The others were skipped.
     function cash(Batch[] calldata batches, uint32 gasEach) external returns (uint256 cashed);
 }

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.24;
 
 /// @title ChequeHash
-/// @notice The two digests that a cheque can be signed as.
+/// @notice The digest that is signed, for each of the two kinds of cheque.
 library ChequeHash {
     /// @dev EIP-712: the type of a typed cheque's domain.
     bytes32 internal constant DOMAIN_TYPEHASH =
@@ -13,7 +13,7 @@ library ChequeHash {
     /// @dev EIP-712: the type of a typed cheque.
     bytes32 internal constant CHEQUE_TYPEHASH = keccak256("Cheque(address beneficiary,uint256 amount)");
 
-    /// @notice The digest of a packed cheque: the one of go-ethereum's chequebook, byte for byte.
+    /// @notice The digest of a packed cheque: the same bytes are hashed as in go-ethereum's chequebook.
     function packed(address chequebook, address beneficiary, uint256 amount) internal pure returns (bytes32) {
         return keccak256(abi.encodePacked(chequebook, beneficiary, amount));
     }

@@ -4,9 +4,10 @@ pragma solidity ^0.8.24;
 import {IOwned} from "../interfaces/IChequebook.sol";
 
 /// @title Terms
-/// @notice What a chequebook is created with, in either form; and how the code of a clone carries it.
+/// @notice The terms of a chequebook, which never change: owner, signer and notice period. In the code of a clone they
+/// are encoded as this library defines.
 library Terms {
-    /// @notice The signer that is meant: zero stands for the owner, who must not be zero.
+    /// @notice The signer, where zero stands for the owner, who must not be zero.
     function signerFor(address owner, address signer) internal pure returns (address) {
         if (owner == address(0)) revert IOwned.ZeroOwner();
 
@@ -18,8 +19,8 @@ library Terms {
         return abi.encodePacked(owner, signerFor(owner, signer), noticePeriod);
     }
 
-    /// @dev Assembly, because Solidity cannot take an address out of bytes in memory. Each value is read as a whole
-    /// word from where it begins, and what follows it is shifted out.
+    /// @dev Assembly, because Solidity cannot read an address from bytes in memory. Each value is read as a whole word
+    /// from its first byte on; the bytes after the value are then shifted out.
     function decode(bytes memory terms) internal pure returns (address owner, address signer, uint256 noticePeriod) {
         assembly ("memory-safe") {
             owner := shr(96, mload(add(terms, 32)))

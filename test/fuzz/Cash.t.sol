@@ -3,10 +3,10 @@ pragma solidity ^0.8.24;
 
 import {Chequebook} from "../../contracts/Chequebook.sol";
 import {IChequebook} from "../../contracts/interfaces/IChequebook.sol";
-import {BaseTest} from "../Base.t.sol";
+import {CloneForm, DirectForm, FormTest} from "../Forms.t.sol";
 import {Scheme, Signature} from "../utils/Cheques.sol";
 
-contract CashFuzzTest is BaseTest {
+abstract contract CashFuzzTest is FormTest {
     uint256 private constant MAX_CHEQUES = 20;
 
     struct Entry {
@@ -15,9 +15,9 @@ contract CashFuzzTest is BaseTest {
         bool toOther;
     }
 
-    /// @dev CB2, CB8: cheques of both kinds in any order, any number of times, pay the largest amount once.
+    /// @dev CB2, CB8: cheques of both kinds, in any order and with duplicates, pay the largest amount in total.
     function testFuzz_Cash_InAnyOrderAndRepetition(Entry[] calldata entries) public {
-        Chequebook chequebook = _open(NOTICE, 2 * uint256(type(uint96).max));
+        Chequebook chequebook = _createInEarlierBlock(NOTICE, 2 * uint256(type(uint96).max));
         uint256[2] memory largest;
 
         for (uint256 i; i < entries.length && i < MAX_CHEQUES; i++) {
@@ -52,7 +52,7 @@ contract CashFuzzTest is BaseTest {
         signer.addr = vm.addr(signer.key);
         stranger = submitter;
         amount = bound(amount, 1, MAX_ETHER);
-        Chequebook chequebook = _open(NOTICE, MAX_ETHER);
+        Chequebook chequebook = _createInEarlierBlock(NOTICE, MAX_ETHER);
         vm.assume(beneficiary != address(chequebook));
         assumePayable(beneficiary);
         assumeNotForgeAddress(beneficiary);
@@ -65,14 +65,14 @@ contract CashFuzzTest is BaseTest {
         assertEq(address(chequebook).balance, MAX_ETHER - amount);
     }
 
-    /// @dev Around the balance: covered up to the last wei, an overdraft from the next one on, however far.
+    /// @dev Covered up to exactly the balance, an overdraft from one wei above it on.
     function testFuzz_Overdraft_BeginsOneWeiAboveTheBalance(uint256 balance, uint256 sent, uint256 over, bool typed)
         public
     {
         Scheme scheme = _scheme(typed);
         balance = bound(balance, 0, MAX_ETHER);
         sent = bound(sent, 0, MAX_ETHER);
-        Chequebook chequebook = _open(NOTICE, balance + sent);
+        Chequebook chequebook = _createInEarlierBlock(NOTICE, balance + sent);
         if (sent > 0) _cash(scheme, chequebook, payee, sent);
         uint256 snapshot = vm.snapshotState();
 
@@ -101,10 +101,14 @@ contract CashFuzzTest is BaseTest {
     }
 
     function test_Overdraft_ByTheLargestAmountThereIs() public {
-        Chequebook chequebook = _open(NOTICE, DEPOSIT);
+        Chequebook chequebook = _createInEarlierBlock(NOTICE, DEPOSIT);
 
         _cash(Scheme.Packed, chequebook, payee, type(uint256).max);
 
         assertEq(payee.balance, DEPOSIT);
     }
 }
+
+contract CashDirectFuzzTest is CashFuzzTest, DirectForm {}
+
+contract CashCloneFuzzTest is CashFuzzTest, CloneForm {}

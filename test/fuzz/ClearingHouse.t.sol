@@ -4,12 +4,12 @@ pragma solidity ^0.8.24;
 import {Chequebook} from "../../contracts/Chequebook.sol";
 import {ClearingHouse} from "../../contracts/ClearingHouse.sol";
 import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
-import {BaseTest} from "../Base.t.sol";
+import {CloneForm, DirectForm, FormTest} from "../Forms.t.sol";
 import {GasBurner, Refuser} from "../mocks/Payees.sol";
 import {Cheques, Scheme, Signature} from "../utils/Cheques.sol";
 
-/// @notice The clearing house is worth as much as its cheques, cashed one after the other.
-contract ClearingHouseFuzzTest is BaseTest {
+/// @notice Cheques pay the same through the clearing house as one after the other.
+abstract contract ClearingHouseFuzzTest is FormTest {
     uint256 private constant MAX_CHEQUES = 12;
     uint32 private constant GAS_EACH = 300_000;
 
@@ -21,13 +21,13 @@ contract ClearingHouseFuzzTest is BaseTest {
         bool forged;
     }
 
-    ClearingHouse private house = new ClearingHouse();
+    ClearingHouse private house = _newClearingHouse();
     Chequebook[2] private chequebooks;
     address payable[4] private payees =
         [payee, otherPayee, payable(address(new Refuser())), payable(address(new GasBurner()))];
 
     function setUp() public {
-        chequebooks = [_open(NOTICE, DEPOSIT), _open(0, DEPOSIT / 2)];
+        chequebooks = [_createInEarlierBlock(NOTICE, DEPOSIT), _createInEarlierBlock(0, DEPOSIT / 2)];
     }
 
     function testFuzz_PaysWhatSingleCashesPay(Input[] calldata inputs) public {
@@ -37,7 +37,7 @@ contract ClearingHouseFuzzTest is BaseTest {
         for (uint256 i; i < count; i++) {
             if (_single(inputs[i])) paid++;
         }
-        bytes32 expected = _state();
+        bytes32 expected = this.state();
         assertTrue(vm.revertToState(snapshot));
 
         IClearingHouse.Batch[] memory batches = new IClearingHouse.Batch[](count);
@@ -47,11 +47,11 @@ contract ClearingHouseFuzzTest is BaseTest {
         vm.prank(stranger);
         uint256 cashed = house.cash(batches, GAS_EACH);
 
-        assertEq(_state(), expected);
+        assertEq(this.state(), expected);
         assertEq(cashed, paid);
     }
 
-    /// @dev With `onlyIfCovered` for all of them, in any order, no chequebook ends.
+    /// @dev With `onlyIfCovered` for all cheques, in any order, no chequebook dies.
     function testFuzz_OnlyIfCovered_EndsNoChequebook(Input[] calldata inputs) public {
         uint256 count = inputs.length < MAX_CHEQUES ? inputs.length : MAX_CHEQUES;
         IClearingHouse.Batch[] memory batches = new IClearingHouse.Batch[](count);
@@ -81,7 +81,7 @@ contract ClearingHouseFuzzTest is BaseTest {
         batch.cheques[0] = Cheques.compact(to, amount, signature);
     }
 
-    /// @dev The amounts reach from nothing to more than the deposit.
+    /// @dev The amounts range from zero to more than the deposit.
     function _read(Input calldata input)
         private
         view
@@ -94,14 +94,20 @@ contract ClearingHouseFuzzTest is BaseTest {
         signature = Cheques.sign(_scheme(input.typed), key, address(chequebook), to, amount);
     }
 
-    function _state() private view returns (bytes32 state) {
+    /// @dev A hash of all balances and of all that was sent. One external call: each one is a transaction of its own, and
+    /// takes longer than the calls within.
+    function state() external view returns (bytes32 hash) {
         for (uint256 i; i < chequebooks.length; i++) {
-            state = keccak256(abi.encode(state, address(chequebooks[i]).balance));
+            bool erased = address(chequebooks[i]).code.length == 0;
+            hash = keccak256(abi.encode(hash, address(chequebooks[i]).balance));
             for (uint256 j; j < payees.length; j++) {
-                bool erased = _codeSize(address(chequebooks[i])) == 0;
                 uint256 sent = erased ? 0 : chequebooks[i].sent(payees[j]);
-                state = keccak256(abi.encode(state, sent, payees[j].balance));
+                hash = keccak256(abi.encode(hash, sent, payees[j].balance));
             }
         }
     }
 }
+
+contract ClearingHouseDirectFuzzTest is ClearingHouseFuzzTest, DirectForm {}
+
+contract ClearingHouseCloneFuzzTest is ClearingHouseFuzzTest, CloneForm {}

@@ -3,15 +3,16 @@ pragma solidity ^0.8.24;
 
 import {Chequebook} from "../../contracts/Chequebook.sol";
 import {IChequebook, IMortal} from "../../contracts/interfaces/IChequebook.sol";
-import {BaseTest} from "../Base.t.sol";
+import {CloneForm, DirectForm, FormTest} from "../Forms.t.sol";
 import {Refuser} from "../mocks/Payees.sol";
 import {Cheques, Scheme, Signature} from "../utils/Cheques.sol";
 import {Hardfork} from "../utils/Hardfork.sol";
 import {Vm} from "forge-std/Vm.sol";
 
-/// @notice CB10: up to and including its death, every sequence has the same outcome (balances, events, errors) under
-/// every hardfork. One sequence is played under each of them, and everything that can be seen of it is compared.
-contract HardforksFuzzTest is BaseTest {
+/// @notice CB10: up to and including the death of a chequebook, every sequence of actions has the same outcome
+/// (balances, events, errors) under every hardfork. Each sequence is run under all four, and all their outcomes are
+/// compared.
+abstract contract HardforksFuzzTest is FormTest {
     uint256 private constant MAX_STEPS = 20;
 
     enum Action {
@@ -55,7 +56,7 @@ contract HardforksFuzzTest is BaseTest {
 
     function _play(Step[] calldata steps, bool patient) private returns (bytes32 transcript) {
         vm.recordLogs();
-        chequebook = _openInThisBlock(patient ? NOTICE : 0, DEPOSIT);
+        chequebook = _createInThisBlock(patient ? NOTICE : 0, DEPOSIT);
         vm.deal(stranger, 1e6 ether);
         for (uint256 i; i < steps.length && i < MAX_STEPS; i++) {
             (bool success, bytes memory answer) = _step(steps[i]);
@@ -94,7 +95,7 @@ contract HardforksFuzzTest is BaseTest {
         (success, answer) = address(chequebook).call(call);
     }
 
-    /// @dev The amounts reach from nothing to twice the deposit.
+    /// @dev The amounts range from zero to twice the deposit.
     function _cashCall(Step calldata step, uint256 key) private view returns (bytes memory) {
         address payable[4] memory payees = [payee, otherPayee, payable(refuser), payable(chequebook)];
         address payable to = payees[step.who % payees.length];
@@ -119,3 +120,7 @@ contract HardforksFuzzTest is BaseTest {
         return [chequebook.sent(payee), chequebook.sent(otherPayee), chequebook.sent(address(refuser))];
     }
 }
+
+contract HardforksDirectFuzzTest is HardforksFuzzTest, DirectForm {}
+
+contract HardforksCloneFuzzTest is HardforksFuzzTest, CloneForm {}

@@ -3,16 +3,16 @@ pragma solidity ^0.8.24;
 
 import {Chequebook} from "../../contracts/Chequebook.sol";
 import {IChequebook} from "../../contracts/interfaces/IChequebook.sol";
-import {BaseTest} from "../Base.t.sol";
+import {CloneForm, DirectForm, FormTest} from "../Forms.t.sol";
 import {Cheques, Scheme, Signature} from "../utils/Cheques.sol";
 
-/// @notice CB5, CB9: only the signer's key makes a cheque, and only for what it signed.
-contract SignatureFuzzTest is BaseTest {
+/// @notice CB5, CB9: only the signer can sign cheques, and each signature is valid for one cheque only.
+abstract contract SignatureFuzzTest is FormTest {
     Chequebook private chequebook;
     bytes private invalid = _error(IChequebook.InvalidSignature.selector);
 
     function setUp() public {
-        chequebook = _open(NOTICE, DEPOSIT);
+        chequebook = _createInEarlierBlock(NOTICE, DEPOSIT);
     }
 
     function testFuzz_RevertWhen_AnotherKeySigns(uint256 key, uint256 amount, bool typed) public {
@@ -81,7 +81,7 @@ contract SignatureFuzzTest is BaseTest {
         _refused(Scheme.Typed, chequebook, payee, amount, signature, invalid);
     }
 
-    /// @dev The other form of a signature is the same promise: whichever comes first is paid, the other one is stale.
+    /// @dev The twin, with the other `s`, signs the same amount: whichever is cashed first is paid, the other is stale.
     function testFuzz_TheTwinOfASignatureGainsNothing(uint256 amount, bool typed, bool twinFirst) public {
         Scheme scheme = _scheme(typed);
         amount = bound(amount, 1, DEPOSIT);
@@ -94,3 +94,7 @@ contract SignatureFuzzTest is BaseTest {
         assertEq(payee.balance, amount);
     }
 }
+
+contract SignatureDirectFuzzTest is SignatureFuzzTest, DirectForm {}
+
+contract SignatureCloneFuzzTest is SignatureFuzzTest, CloneForm {}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-/// @notice Takes the place of a chequebook, and does what harms whoever calls it.
+/// @notice A contract in place of a chequebook that harms its caller, in one of several manners.
 contract HostileChequebook {
     enum Manner {
         BurnsAllGas,

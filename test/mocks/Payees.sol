@@ -26,7 +26,7 @@ contract GasBurner {
     }
 }
 
-/// @notice Answers a payment with more data than its payer can afford to copy.
+/// @notice Returns more data than the payer has gas to copy.
 contract ReturnBomber {
     receive() external payable {
         assembly {
@@ -44,7 +44,7 @@ contract Wallet {
     }
 }
 
-/// @notice While it is paid, cashes another cheque, and remembers how that went.
+/// @notice While it is paid, cashes another cheque, and stores the outcome.
 contract Reenterer {
     IChequebook private _chequebook;
     bytes private _call;

@@ -3,21 +3,21 @@ pragma solidity ^0.8.24;
 
 import {Chequebook} from "../../contracts/Chequebook.sol";
 
-/// @notice Deploys chequebooks directly, so that not every test carries their creation code.
+/// @notice Deploys chequebooks directly, so that their creation code is not part of every test.
 contract DirectDeployer {
     function deploy(address owner, address signer, uint32 notice) external payable returns (Chequebook) {
         return new Chequebook{value: msg.value}(owner, signer, notice);
     }
 }
 
-/// @notice Forces its ether on an address that may not want it.
+/// @notice Forces its ether into an account that may refuse ether.
 contract Forcer {
     constructor(address payable target) payable {
         selfdestruct(target);
     }
 }
 
-/// @notice Makes several calls in one transaction, and reports how each went.
+/// @notice Makes several calls in one transaction, and returns the outcome of each.
 contract OneTransaction {
     struct Call {
         address target;
@@ -38,7 +38,7 @@ contract OneTransaction {
     }
 }
 
-/// @notice Opens chequebooks at addresses that depend on the salt and the constructor's arguments alone (CREATE2).
+/// @notice Creates chequebooks at addresses that follow from the salt and the constructor's arguments alone (CREATE2).
 contract Create2Deployer {
     function deploy(bytes32 salt, address owner, address signer, uint32 notice) external payable returns (Chequebook) {
         return new Chequebook{salt: salt, value: msg.value}(owner, signer, notice);

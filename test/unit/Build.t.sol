@@ -6,7 +6,7 @@ import {IChequebook} from "../../contracts/interfaces/IChequebook.sol";
 import {BaseTest} from "../Base.t.sol";
 import {Hardfork} from "../utils/Hardfork.sol";
 
-/// @notice What is promised of the build itself.
+/// @notice Properties of the build itself.
 contract BuildTest is BaseTest {
     function test_RuntimeCodeIsAtMost2000Bytes() public {
         assertLe(_codeSize(address(new Chequebook(owner.addr, signer.addr, NOTICE))), 2000);

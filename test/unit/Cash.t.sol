@@ -3,12 +3,12 @@ pragma solidity ^0.8.24;
 
 import {Chequebook} from "../../contracts/Chequebook.sol";
 import {IChequebook, IMortal} from "../../contracts/interfaces/IChequebook.sol";
-import {BaseTest} from "../Base.t.sol";
+import {CloneForm, DirectForm, FormTest} from "../Forms.t.sol";
 import {GasBurner, Reenterer, Refuser, ReturnBomber, Wallet} from "../mocks/Payees.sol";
 import {Cheques, Scheme, Signature} from "../utils/Cheques.sol";
 
-/// @notice What holds for both kinds of cheque; the two contracts at the end run it for each.
-abstract contract CashTest is BaseTest {
+/// @notice What holds for both kinds of cheque. The contracts at the end run it for each kind and each form.
+abstract contract CashTest is FormTest {
     Scheme internal immutable SCHEME;
     Scheme internal immutable OTHER_SCHEME;
 
@@ -20,7 +20,7 @@ abstract contract CashTest is BaseTest {
     }
 
     function setUp() public {
-        chequebook = _open(NOTICE, DEPOSIT);
+        chequebook = _createInEarlierBlock(NOTICE, DEPOSIT);
     }
 
     /* COVERED */
@@ -134,7 +134,7 @@ abstract contract CashTest is BaseTest {
     }
 
     function test_RevertWhen_TheChequeIsOfAnotherChequebook() public {
-        Chequebook other = _open(NOTICE, DEPOSIT);
+        Chequebook other = _createInEarlierBlock(NOTICE, DEPOSIT);
         Signature memory signature = _sign(SCHEME, other, payee, 1);
         _refused(SCHEME, chequebook, payee, 1, signature, _error(IChequebook.InvalidSignature.selector));
     }
@@ -201,7 +201,7 @@ abstract contract CashTest is BaseTest {
     }
 
     function test_Overdraft_OfAnEmptyChequebookPaysNothingAndEndsIt() public {
-        Chequebook empty = _open(NOTICE, 0);
+        Chequebook empty = _createInEarlierBlock(NOTICE, 0);
 
         vm.expectEmit(address(empty));
         emit IChequebook.Cashed(payee, 0);
@@ -221,7 +221,7 @@ abstract contract CashTest is BaseTest {
     }
 
     function test_RevertWhen_OverdraftInTheBlockOfCreation() public {
-        Chequebook newborn = _openInThisBlock(NOTICE, DEPOSIT);
+        Chequebook newborn = _createInThisBlock(NOTICE, DEPOSIT);
         Signature memory signature = _sign(SCHEME, newborn, payee, DEPOSIT + 1);
 
         _refused(SCHEME, newborn, payee, DEPOSIT + 1, signature, _error(IMortal.BornThisBlock.selector));
@@ -232,7 +232,7 @@ abstract contract CashTest is BaseTest {
     }
 }
 
-contract CashPackedTest is CashTest(Scheme.Packed, Scheme.Typed) {
+abstract contract CashPackedTest is CashTest(Scheme.Packed, Scheme.Typed) {
     function test_Reentrance_CannotCashTheSameChequeTwice() public {
         Reenterer reenterer = new Reenterer();
         Signature memory signature = _sign(SCHEME, chequebook, address(reenterer), 1 ether);
@@ -278,7 +278,7 @@ contract CashPackedTest is CashTest(Scheme.Packed, Scheme.Typed) {
     }
 }
 
-contract CashTypedTest is CashTest(Scheme.Typed, Scheme.Packed) {
+abstract contract CashTypedTest is CashTest(Scheme.Typed, Scheme.Packed) {
     function test_RevertWhen_TheChequeIsOfAnotherChain() public {
         Signature memory signature = _sign(SCHEME, chequebook, payee, 1);
         vm.chainId(5);
@@ -286,3 +286,11 @@ contract CashTypedTest is CashTest(Scheme.Typed, Scheme.Packed) {
         _refused(SCHEME, chequebook, payee, 1, signature, _error(IChequebook.InvalidSignature.selector));
     }
 }
+
+contract CashPackedDirectTest is CashPackedTest, DirectForm {}
+
+contract CashPackedCloneTest is CashPackedTest, CloneForm {}
+
+contract CashTypedDirectTest is CashTypedTest, DirectForm {}
+
+contract CashTypedCloneTest is CashTypedTest, CloneForm {}

@@ -5,23 +5,23 @@ import {Chequebook} from "../../contracts/Chequebook.sol";
 import {ClearingHouse} from "../../contracts/ClearingHouse.sol";
 import {IChequebook, IMortal} from "../../contracts/interfaces/IChequebook.sol";
 import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
-import {BaseTest} from "../Base.t.sol";
+import {CloneForm, DirectForm, FormTest} from "../Forms.t.sol";
 import {HostileChequebook} from "../mocks/Hostile.sol";
 import {GasBurner, Refuser, ReturnBomber} from "../mocks/Payees.sol";
 import {Cheques, Scheme, Signature} from "../utils/Cheques.sol";
 import {Hardfork} from "../utils/Hardfork.sol";
 
-contract ClearingHouseTest is BaseTest {
+abstract contract ClearingHouseTest is FormTest {
     uint32 private constant GAS_EACH = 150_000;
 
-    ClearingHouse private house = new ClearingHouse();
+    ClearingHouse private house = _newClearingHouse();
     Chequebook private first;
     Chequebook private second;
     IClearingHouse.Batch[] private batches;
 
     function setUp() public {
-        first = _open(0, DEPOSIT);
-        second = _open(0, DEPOSIT);
+        first = _createInEarlierBlock(0, DEPOSIT);
+        second = _createInEarlierBlock(0, DEPOSIT);
     }
 
     /* CASH */
@@ -45,7 +45,7 @@ contract ClearingHouseTest is BaseTest {
         _add(Scheme.Packed, first, payee, 1 ether, false);
         _append(payee, 3 ether);
         _append(otherPayee, 2 ether);
-        _append(payee, 2 ether); // older than the one before
+        _append(payee, 2 ether); // older than the previous one
 
         vm.expectEmit(address(first));
         emit IChequebook.Cashed(payee, 1 ether);
@@ -67,7 +67,7 @@ contract ClearingHouseTest is BaseTest {
         assertEq(_run(), 0);
     }
 
-    /// @dev Both forms of a signature meet here: the house takes the low one only, and `v` in its highest bit.
+    /// @dev For both values of `v`, which the house takes in the highest bit of `s`.
     function testFuzz_TakesEverySignature(uint256 amount, bool typed) public {
         amount = bound(amount, 1, DEPOSIT);
         _add(_scheme(typed), first, payee, amount, false);
@@ -117,7 +117,7 @@ contract ClearingHouseTest is BaseTest {
         assertEq(_run(), 1);
     }
 
-    /// @dev One cheque bounces a chequebook, and the next of the same chequebook does not.
+    /// @dev The first overdraft kills the chequebook, so the second one is refused.
     function test_SkipsASecondOverdraft() public {
         _add(Scheme.Packed, first, payee, DEPOSIT + 1, false);
         _append(otherPayee, 1);
@@ -128,7 +128,7 @@ contract ClearingHouseTest is BaseTest {
     }
 
     function test_SkipsAnOverdraftInTheBlockOfCreation() public {
-        Chequebook newborn = _openInThisBlock(0, DEPOSIT);
+        Chequebook newborn = _createInThisBlock(0, DEPOSIT);
         _add(Scheme.Packed, newborn, payee, DEPOSIT + 1, false);
 
         _expectSkipped(newborn, payee, DEPOSIT + 1, IMortal.BornThisBlock.selector);
@@ -155,7 +155,7 @@ contract ClearingHouseTest is BaseTest {
 
     function test_OnlyIfCovered_ComparesWhatIsStillOwed() public {
         _cash(Scheme.Packed, first, payee, 9 ether);
-        _add(Scheme.Packed, first, payee, 10 ether, true); // owed: all that is left
+        _add(Scheme.Packed, first, payee, 10 ether, true); // owed: the whole remaining balance
         _append(otherPayee, 1);
 
         _expectSkipped(first, otherPayee, 1, IClearingHouse.NotCovered.selector);
@@ -175,7 +175,8 @@ contract ClearingHouseTest is BaseTest {
 
     /* HOSTILE */
 
-    /// @dev All but the last cheque do their worst; with just the gas that is asked for, the last is cashed.
+    /// @dev Every cheque but the last uses as much gas as it can. With exactly the required gas, the last one is
+    /// cashed.
     function test_NobodyCanLeaveTheOthersShortOfGas() public {
         for (uint256 i; i <= uint8(type(HostileChequebook.Manner).max); i++) {
             Chequebook hostile = Chequebook(payable(address(new HostileChequebook(HostileChequebook.Manner(i)))));
@@ -213,7 +214,7 @@ contract ClearingHouseTest is BaseTest {
         assertEq(_run(), 0);
     }
 
-    /// @dev The reason of the cheque before must not be taken for that of this one.
+    /// @dev The error of the previous cheque must not be reported for this one.
     function test_ReportsAFailureWithoutAnError_AfterOneWith() public {
         Chequebook silent =
             Chequebook(payable(address(new HostileChequebook(HostileChequebook.Manner.RevertsWithNothing))));
@@ -243,7 +244,7 @@ contract ClearingHouseTest is BaseTest {
         return payable(address(uint160(uint256(keccak256(abi.encode(index))))));
     }
 
-    /// @dev What the house asks for, and what a transaction costs before the house runs.
+    /// @dev The gas that the house requires, and the gas that the transaction uses before the house runs.
     function _needed() private view returns (uint256) {
         uint256 count;
         for (uint256 i; i < batches.length; i++) {
@@ -262,7 +263,7 @@ contract ClearingHouseTest is BaseTest {
         _append(beneficiary, amount);
     }
 
-    /// @dev One more cheque to the last batch.
+    /// @dev Adds a cheque to the last batch.
     function _append(address payable beneficiary, uint256 amount) private {
         IClearingHouse.Batch storage batch = batches[batches.length - 1];
         Signature memory signature = _sign(_scheme(batch.typed), batch.chequebook, beneficiary, amount);
@@ -279,3 +280,7 @@ contract ClearingHouseTest is BaseTest {
         emit IClearingHouse.Skipped(address(chequebook), beneficiary, amount, reason);
     }
 }
+
+contract ClearingHouseDirectTest is ClearingHouseTest, DirectForm {}
+
+contract ClearingHouseCloneTest is ClearingHouseTest, CloneForm {}

@@ -2,46 +2,49 @@
 pragma solidity ^0.8.24;
 
 import {Chequebook} from "../../contracts/Chequebook.sol";
+import {ChequebookFactory} from "../../contracts/ChequebookFactory.sol";
 import {IMortal} from "../../contracts/interfaces/IChequebook.sol";
 import {BaseTest} from "../Base.t.sol";
 import {Create2Deployer, OneTransaction} from "../mocks/Senders.sol";
 import {Cheques, Scheme} from "../utils/Cheques.sol";
 import {Hardfork} from "../utils/Hardfork.sol";
 
-/// @notice CB11. The attack: open a chequebook at a CREATE2 address, overdraw it so that it vanishes with what it has
-/// sent, open it again at the same address, and cash the same cheque once more. Either through a contract of the
-/// attacker's, or through the factory.
+/// @notice CB11. The attack: create a chequebook at a CREATE2 address; overdraw it, so that its account is erased
+/// together with `sent`; create it again at the same address; and cash the same cheque again. Once through a deployer
+/// of the attacker's own, once through the factory.
 abstract contract Create2Test is BaseTest {
     uint256 private constant PROMISED = 3 ether;
 
     address private deployer;
     Chequebook private target;
-    bytes private open;
+    bytes private creation;
     bytes private overdraw;
 
     function setUp() public {
         deployer = _deployer();
         target = Chequebook(payable(_predict(owner.addr)));
-        open = _openCall(owner.addr);
+        creation = _createCall(owner.addr);
         overdraw = Cheques.cashCall(Scheme.Packed, payee, PROMISED, _sign(Scheme.Packed, target, payee, PROMISED));
         vm.deal(address(this), 100 ether);
     }
 
-    /// @dev Who creates chequebooks at CREATE2 addresses; the address of one without notice; and the call that opens it.
+    /// @dev The contract that creates chequebooks at CREATE2 addresses.
     function _deployer() internal virtual returns (address);
 
+    /// @dev The address of the chequebook of `owner_` without a notice period.
     function _predict(address owner_) internal view virtual returns (address);
 
-    function _openCall(address owner_) internal view virtual returns (bytes memory);
+    /// @dev The call to the deployer that creates this chequebook.
+    function _createCall(address owner_) internal view virtual returns (bytes memory);
 
-    /// @dev Whether a dead one can be opened again where death erases the account.
-    function _returnsBeforeCancun() internal pure virtual returns (bool);
+    /// @dev Whether a dead chequebook can be created again before Cancun, where its account is erased.
+    function _canBeCreatedAgainBeforeCancun() internal pure virtual returns (bool);
 
     function test_InOneTransaction_GainsNothing() public {
         OneTransaction.Call[] memory calls = new OneTransaction.Call[](4);
-        calls[0] = OneTransaction.Call(deployer, 1 ether, open);
+        calls[0] = OneTransaction.Call(deployer, 1 ether, creation);
         calls[1] = OneTransaction.Call(address(target), 0, overdraw);
-        calls[2] = OneTransaction.Call(deployer, 1 ether, open);
+        calls[2] = OneTransaction.Call(deployer, 1 ether, creation);
         calls[3] = OneTransaction.Call(address(target), 0, overdraw);
 
         OneTransaction.Result[] memory results = new OneTransaction().run{value: 2 ether}(calls);
@@ -54,22 +57,22 @@ abstract contract Create2Test is BaseTest {
     }
 
     function test_InOneBlock_GainsNothing() public {
-        assertTrue(_send(deployer, 1 ether, open));
+        assertTrue(_send(deployer, 1 ether, creation));
         assertFalse(_send(address(target), 0, overdraw));
-        assertFalse(_send(deployer, 1 ether, open));
+        assertFalse(_send(deployer, 1 ether, creation));
         assertFalse(_send(address(target), 0, overdraw));
         _assertAliveAndUntouched();
     }
 
     function test_ByKillInOneTransaction_GainsNothing() public {
-        // the attacker owns the chequebook, and commands it in the transaction that opens it
+        // the attacker owns the chequebook, and kills it in the transaction that creates it
         OneTransaction attacker = new OneTransaction();
         Chequebook own = Chequebook(payable(_predict(address(attacker))));
         OneTransaction.Call[] memory calls = new OneTransaction.Call[](3);
-        bytes memory openOwn = _openCall(address(attacker));
-        calls[0] = OneTransaction.Call(deployer, 1 ether, openOwn);
+        bytes memory createOwn = _createCall(address(attacker));
+        calls[0] = OneTransaction.Call(deployer, 1 ether, createOwn);
         calls[1] = OneTransaction.Call(address(own), 0, abi.encodeCall(IMortal.kill, ()));
-        calls[2] = OneTransaction.Call(deployer, 1 ether, openOwn);
+        calls[2] = OneTransaction.Call(deployer, 1 ether, createOwn);
 
         OneTransaction.Result[] memory results = attacker.run{value: 2 ether}(calls);
 
@@ -79,19 +82,20 @@ abstract contract Create2Test is BaseTest {
         assertEq(own.killableAt(), 0);
     }
 
-    /// @dev From Cancun on the tombstone holds its address. Before, the address is free again, and the cheque good a
-    /// second time: this is why SECURITY.md asks for plain CREATE there. (That it is paid is shown on anvil, in
-    /// test/e2e: to forge, an account stays erased within a test even when it is created anew.) The factory remembers
-    /// whom it opened, so through it there is no second time under any hardfork.
+    /// @dev From Cancun on, the code of the dead chequebook keeps the address occupied. Before Cancun the address is
+    /// free again, and the old cheque can be cashed again: this is why SECURITY.md asks for plain CREATE there. (That
+    /// the cheque is paid again is shown on anvil, in test/e2e: within a forge test an erased account stays erased,
+    /// even if it is created again.) The factory remembers what it created, so it refuses a second creation under every
+    /// hardfork.
     function test_InALaterBlock_GainsNothing_ExceptBeforeCancun() public {
-        assertTrue(_send(deployer, 1 ether, open));
+        assertTrue(_send(deployer, 1 ether, creation));
         vm.roll(vm.getBlockNumber() + 1);
         assertTrue(_send(address(target), 0, overdraw));
         assertEq(payee.balance, 1 ether);
 
         bool tombstone = Hardfork.codeSurvives();
-        bool returns_ = !tombstone && _returnsBeforeCancun();
-        assertEq(_send(deployer, PROMISED, open), returns_);
+        bool again = !tombstone && _canBeCreatedAgainBeforeCancun();
+        assertEq(_send(deployer, PROMISED, creation), again);
         if (!tombstone) return;
 
         assertFalse(_send(address(target), 0, overdraw));
@@ -124,16 +128,18 @@ contract Create2DirectTest is Create2Test {
         return direct.predict(0, owner_, signer.addr, 0);
     }
 
-    function _openCall(address owner_) internal view override returns (bytes memory) {
+    function _createCall(address owner_) internal view override returns (bytes memory) {
         return abi.encodeCall(Create2Deployer.deploy, (0, owner_, signer.addr, 0));
     }
 
-    function _returnsBeforeCancun() internal pure override returns (bool) {
+    function _canBeCreatedAgainBeforeCancun() internal pure override returns (bool) {
         return true;
     }
 }
 
 contract Create2FactoryTest is Create2Test {
+    ChequebookFactory private factory = _newFactory();
+
     function _deployer() internal view override returns (address) {
         return address(factory);
     }
@@ -142,11 +148,11 @@ contract Create2FactoryTest is Create2Test {
         return factory.predict(owner_, signer.addr, 0, 0);
     }
 
-    function _openCall(address owner_) internal view override returns (bytes memory) {
+    function _createCall(address owner_) internal view override returns (bytes memory) {
         return abi.encodeCall(factory.create, (owner_, signer.addr, 0, 0));
     }
 
-    function _returnsBeforeCancun() internal pure override returns (bool) {
+    function _canBeCreatedAgainBeforeCancun() internal pure override returns (bool) {
         return false;
     }
 }

@@ -3,25 +3,25 @@ pragma solidity ^0.8.24;
 
 import {Chequebook} from "../../contracts/Chequebook.sol";
 import {IChequebook, IMortal} from "../../contracts/interfaces/IChequebook.sol";
-import {BaseTest} from "../Base.t.sol";
+import {CloneForm, DirectForm, FormTest} from "../Forms.t.sol";
 import {OneTransaction} from "../mocks/Senders.sol";
 import {Cheques, Scheme, Signature} from "../utils/Cheques.sol";
 import {Hardfork} from "../utils/Hardfork.sol";
 
-/// @notice What is left of a dead chequebook. Until the end of the transaction of its death that is the same under
-/// every hardfork; from then on, the tombstone stands only where code survives a selfdestruct.
-abstract contract DeadTest is BaseTest {
+/// @notice What a dead chequebook still does. Within the transaction in which it dies, that is the same under every
+/// hardfork. After that transaction its code and storage, the tombstone, exist only where they survive a selfdestruct.
+abstract contract DeadTest is FormTest {
     Chequebook internal chequebook;
     bool internal tombstone;
 
     function setUp() public {
         tombstone = Hardfork.codeSurvives();
-        chequebook = _open(0, DEPOSIT);
+        chequebook = _createInEarlierBlock(0, DEPOSIT);
         _cash(Scheme.Packed, chequebook, payee, 1 ether);
         _end();
     }
 
-    /// @dev Ends the chequebook, somehow.
+    /// @dev Ends the chequebook, by kill or by an overdraft.
     function _end() internal virtual;
 
     function _sentAtTheEnd() internal view virtual returns (uint256);
@@ -92,7 +92,7 @@ abstract contract DeadTest is BaseTest {
     }
 }
 
-contract DeadByOverdraftTest is DeadTest {
+abstract contract DeadByOverdraftTest is DeadTest {
     uint256 private constant BOUNCED = 100 ether;
 
     function _end() internal override {
@@ -108,7 +108,7 @@ contract DeadByOverdraftTest is DeadTest {
 
         (bool success,) = _tryToCash(BOUNCED);
         assertTrue(success);
-        assertEq(payee.balance, tombstone ? BOUNCED : DEPOSIT, "what was missing, and no wei more");
+        assertEq(payee.balance, tombstone ? BOUNCED : DEPOSIT, "the unpaid rest of the cheque, and no wei more");
         if (!tombstone) return;
 
         _force(address(chequebook), BOUNCED);
@@ -117,7 +117,7 @@ contract DeadByOverdraftTest is DeadTest {
     }
 
     function test_WithinItsLastTransaction_ItIsDeadUnderEveryHardfork() public {
-        Chequebook other = _open(0, DEPOSIT);
+        Chequebook other = _createInEarlierBlock(0, DEPOSIT);
         OneTransaction.Call[] memory calls = new OneTransaction.Call[](5);
         calls[0] = OneTransaction.Call(address(other), 0, _cashCall(other, BOUNCED));
         calls[1] = OneTransaction.Call(address(other), 1, "");
@@ -137,7 +137,7 @@ contract DeadByOverdraftTest is DeadTest {
     }
 }
 
-contract DeadByKillTest is DeadTest {
+abstract contract DeadByKillTest is DeadTest {
     function _end() internal override {
         _kill(chequebook);
     }
@@ -147,10 +147,10 @@ contract DeadByKillTest is DeadTest {
     }
 }
 
-/// @notice An overdraft during the notice ends the chequebook for good: the announcement does not outlive it.
-contract DeadByOverdraftDuringNoticeTest is BaseTest {
+/// @notice An overdraft during the notice ends the chequebook for good, although a kill was announced.
+abstract contract DeadByOverdraftDuringNoticeTest is FormTest {
     function test_TheOwnerCannotKillItAnyMore() public {
-        Chequebook chequebook = _open(NOTICE, DEPOSIT);
+        Chequebook chequebook = _createInEarlierBlock(NOTICE, DEPOSIT);
         _announceKill(chequebook);
         _cash(Scheme.Typed, chequebook, payee, DEPOSIT + 1);
         skip(NOTICE);
@@ -165,3 +165,15 @@ contract DeadByOverdraftDuringNoticeTest is BaseTest {
         assertEq(owner.addr.balance, 0);
     }
 }
+
+contract DeadByOverdraftDirectTest is DeadByOverdraftTest, DirectForm {}
+
+contract DeadByOverdraftCloneTest is DeadByOverdraftTest, CloneForm {}
+
+contract DeadByKillDirectTest is DeadByKillTest, DirectForm {}
+
+contract DeadByKillCloneTest is DeadByKillTest, CloneForm {}
+
+contract DeadByOverdraftDuringNoticeDirectTest is DeadByOverdraftDuringNoticeTest, DirectForm {}
+
+contract DeadByOverdraftDuringNoticeCloneTest is DeadByOverdraftDuringNoticeTest, CloneForm {}

@@ -10,11 +10,12 @@ import {BaseTest} from "../Base.t.sol";
 import {Cheques, Scheme, Signature} from "../utils/Cheques.sol";
 import {Hardfork} from "../utils/Hardfork.sol";
 
-/// @notice How chequebooks are opened as clones. That a clone then keeps all rules is for the other tests, with FORM=clone.
+/// @notice How chequebooks are created as clones. What a clone then does is tested by each {FormTest}.
 contract FactoryTest is BaseTest {
+    ChequebookFactory private immutable factory = _newFactory();
     bytes32 private constant SALT = "salt";
 
-    function testFuzz_Open_AtTheAddressThatFollowsFromTheTerms(
+    function testFuzz_Create_AtTheAddressThatFollowsFromTheTerms(
         address owner_,
         address signer_,
         uint32 notice,
@@ -41,7 +42,7 @@ contract FactoryTest is BaseTest {
         assertEq(predicted.balance, deposit);
     }
 
-    function test_Open_EmitsOpened() public {
+    function test_Create_EmitsCreated() public {
         address predicted = factory.predict(owner.addr, address(0), NOTICE, SALT);
 
         vm.expectEmit(address(factory));
@@ -49,7 +50,7 @@ contract FactoryTest is BaseTest {
         factory.create(owner.addr, address(0), NOTICE, SALT);
     }
 
-    /// @dev Every part of the terms, and the chain.
+    /// @dev And so are the salt, the factory and the chain.
     function test_EveryTermIsPartOfTheAddress() public {
         address chequebook = factory.predict(owner.addr, signer.addr, NOTICE, SALT);
 
@@ -57,22 +58,22 @@ contract FactoryTest is BaseTest {
         assertNotEq(chequebook, factory.predict(owner.addr, stranger, NOTICE, SALT));
         assertNotEq(chequebook, factory.predict(owner.addr, signer.addr, NOTICE - 1, SALT));
         assertNotEq(chequebook, factory.predict(owner.addr, signer.addr, NOTICE, "other salt"));
-        assertNotEq(chequebook, new ChequebookFactory().predict(owner.addr, signer.addr, NOTICE, SALT));
+        assertNotEq(chequebook, _newFactory().predict(owner.addr, signer.addr, NOTICE, SALT));
         vm.chainId(block.chainid + 1);
         assertNotEq(chequebook, factory.predict(owner.addr, signer.addr, NOTICE, SALT));
     }
 
-    /// @dev CB9 across chains, which a packed cheque does not name: the same terms are at another address there.
+    /// @dev CB9. A packed cheque does not name its chain, but the same terms have another address on another chain.
     function test_PackedChequeIsWorthlessOnAnotherChain() public {
-        Chequebook here = _open();
+        Chequebook here = _create();
         Signature memory signature = _sign(Scheme.Packed, here, payee, 1 ether);
         vm.chainId(block.chainid + 1);
-        Chequebook there = _open();
+        Chequebook there = _create();
 
         _refused(Scheme.Packed, there, payee, 1 ether, signature, _error(IChequebook.InvalidSignature.selector));
     }
 
-    function testFuzz_WhatWasSentBeforeOpeningIsPartOfTheDeposit(uint96 before, uint96 deposit) public {
+    function testFuzz_WhatWasSentBeforeCreationIsPartOfTheDeposit(uint96 before, uint96 deposit) public {
         vm.assume(uint256(before) + deposit != 0);
         address chequebook = factory.predict(owner.addr, signer.addr, 0, SALT);
         vm.deal(address(this), uint256(before) + deposit);
@@ -82,18 +83,18 @@ contract FactoryTest is BaseTest {
         factory.create{value: deposit}(owner.addr, signer.addr, 0, SALT);
         assertEq(chequebook.balance, uint256(before) + deposit);
 
-        // and a cheque that was written before the chequebook was opened is good
+        // a cheque of a counterfactual chequebook is good once the chequebook is created
         _cash(Scheme.Packed, IChequebook(payable(chequebook)), payee, uint256(before) + deposit);
         assertEq(payee.balance, uint256(before) + deposit);
     }
 
-    function test_RevertWhen_OpenedBefore() public {
-        Chequebook chequebook = _open();
+    function test_RevertWhen_CreatedBefore() public {
+        Chequebook chequebook = _create();
 
         vm.expectRevert(_alreadyCreated(chequebook));
         factory.create(owner.addr, signer.addr, NOTICE, SALT);
 
-        // zero and the owner are the same signer, so the same chequebook
+        // a signer of zero stands for the owner: the same terms
         IChequebook own = factory.create(owner.addr, address(0), NOTICE, SALT);
         vm.expectRevert(_alreadyCreated(own));
         factory.create(owner.addr, owner.addr, NOTICE, SALT);
@@ -109,13 +110,13 @@ contract FactoryTest is BaseTest {
     function test_TheFactoryTakesNoEtherOfItsOwn() public {
         (bool success,) = address(factory).call{value: 1}("");
         assertFalse(success);
-        _open();
+        _create();
         assertEq(address(factory).balance, 0);
     }
 
-    /// @dev Under every hardfork: where the account of a dead clone is erased, its address stays taken all the same.
-    function test_CB11_ADeadChequebookIsNeverOpenedAgain() public {
-        Chequebook chequebook = _open();
+    /// @dev Under every hardfork: even where the account of the dead clone is erased.
+    function test_CB11_ADeadChequebookIsNeverCreatedAgain() public {
+        Chequebook chequebook = _create();
         vm.roll(vm.getBlockNumber() + 1);
         _cash(Scheme.Packed, chequebook, payee, 1 ether);
         assertEq(_codeSize(address(chequebook)) > 0, Hardfork.codeSurvives());
@@ -124,7 +125,7 @@ contract FactoryTest is BaseTest {
         factory.create(owner.addr, signer.addr, NOTICE, SALT);
     }
 
-    function _open() private returns (Chequebook) {
+    function _create() private returns (Chequebook) {
         return Chequebook(payable(address(factory.create(owner.addr, signer.addr, NOTICE, SALT))));
     }
 
@@ -132,7 +133,7 @@ contract FactoryTest is BaseTest {
         return abi.encodeWithSelector(IChequebookFactory.AlreadyCreated.selector, chequebook);
     }
 
-    /// @dev The address, from the words of ERC-1167 and EIP-1014 alone.
+    /// @dev The address, computed from the text of ERC-1167 and EIP-1014 alone.
     function _predict(address owner_, address signer_, uint32 notice, bytes32 salt) private view returns (address) {
         bytes memory code = abi.encodePacked(
             hex"363d3d373d3d3d363d73",
@@ -151,8 +152,9 @@ contract FactoryTest is BaseTest {
     receive() external payable {}
 }
 
-/// @notice The implementation behind the clones can never be owned, funded, signed for or destroyed.
+/// @notice The implementation of the clones has no owner and no signer, takes no ether and cannot be destroyed.
 contract ImplementationTest is BaseTest {
+    ChequebookFactory private immutable factory = _newFactory();
     ChequebookClone private implementation;
 
     function setUp() public {
@@ -194,8 +196,8 @@ contract ImplementationTest is BaseTest {
         assertGt(_codeSize(address(implementation)), 0);
     }
 
-    /// @dev Even with ether that was forced into it. A malformed signature recovers to the zero address, which must not
-    /// be taken for the signer.
+    /// @dev Even if ether was forced into it. `ecrecover` answers the zero address for a malformed signature, and that
+    /// must not count as the signer.
     function testFuzz_CashesNoCheque(uint256 key, uint256 amount, bool typed, uint8 v, bytes32 r) public {
         _force(address(implementation), 1 ether);
         key = bound(key, 1, Cheques.CURVE_ORDER - 1);

@@ -6,7 +6,8 @@ import {ChequeHash} from "../../contracts/libraries/ChequeHash.sol";
 import {BaseTest} from "../Base.t.sol";
 import {Scheme, Signature} from "../utils/Cheques.sol";
 
-/// @notice The golden cheques, which the Rust client reads too: both sides agree on each digest and signature.
+/// @notice The golden cheques, which the tests of the Rust client read too: both sides agree on each digest and
+/// signature.
 contract GoldenTest is BaseTest {
     uint256 private constant CHEQUES = 10;
 

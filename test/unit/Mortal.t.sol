@@ -3,17 +3,17 @@ pragma solidity ^0.8.24;
 
 import {Chequebook} from "../../contracts/Chequebook.sol";
 import {IMortal} from "../../contracts/interfaces/IChequebook.sol";
-import {BaseTest} from "../Base.t.sol";
+import {CloneForm, DirectForm, FormTest} from "../Forms.t.sol";
 import {Refuser} from "../mocks/Payees.sol";
 import {Scheme} from "../utils/Cheques.sol";
 
-contract MortalTest is BaseTest {
+abstract contract MortalTest is FormTest {
     Chequebook internal classic;
     Chequebook internal patient;
 
     function setUp() public {
-        classic = _open(0, DEPOSIT);
-        patient = _open(NOTICE, DEPOSIT);
+        classic = _createInEarlierBlock(0, DEPOSIT);
+        patient = _createInEarlierBlock(NOTICE, DEPOSIT);
     }
 
     function testFuzz_NoticePeriodIsFixedAtCreation(uint32 notice) public {
@@ -23,7 +23,7 @@ contract MortalTest is BaseTest {
     /* ANNOUNCE */
 
     function testFuzz_AnnounceKill_SetsTheEndOfTheNotice(uint32 notice, uint32 time) public {
-        Chequebook chequebook = _open(notice, DEPOSIT);
+        Chequebook chequebook = _createInEarlierBlock(notice, DEPOSIT);
         vm.warp(time);
 
         vm.expectEmit(address(chequebook));
@@ -83,7 +83,7 @@ contract MortalTest is BaseTest {
 
     function testFuzz_Kill_ReturnsTheBalanceToTheOwner(uint256 deposit) public {
         deposit = bound(deposit, 0, MAX_ETHER);
-        Chequebook chequebook = _open(0, deposit);
+        Chequebook chequebook = _createInEarlierBlock(0, deposit);
 
         vm.expectEmit(address(chequebook));
         emit IMortal.Killed(deposit);
@@ -108,7 +108,7 @@ contract MortalTest is BaseTest {
 
     function testFuzz_Kill_OnceTheNoticeHasRunOut(uint32 notice, uint32 wait) public {
         notice = uint32(bound(notice, 1, type(uint32).max));
-        Chequebook chequebook = _open(notice, DEPOSIT);
+        Chequebook chequebook = _createInEarlierBlock(notice, DEPOSIT);
         _announceKill(chequebook);
         skip(uint256(notice) + wait);
 
@@ -136,7 +136,7 @@ contract MortalTest is BaseTest {
     function testFuzz_RevertWhen_KillBeforeTheNoticeHasRunOut(uint32 notice, uint32 wait) public {
         notice = uint32(bound(notice, 1, type(uint32).max));
         wait = uint32(bound(wait, 0, notice - 1));
-        Chequebook chequebook = _open(notice, DEPOSIT);
+        Chequebook chequebook = _createInEarlierBlock(notice, DEPOSIT);
         uint256 announced = vm.getBlockTimestamp();
         _announceKill(chequebook);
         skip(wait);
@@ -146,7 +146,7 @@ contract MortalTest is BaseTest {
     }
 
     function test_RevertWhen_KillInTheBlockOfCreation() public {
-        Chequebook chequebook = _openInThisBlock(0, DEPOSIT);
+        Chequebook chequebook = _createInThisBlock(0, DEPOSIT);
 
         vm.expectRevert(IMortal.BornThisBlock.selector);
         _kill(chequebook);
@@ -156,3 +156,7 @@ contract MortalTest is BaseTest {
         assertEq(owner.addr.balance, DEPOSIT);
     }
 }
+
+contract MortalDirectTest is MortalTest, DirectForm {}
+
+contract MortalCloneTest is MortalTest, CloneForm {}

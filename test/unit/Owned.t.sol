@@ -3,9 +3,9 @@ pragma solidity ^0.8.24;
 
 import {Chequebook} from "../../contracts/Chequebook.sol";
 import {IOwned} from "../../contracts/interfaces/IChequebook.sol";
-import {BaseTest} from "../Base.t.sol";
+import {CloneForm, DirectForm, FormTest} from "../Forms.t.sol";
 
-contract OwnedTest is BaseTest {
+abstract contract OwnedTest is FormTest {
     function testFuzz_OwnerIsFixedAtCreation(address owner_, address creator) public {
         vm.assume(owner_ != address(0));
         vm.prank(creator);
@@ -20,7 +20,7 @@ contract OwnedTest is BaseTest {
 
     function testFuzz_RevertWhen_CallerIsNotTheOwner(address caller, uint32 notice) public {
         vm.assume(caller != owner.addr);
-        Chequebook chequebook = _open(notice, DEPOSIT);
+        Chequebook chequebook = _createInEarlierBlock(notice, DEPOSIT);
         bytes memory refusal = abi.encodeWithSelector(IOwned.NotOwner.selector, caller);
         vm.startPrank(caller);
 
@@ -33,10 +33,14 @@ contract OwnedTest is BaseTest {
     }
 
     function test_RevertWhen_TheSignerCommands() public {
-        Chequebook chequebook = _open(0, DEPOSIT);
+        Chequebook chequebook = _createInEarlierBlock(0, DEPOSIT);
 
         vm.expectRevert(abi.encodeWithSelector(IOwned.NotOwner.selector, signer.addr));
         vm.prank(signer.addr);
         chequebook.kill();
     }
 }
+
+contract OwnedDirectTest is OwnedTest, DirectForm {}
+
+contract OwnedCloneTest is OwnedTest, CloneForm {}

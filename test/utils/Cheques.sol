@@ -16,8 +16,8 @@ struct Signature {
     bytes32 s;
 }
 
-/// @notice The test's own signer: it computes the digests by itself, from literals that were not made by solc, so that
-/// a mistake in {ChequeHash} cannot hide behind the same mistake here.
+/// @notice Signs cheques for the tests. It does not use {ChequeHash}, and its constants were not computed by solc, so
+/// that a mistake there is not repeated here.
 library Cheques {
     Vm private constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
@@ -31,7 +31,7 @@ library Cheques {
         (signature.v, signature.r, signature.s) = vm.sign(key, digest(scheme, chequebook, beneficiary, amount));
     }
 
-    /// @notice The call that cashes a cheque of this scheme.
+    /// @notice The calldata that cashes a cheque of this scheme.
     function cashCall(Scheme scheme, address payable beneficiary, uint256 amount, Signature memory signature)
         internal
         pure
@@ -41,7 +41,7 @@ library Cheques {
         return abi.encodeWithSelector(selector, beneficiary, amount, signature.v, signature.r, signature.s);
     }
 
-    /// @notice The cheque as the clearing house takes it.
+    /// @notice The cheque in the format of the clearing house.
     function compact(address payable beneficiary, uint256 amount, Signature memory signature)
         internal
         pure
@@ -51,7 +51,7 @@ library Cheques {
         return IClearingHouse.Cheque({beneficiary: beneficiary, amount: amount, r: signature.r, vs: vs});
     }
 
-    /// @notice The same signature in its other form, which `ecrecover` takes for the same signer.
+    /// @notice The other signature by the same signer over the same digest: a high `s` for a low one, and vice versa.
     function twin(Signature memory signature) internal pure returns (Signature memory) {
         return
             Signature({v: signature.v == 27 ? 28 : 27, r: signature.r, s: bytes32(CURVE_ORDER - uint256(signature.s))});

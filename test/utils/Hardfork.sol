@@ -3,13 +3,13 @@ pragma solidity ^0.8.24;
 
 import {Vm} from "forge-std/Vm.sol";
 
-/// @notice Cheatcodes of forge that the pinned forge-std does not declare.
+/// @notice Cheatcodes of forge that the installed forge-std does not declare.
 interface HardforkVm {
     function setEvmVersion(string calldata evm) external;
 }
 
-/// @notice Asks the EVM itself which hardfork it runs, by what it can do. A setting that forge ignores would otherwise
-/// let the whole suite run under one hardfork four times.
+/// @notice Finds out from the EVM itself which hardfork it runs, by trying what each one added. If forge ignored the
+/// setting, the whole suite would otherwise run under one hardfork four times.
 library Hardfork {
     Vm private constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 

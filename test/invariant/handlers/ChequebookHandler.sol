@@ -5,14 +5,14 @@ import {Chequebook} from "../../../contracts/Chequebook.sol";
 import {ClearingHouse} from "../../../contracts/ClearingHouse.sol";
 import {IChequebook, IMortal, IOwned} from "../../../contracts/interfaces/IChequebook.sol";
 import {IClearingHouse} from "../../../contracts/interfaces/IClearingHouse.sol";
-import {BaseTest} from "../../Base.t.sol";
+import {CloneForm, DirectForm, FormTest} from "../../Forms.t.sol";
 import {GasBurner, Reenterer, Refuser} from "../../mocks/Payees.sol";
 import {Cheques, Scheme, Signature} from "../../utils/Cheques.sol";
 import {Ledger} from "./Ledger.sol";
 
-/// @notice Does at random whatever anyone can do to a few chequebooks, and enters what it sees in the {Ledger}. Each
-/// action first predicts how it must end; one that ends otherwise fails the campaign.
-contract ChequebookHandler is Ledger, BaseTest {
+/// @notice Does at random whatever anyone can do to a few chequebooks, and records what it sees in the {Ledger}. Each
+/// action first predicts its outcome; one with another outcome fails the campaign.
+abstract contract ChequebookHandler is Ledger, FormTest {
     uint256 private constant MAX_CHEQUEBOOKS = 6;
     uint256 private constant MAX_WEI = 1e20;
     uint32 private constant PAYMENT_GAS = 2_000_000;
@@ -34,13 +34,13 @@ contract ChequebookHandler is Ledger, BaseTest {
     Refuser private _refuser = new Refuser();
     Reenterer private _reenterer = new Reenterer();
     address private _burner = address(new GasBurner());
-    ClearingHouse private _house = new ClearingHouse();
+    ClearingHouse private _house = _newClearingHouse();
 
     constructor() {
         payees = [payee, otherPayee, payable(_refuser), payable(_reenterer), payable(_burner)];
     }
 
-    /// @dev CB1 and CB3 are watched over every action, for every chequebook and payee.
+    /// @dev CB1 and CB3, for every chequebook and payee, before and after an action.
     modifier watched(bool mayPay) {
         uint256[] memory held = _balances();
         _;
@@ -51,19 +51,19 @@ contract ChequebookHandler is Ledger, BaseTest {
             if (_erased(chequebooks[i])) continue;
             for (uint256 j; j < payees.length; j++) {
                 uint256 sent = chequebooks[i].sent(payees[j]);
-                _expect(1, sent >= seen[chequebooks[i]][payees[j]]);
-                seen[chequebooks[i]][payees[j]] = sent;
+                _expect(1, sent >= _seen[chequebooks[i]][payees[j]]);
+                _seen[chequebooks[i]][payees[j]] = sent;
             }
         }
     }
 
-    /* DEPOSIT */
+    /* CREATE, DEPOSIT */
 
-    function open(bool patient, uint256 amount) external watched(false) {
+    function create(bool patient, uint256 amount) external watched(false) {
         vm.assume(chequebooks.length < MAX_CHEQUEBOOKS);
         amount = bound(amount, 0, MAX_WEI);
         uint32 notice = patient ? NOTICE : 0;
-        Chequebook chequebook = _openInThisBlock(notice, amount);
+        Chequebook chequebook = _createInThisBlock(notice, amount);
         _addChequebook(chequebook, amount, notice, vm.getBlockNumber());
     }
 
@@ -89,12 +89,12 @@ contract ChequebookHandler is Ledger, BaseTest {
 
     /* CASH */
 
-    /// @dev A new cheque, from one wei above what was sent to a little over what is there, now and then by far too much.
+    /// @dev A new cheque, from one wei above `sent` to a little above the balance; with `farTooMuch`, far above it.
     function cash(uint256 which, uint256 who, uint256 amount, bool typed, bool farTooMuch) external watched(true) {
         _cashAndCompare(_newCheque(which, who, amount, typed, farTooMuch), Way.Direct);
     }
 
-    /// @dev Through the clearing house, among others that it must skip.
+    /// @dev A new cheque through the clearing house, between two that it must skip.
     function clear(uint256 which, uint256 who, uint256 amount, bool typed, bool onlyIfCovered) external watched(true) {
         Way way = onlyIfCovered ? Way.ThroughTheHouseIfCovered : Way.ThroughTheHouse;
         _cashAndCompare(_newCheque(which, who, amount, typed, false), way);
@@ -112,16 +112,16 @@ contract ChequebookHandler is Ledger, BaseTest {
         cheque.scheme = _scheme(typed);
 
         cheques.push(cheque);
-        _enterPromise(cheque.chequebook, cheque.beneficiary, cheque.amount);
+        _recordPromise(cheque.chequebook, cheque.beneficiary, cheque.amount);
     }
 
-    /// @dev CB8: any cheque that was ever signed, once more.
+    /// @dev CB8: a cheque that was signed before, and perhaps cashed.
     function cashAgain(uint256 index) external watched(true) {
         vm.assume(cheques.length > 0);
         _cashAndCompare(cheques[index % cheques.length], Way.Direct);
     }
 
-    /// @dev CB5, CB9: a cheque by another key, or for another chequebook.
+    /// @dev CB5, CB9: a cheque that another key signed, or that is of another chequebook.
     function cashForged(uint256 which, uint256 who, uint256 amount, bool typed, bool foreign) external watched(false) {
         Cheque memory cheque;
         cheque.chequebook = _pick(which);
@@ -145,11 +145,11 @@ contract ChequebookHandler is Ledger, BaseTest {
         if (_expect(foreign ? 9 : 5, !success)) assertEq(answer, _error(IChequebook.InvalidSignature.selector));
     }
 
-    /// @dev The next payment to the reenterer cashes this cheque from within.
+    /// @dev The reenterer cashes this cheque during the next payment to it.
     function prepareReentrance(uint256 which, uint256 amount) external {
         Chequebook chequebook = _pick(which);
         amount = bound(amount, 1, address(chequebook).balance + 1) + _sent(chequebook, address(_reenterer));
-        _enterPromise(chequebook, address(_reenterer), amount);
+        _recordPromise(chequebook, address(_reenterer), amount);
         _prepared = Prepared({chequebook: chequebook, amount: amount, payments: _reenterer.payments()});
         _reenterer.prepare(chequebook, amount, _sign(Scheme.Packed, chequebook, address(_reenterer), amount));
     }
@@ -215,7 +215,7 @@ contract ChequebookHandler is Ledger, BaseTest {
             if (!erased) assertEq(answer, refusal);
         } else {
             success = _clear(cheque, way == Way.ThroughTheHouseIfCovered);
-            // the house skips what is not there, and what it was asked to
+            // the house skips a cheque of an erased chequebook and, if it is asked to, one that is not covered
             if (erased || (overdraft && way == Way.ThroughTheHouseIfCovered)) refusal = "skipped";
             erased = false;
         }
@@ -231,10 +231,11 @@ contract ChequebookHandler is Ledger, BaseTest {
                 _bury(_prepared.chequebook);
             }
         }
-        _enterPayments(cheque.beneficiary, held, cheque.beneficiary.balance - before);
+        _recordPayments(cheque.beneficiary, held, cheque.beneficiary.balance - before);
     }
 
-    /// @dev Before the cheque goes the same for a wei more with its signature, after it the same once more.
+    /// @dev Three cheques: first a forged one, with the signature of the second and an amount higher by one wei; then
+    /// the cheque itself; then its duplicate.
     function _clear(Cheque memory cheque, bool onlyIfCovered) private returns (bool) {
         Signature memory signature = _sign(cheque.scheme, cheque.chequebook, cheque.beneficiary, cheque.amount);
         IClearingHouse.Batch[] memory batches = new IClearingHouse.Batch[](1);
@@ -246,34 +247,34 @@ contract ChequebookHandler is Ledger, BaseTest {
 
         vm.prank(stranger);
         uint256 cashed = _house.cash(batches, PAYMENT_GAS);
-        assertLe(cashed, 1, "a cheque was cashed twice");
+        assertLe(cashed, 1, "a forged cheque or a duplicate was cashed");
         return cashed == 1;
     }
 
-    function _enterPromise(Chequebook chequebook, address beneficiary, uint256 amount) private {
-        if (amount > largest[chequebook][beneficiary]) largest[chequebook][beneficiary] = amount;
+    function _recordPromise(Chequebook chequebook, address beneficiary, uint256 amount) private {
+        if (amount > _largest[chequebook][beneficiary]) _largest[chequebook][beneficiary] = amount;
     }
 
-    /// @dev What left the chequebooks is what `to` received; a reenterer may be paid by two at once.
-    function _enterPayments(address to, uint256[] memory held, uint256 paid) private {
+    /// @dev The ether that left the chequebooks is what `to` received; the reenterer may be paid by two of them.
+    function _recordPayments(address to, uint256[] memory held, uint256 paid) private {
         for (uint256 i; i < held.length; i++) {
             uint256 left = held[i] - address(chequebooks[i]).balance;
-            received[chequebooks[i]][to] += left;
+            _received[chequebooks[i]][to] += left;
             _record(chequebooks[i]).ethOut += left;
             paid -= left;
         }
-        assertEq(paid, 0, "paid out of nowhere");
+        assertEq(paid, 0, "paid by no chequebook");
     }
 
-    /// @dev Whether the prepared cheque, once it is cashed, ends its chequebook. What the payment around it takes from
-    /// the same chequebook goes to the same beneficiary, so the sum of both does not change on the way.
+    /// @dev Whether the prepared cheque overdraws its chequebook when it is cashed during a payment. That payment may
+    /// come from the same chequebook; it then goes to the same beneficiary, so `sent` plus balance does not change.
     function _preparedOverdraws() private view returns (bool) {
         Chequebook chequebook = _prepared.chequebook;
         if (address(chequebook) == address(0) || _erased(chequebook) || _record(chequebook).dead) return false;
         return _prepared.amount > _sent(chequebook, address(_reenterer)) + address(chequebook).balance;
     }
 
-    /// @dev How a well-signed cheque must be refused now; empty if it must be cashed.
+    /// @dev The error with which a cheque of the signer must be refused now; empty if it must be cashed.
     function _refusal(Chequebook chequebook, address payable to, uint256 amount) private view returns (bytes memory) {
         uint256 sent = _sent(chequebook, to);
         if (amount <= sent) return _staleCheque(amount, sent);
@@ -286,7 +287,7 @@ contract ChequebookHandler is Ledger, BaseTest {
         return refuses ? _error(IChequebook.PaymentFailed.selector) : bytes("");
     }
 
-    /// @dev How a command of the owner must be refused now; empty if it must be obeyed.
+    /// @dev The error with which a command of the owner must be refused now; empty if it must succeed.
     function _deadRefusal(Chequebook chequebook) private view returns (bytes memory) {
         return _record(chequebook).dead ? _error(IMortal.Dead.selector) : bytes("");
     }
@@ -329,7 +330,7 @@ contract ChequebookHandler is Ledger, BaseTest {
         assertEq(answer, refusal);
     }
 
-    /// @dev A chequebook that dies was alive, and was not born in this block.
+    /// @dev CB7, CB11: a chequebook that dies was alive, and was not created in this block.
     function _expectMayDie(Chequebook chequebook) private returns (bool) {
         return _expect(7, !_record(chequebook).dead) && _expect(11, !_bornNow(chequebook));
     }
@@ -360,9 +361,9 @@ contract ChequebookHandler is Ledger, BaseTest {
         return _record(chequebook).bornAt == vm.getBlockNumber();
     }
 
-    /// @dev Of an erased chequebook: what it had sent when it was last seen.
+    /// @dev For an erased chequebook, the value that was read last.
     function _sent(Chequebook chequebook, address beneficiary) private view returns (uint256) {
-        return _erased(chequebook) ? seen[chequebook][beneficiary] : chequebook.sent(beneficiary);
+        return _erased(chequebook) ? _seen[chequebook][beneficiary] : chequebook.sent(beneficiary);
     }
 
     function _erased(Chequebook chequebook) private view returns (bool) {
@@ -380,3 +381,7 @@ contract ChequebookHandler is Ledger, BaseTest {
         return _reenterer.payments() > _prepared.payments && _reenterer.succeeded();
     }
 }
+
+contract DirectHandler is ChequebookHandler, DirectForm {}
+
+contract CloneHandler is ChequebookHandler, CloneForm {}

@@ -4,8 +4,8 @@ pragma solidity ^0.8.24;
 import {Chequebook} from "../../../contracts/Chequebook.sol";
 import {Scheme} from "../../utils/Cheques.sol";
 
-/// @notice What the handler has seen with its own eyes: sums of ether that moved, cheques that were signed, and every
-/// breach of a rule. It takes no word of the chequebooks for it.
+/// @notice What the handler has observed: sums of ether that moved, cheques that were signed, and every breach of an
+/// invariant. Sums come from balances, never from what a chequebook reports.
 contract Ledger {
     struct Cheque {
         Chequebook chequebook;
@@ -24,32 +24,50 @@ contract Ledger {
         bool dead;
     }
 
-    Chequebook[] public chequebooks;
-    Cheque[] public cheques;
-    address payable[] public payees;
+    Chequebook[] internal chequebooks;
+    Cheque[] internal cheques;
+    address payable[] internal payees;
 
     mapping(Chequebook chequebook => Record record) private _records;
 
-    /// @notice What each beneficiary has received from a chequebook, by the change of its own balance, in wei.
-    mapping(Chequebook chequebook => mapping(address beneficiary => uint256 amount)) public received;
-    /// @notice The largest amount that was ever signed for a beneficiary, in wei.
-    mapping(Chequebook chequebook => mapping(address beneficiary => uint256 amount)) public largest;
-    /// @notice The highest `sent` that was ever read, in wei.
-    mapping(Chequebook chequebook => mapping(address beneficiary => uint256 amount)) public seen;
+    /// @dev What each beneficiary has received from a chequebook, by the change of its own balance, in wei.
+    mapping(Chequebook chequebook => mapping(address beneficiary => uint256 amount)) internal _received;
+    /// @dev The largest amount that was ever signed for a beneficiary, in wei.
+    mapping(Chequebook chequebook => mapping(address beneficiary => uint256 amount)) internal _largest;
+    /// @dev The highest `sent` that was ever read, in wei.
+    mapping(Chequebook chequebook => mapping(address beneficiary => uint256 amount)) internal _seen;
 
-    /// @notice How often a numbered invariant was seen broken while it happened (1 for CB1, and so on).
-    mapping(uint256 number => uint256 times) public breaches;
+    /// @dev How often an action broke a numbered invariant (1 for CB1, and so on).
+    uint256[12] private _breaches;
+
+    function breaches() external view returns (uint256[12] memory) {
+        return _breaches;
+    }
+
+    function allChequebooks() external view returns (Chequebook[] memory) {
+        return chequebooks;
+    }
+
+    function allPayees() external view returns (address payable[] memory) {
+        return payees;
+    }
 
     function record(Chequebook chequebook) external view returns (Record memory) {
         return _records[chequebook];
     }
 
-    function chequebooksLength() external view returns (uint256) {
-        return chequebooks.length;
-    }
-
-    function payeesLength() external view returns (uint256) {
-        return payees.length;
+    /// @notice For each payee: what it has received from the chequebook, and the largest amount that was signed for it.
+    function payments(Chequebook chequebook)
+        external
+        view
+        returns (uint256[] memory received, uint256[] memory largest)
+    {
+        received = new uint256[](payees.length);
+        largest = new uint256[](payees.length);
+        for (uint256 i; i < payees.length; i++) {
+            received[i] = _received[chequebook][payees[i]];
+            largest[i] = _largest[chequebook][payees[i]];
+        }
     }
 
     function _addChequebook(Chequebook chequebook, uint256 deposit, uint256 notice, uint256 blockNumber) internal {
@@ -63,9 +81,9 @@ contract Ledger {
         return _records[chequebook];
     }
 
-    /// @dev On a breach the caller must end its action without a revert, which would roll the entry back.
+    /// @dev After a breach the caller must return without a revert, which would undo this record.
     function _expect(uint256 number, bool holds) internal returns (bool) {
-        if (!holds) breaches[number]++;
+        if (!holds) _breaches[number]++;
         return holds;
     }
 }

@@ -1,4 +1,4 @@
-//! The contracts, as generated from the ABI and bytecode that they compile to.
+//! Bindings of the contracts, generated from their ABI and bytecode.
 #![allow(missing_docs, unreachable_pub, clippy::all, reason = "generated; the interfaces document the contracts")]
 
 macro_rules! contracts {

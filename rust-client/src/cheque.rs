@@ -1,4 +1,4 @@
-//! What a cheque says, and how it is signed, verified and cashed. Nothing here asks a network or a disk.
+//! Cheques: how they are signed, verified and cashed. Nothing here uses a network or a disk.
 
 use std::ops::Deref;
 
@@ -22,30 +22,30 @@ const HALF_ORDER: U256 = uint!(0x7fffffffffffffffffffffffffffffff5d576e7357a4501
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scheme {
-    /// The hash of contract, beneficiary and amount. It does not bind the chain: a chequebook of the same signer, at
-    /// the same address on another chain, honours the same cheque.
+    /// The hash of contract, beneficiary and amount. It does not bind the chain: a chequebook with the same signer and
+    /// the same address on another chain pays the same cheque.
     Packed,
-    /// EIP-712 typed data, which binds the chain, and which a wallet can show to its user.
+    /// EIP-712 typed data. It binds the chain, and a wallet can show it to its user.
     Typed,
 }
 
-/// What a payer promises to one beneficiary.
+/// A payer's promise to one beneficiary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cheque {
     /// The chequebook that pays.
     pub contract: Address,
-    /// Whom it pays.
+    /// The address that is paid.
     pub beneficiary: Address,
     /// The cumulative amount promised to the beneficiary by this and all earlier cheques, in wei.
     pub amount: U256,
     /// How it is signed.
     pub scheme: Scheme,
-    /// The chain of the contract. Only a [typed](Scheme::Typed) cheque binds it with its signature.
+    /// The chain of the contract. Only the signature of a [typed](Scheme::Typed) cheque covers it.
     pub chain_id: ChainId,
 }
 
 impl Cheque {
-    /// What the signer signs: the same hash as the contract computes.
+    /// The hash that is signed. The contract computes the same one.
     pub fn digest(&self) -> B256 {
         match self.scheme {
             Scheme::Packed => keccak256((self.contract, self.beneficiary, self.amount).abi_encode_packed()),
@@ -54,15 +54,16 @@ impl Cheque {
     }
 
     /// Signs the cheque. A packed cheque is signed as a hash; a typed one as typed data, so that a device can show it.
-    /// `signer` is a reference, an [`Arc`](std::sync::Arc) or a box of any signer of alloy.
+    /// `signer` is a reference, an [`Arc`](std::sync::Arc) or a box of any alloy signer.
     ///
     /// # Errors
     ///
-    /// [`Error::Signer`] if the signer does not sign, for whatever reason it gives.
+    /// [`Error::Signer`] if the signer does not sign, with its reason.
     pub async fn sign<S: Signer + Sync + ?Sized>(self, signer: impl Deref<Target = S>) -> Result<SignedCheque, Error> {
         let signature = match self.scheme {
             Scheme::Packed => signer.sign_hash(&self.digest()).await?,
-            // Only the dynamic form reaches a device through a `dyn Signer`; the other one would sign a bare hash.
+            // Through a `dyn Signer`, only the dynamic form shows the data to a device; the other form signs a bare
+            // hash.
             Scheme::Typed => signer.sign_dynamic_typed_data(&self.typed_data()).await?,
         };
         SignedCheque::new(self, signature.normalized_s().as_bytes())
@@ -81,7 +82,7 @@ impl Cheque {
         eip712::Cheque { beneficiary: self.beneficiary, amount: self.amount }
     }
 
-    /// The typed form as EIP-712 has it: its JSON, through serde, is what a wallet takes (`eth_signTypedData_v4`).
+    /// The cheque as EIP-712 typed data. Its JSON form (serde) is what a wallet expects in `eth_signTypedData_v4`.
     pub fn typed_data(&self) -> TypedData {
         TypedData::from_struct(&self.message(), Some(self.domain()))
     }
@@ -100,8 +101,8 @@ mod eip712 {
 
 /// A cheque and a signature over it.
 ///
-/// Its JSON form, through serde, is what payer and payee exchange. The amount is a string of decimal digits, in wei; an
-/// address in mixed case must have the right checksum; fields must not be missing, doubled or unknown.
+/// Payer and payee exchange its JSON form (serde). The amount is a string of decimal digits, in wei; an address in
+/// mixed case must have the right checksum; fields must not be missing, duplicated or unknown.
 ///
 /// ```json
 /// {
@@ -114,8 +115,8 @@ mod eip712 {
 /// }
 /// ```
 ///
-/// The signature has the form that the contract accepts, with the low `s` only: so a cheque has one form, and who
-/// relays it cannot make another one from it. Whose signature it is, only [`verify`](Self::verify) tells.
+/// The signature has the form that the contract accepts, with the low `s` only: a cheque has one form, and nobody who
+/// relays it can make a second one. The type does not say who signed: call [`verify`](Self::verify).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SignedCheque {
     cheque: Cheque,
@@ -123,7 +124,7 @@ pub struct SignedCheque {
 }
 
 impl SignedCheque {
-    /// Joins a cheque with its signature: 32 bytes `r`, 32 bytes `s`, one byte `v`.
+    /// Combines a cheque with its signature: 32 bytes `r`, 32 bytes `s`, one byte `v`.
     ///
     /// # Errors
     ///
@@ -142,7 +143,7 @@ impl SignedCheque {
         Ok(Self { cheque, signature })
     }
 
-    /// What the cheque says.
+    /// The cheque without its signature.
     pub const fn cheque(&self) -> &Cheque {
         &self.cheque
     }
@@ -152,18 +153,18 @@ impl SignedCheque {
         self.signature.as_bytes()
     }
 
-    /// The signature in 64 bytes (ERC-2098): `r`; and `s`, which is low, with the parity of `v` in its highest bit.
+    /// The signature in 64 bytes (ERC-2098): `r`, and the low `s` with the parity of `v` in its highest bit.
     pub fn compact_signature(&self) -> (B256, B256) {
         let mut vs = self.signature.s();
         vs.set_bit(255, self.signature.v());
         (self.signature.r().into(), vs.into())
     }
 
-    /// Whose key signed the cheque. For an altered cheque this is some address that nobody knows.
+    /// Recovers the address that signed the cheque. An altered cheque gives an unrelated address.
     ///
     /// # Errors
     ///
-    /// [`Error::Unrecoverable`] if no key makes this signature.
+    /// [`Error::Unrecoverable`] if no key can have made this signature.
     pub fn recover(&self) -> Result<Address, Error> {
         self.signature.recover_address_from_prehash(&self.cheque.digest()).map_err(Error::Unrecoverable)
     }
@@ -172,7 +173,7 @@ impl SignedCheque {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongSigner`] if it was another key, [`Error::Unrecoverable`] if it was none.
+    /// [`Error::WrongSigner`] if another key signed it, [`Error::Unrecoverable`] if no key can have signed it.
     pub fn verify(&self, signer: Address) -> Result<(), Error> {
         let recovered = self.recover()?;
         if recovered != signer {
@@ -185,7 +186,7 @@ impl SignedCheque {
     /// Anyone may send it.
     pub fn calldata(&self) -> Bytes {
         let Cheque { beneficiary, amount, scheme, .. } = self.cheque;
-        // On the chain v is 27 or 28; the parity alone would be no valid signature there.
+        // The contract expects v as 27 or 28, not as the parity alone.
         let v = if self.signature.v() { 28 } else { 27 };
         let (r, s) = (self.signature.r().into(), self.signature.s().into());
 

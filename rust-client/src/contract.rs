@@ -1,4 +1,4 @@
-//! A chequebook on a chain, by any alloy provider: the few calls that produce, verify and redeem a cheque.
+//! A chequebook on a chain, through any alloy provider: the calls that produce, verify and redeem a cheque.
 
 use alloy::{
     contract::{CallBuilder, CallDecoder},
@@ -18,9 +18,10 @@ use crate::{
     factory,
 };
 
-/// A chequebook on a chain. It has no memory: each call asks the provider once or a few times, for the newest block.
+/// A chequebook on a chain. It caches nothing that can change: each call makes one or a few requests, for the newest
+/// block.
 ///
-/// What sends a transaction needs a provider with a wallet. Each such call tries the transaction first, so that what the
+/// Methods that send a transaction need a provider with a wallet. They simulate the transaction first: what the
 /// contract would refuse is an error and costs nothing.
 #[derive(Clone, Debug)]
 pub struct ChequebookContract<P> {
@@ -32,11 +33,12 @@ pub struct ChequebookContract<P> {
 impl<P: Provider + Clone> ChequebookContract<P> {
     /* CREATE */
 
-    /// Deploys a chequebook directly, with a first deposit in wei, and waits until that is included in a block.
+    /// Deploys a chequebook directly, with a first deposit in wei, and waits until the transaction is included in a
+    /// block.
     ///
     /// # Errors
     ///
-    /// [`Error::ZeroOwner`]; [`Error::Refused`] or [`Error::Reverted`] if it fails; or what the node answers.
+    /// [`Error::ZeroOwner`]; [`Error::Refused`] or [`Error::Reverted`] if it fails; or an error from the node.
     pub async fn deploy(provider: P, terms: Terms, deposit: U256) -> Result<Self, Error> {
         if terms.owner == Address::ZERO {
             return Err(Error::ZeroOwner);
@@ -48,13 +50,13 @@ impl<P: Provider + Clone> ChequebookContract<P> {
         Self::at(provider, receipt.contract_address.ok_or(Error::Reverted { hash })?).await
     }
 
-    /// Creates a clone through the factory, with a first deposit in wei, and waits until that is included in a block.
-    /// What was sent to its address before is part of the deposit.
+    /// Creates a clone through the factory, with a first deposit in wei, and waits until the transaction is included in
+    /// a block. Ether that was sent to its address before is part of the deposit.
     ///
     /// # Errors
     ///
-    /// [`Error::ZeroOwner`]; [`Error::NoCode`] if there is no factory on this chain; [`Error::Refused`] if it was created
-    /// before, or [`Error::Reverted`]; or what the node answers.
+    /// [`Error::ZeroOwner`]; [`Error::NoCode`] if there is no factory on this chain; [`Error::Refused`] if it is
+    /// already created, or [`Error::Reverted`]; or an error from the node.
     pub async fn create(provider: P, clone: &CloneTerms, deposit: U256) -> Result<Self, Error> {
         let contract = clone.address(provider.get_chain_id().await?)?;
         if provider.get_code_at(factory()).await?.is_empty() {
@@ -67,11 +69,11 @@ impl<P: Provider + Clone> ChequebookContract<P> {
         Self::at(provider, contract).await
     }
 
-    /// The chequebook at an address, if it is one: by its code, and of a clone by the word of the factory.
+    /// The chequebook at an address. Checks the code there and, for a clone, that the factory created it.
     ///
     /// # Errors
     ///
-    /// [`Error::NoCode`], [`Error::NotGenuine`]; or what the node answers.
+    /// [`Error::NoCode`], [`Error::NotGenuine`]; or an error from the node.
     pub async fn at(provider: P, contract: Address) -> Result<Self, Error> {
         let chain_id = provider.get_chain_id().await?;
         let code = provider.get_code_at(contract).await?;
@@ -111,7 +113,7 @@ impl<P: Provider + Clone> ChequebookContract<P> {
         self.immutables
     }
 
-    /// The bindings of the contract, for all that is not here.
+    /// The bindings of the contract, for everything that this type does not offer.
     pub const fn instance(&self) -> &ChequebookInstance<P> {
         &self.instance
     }
@@ -120,7 +122,7 @@ impl<P: Provider + Clone> ChequebookContract<P> {
     ///
     /// # Errors
     ///
-    /// What the node answers.
+    /// An error from the node.
     pub async fn balance(&self) -> Result<U256, Error> {
         Ok(self.instance.provider().get_balance(self.address()).await?)
     }
@@ -129,17 +131,17 @@ impl<P: Provider + Clone> ChequebookContract<P> {
     ///
     /// # Errors
     ///
-    /// What the node answers.
+    /// An error from the node.
     pub async fn sent(&self, beneficiary: Address) -> Result<U256, Error> {
         self.instance.sent(beneficiary).call().await.map_err(|source| failed(self.address(), source))
     }
 
-    /// Its state. Never [`State::NotDeployed`]; where a dead chequebook leaves no code (before Cancun),
-    /// [`State::Dead`].
+    /// Its state, never [`State::NotDeployed`]. No code means [`State::Dead`]: before Cancun, a dead chequebook leaves
+    /// none.
     ///
     /// # Errors
     ///
-    /// What the node answers.
+    /// An error from the node.
     pub async fn state(&self) -> Result<State, Error> {
         if self.instance.provider().get_code_at(self.address()).await?.is_empty() {
             return Ok(State::Dead);
@@ -150,7 +152,7 @@ impl<P: Provider + Clone> ChequebookContract<P> {
 
     /* PRODUCE */
 
-    /// A cheque of this chequebook, still to be [signed](Cheque::sign). `amount` is the cumulative amount promised to
+    /// A cheque of this chequebook, not yet [signed](Cheque::sign). `amount` is the cumulative amount promised to
     /// `beneficiary`, in wei.
     pub fn cheque(&self, beneficiary: Address, amount: U256, scheme: Scheme) -> Cheque {
         Cheque { contract: self.address(), beneficiary, amount, scheme, chain_id: self.chain_id }
@@ -160,10 +162,10 @@ impl<P: Provider + Clone> ChequebookContract<P> {
     ///
     /// # Errors
     ///
-    /// [`Error::Dead`]; [`Error::Refused`] if it would fail; or what the node answers.
+    /// [`Error::Dead`]; [`Error::Refused`] if it would fail; or an error from the node.
     pub async fn deposit(&self, amount: U256) -> Result<PendingTransactionBuilder<Ethereum>, Error> {
         let contract = self.address();
-        // Before Cancun, what is sent to a dead chequebook is lost.
+        // Before Cancun, ether sent to a dead chequebook is lost.
         if self.state().await? == State::Dead {
             return Err(Error::Dead { contract });
         }
@@ -173,8 +175,8 @@ impl<P: Provider + Clone> ChequebookContract<P> {
 
     /* REDEEM */
 
-    /// Checks that a cheque is one of this chequebook, signed by its signer. Asks nobody. What it is worth,
-    /// [`payable`](Self::payable) tells.
+    /// Checks that a cheque belongs to this chequebook and is signed by its signer. Makes no request. Call
+    /// [`payable`](Self::payable) to see what the cheque would pay.
     ///
     /// # Errors
     ///
@@ -190,12 +192,12 @@ impl<P: Provider + Clone> ChequebookContract<P> {
         cheque.verify(self.immutables.terms.signer)
     }
 
-    /// What a cheque would pay now, in wei. Others hold cheques too: who cashes first is paid first.
+    /// What a cheque would pay now, in wei. Other payees hold cheques too: the first to cash is paid first.
     ///
     /// # Errors
     ///
     /// Those of [`verify`](Self::verify); [`Error::AlreadyCashed`]; [`Error::Dead`] and, with [`Overdraft::Refuse`],
-    /// [`Error::WouldBounce`] if the balance does not cover it; or what the node answers.
+    /// [`Error::WouldBounce`] if the balance does not cover it; or an error from the node.
     pub async fn payable(&self, cheque: &SignedCheque, overdraft: Overdraft) -> Result<U256, Error> {
         self.verify(cheque)?;
         let Cheque { contract, beneficiary, amount, .. } = *cheque.cheque();
@@ -215,7 +217,7 @@ impl<P: Provider + Clone> ChequebookContract<P> {
         }
     }
 
-    /// Sends the transaction that cashes a cheque. Anyone may; the beneficiary is paid.
+    /// Sends the transaction that cashes a cheque. Anyone may send it; the beneficiary is paid.
     ///
     /// Another cheque that is cashed before this transaction is included can still make it an overdraft.
     ///
@@ -234,7 +236,7 @@ impl<P: Provider + Clone> ChequebookContract<P> {
     }
 }
 
-/// The block in which the factory created a chequebook. `None` if it did not.
+/// The block in which the factory created a chequebook. `None` if the factory did not create it.
 async fn born_at<P: Provider>(provider: &P, contract: Address) -> Result<Option<u64>, Error> {
     if provider.get_code_at(factory()).await?.is_empty() {
         return Ok(None);
@@ -244,7 +246,7 @@ async fn born_at<P: Provider>(provider: &P, contract: Address) -> Result<Option<
     Ok((!born_at.is_zero()).then(|| born_at.saturating_to()))
 }
 
-/// Tries a transaction, and sends it.
+/// Simulates a transaction, then sends it.
 async fn send<P: Provider, D: CallDecoder, E: SolInterface + std::fmt::Debug>(
     contract: Address,
     call: &CallBuilder<P, D>,

@@ -1,4 +1,4 @@
-//! Clones at addresses that follow from their terms, created or not. Nothing here asks a network.
+//! Addresses of clones, computed from their terms, before or after creation. Nothing here uses a network.
 
 use std::sync::LazyLock;
 
@@ -13,11 +13,11 @@ use crate::{
     bindings::{ChequebookFactory, ClearingHouse},
 };
 
-/// The deterministic deployment proxy, which most chains have at this address. What it creates has one address on all
-/// of them, which nothing but that very code can have.
+/// The deterministic deployment proxy, which most chains have at this address. A contract that it creates has the same
+/// address on all of them, and no other code can have that address.
 pub const DEPLOYER: Address = address!("0x4e59b44847b379578588920cA78FbF26c0B4956C");
 
-/// What creates a clone: it copies the 89 bytes that follow it into place.
+/// The creation code of a clone: it returns the 89 bytes that follow it as the code of the contract.
 const CREATION: [u8; 10] = hex!("6100593d81600a3d39f3");
 /// ERC-1167: the code of a minimal clone, around the address of the code that it runs.
 const BEFORE: [u8; 10] = hex!("363d3d373d3d3d363d73");
@@ -38,24 +38,24 @@ pub fn clearing_house() -> Address {
     *CLEARING_HOUSE
 }
 
-/// The code that all clones run: the first contract that the factory creates.
+/// The contract whose code all clones run: the first one that the factory creates.
 fn implementation() -> Address {
     factory().create(1)
 }
 
-/// What a clone is created with. All of it, and the chain, is part of its address: whoever has these terms needs no node
-/// to know that the chequebook at [`address`](Self::address) is genuine, or will be once it is created.
+/// The terms and the salt of a clone. Together with the chain they determine its address: they prove, without a node,
+/// that the chequebook at [`address`](Self::address) is genuine, or will be once it is created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CloneTerms {
-    /// What every chequebook is created with.
+    /// The terms that every chequebook has.
     pub terms: Terms,
-    /// Tells apart several chequebooks with the same terms.
+    /// Distinguishes chequebooks with the same terms.
     pub salt: B256,
 }
 
 impl CloneTerms {
-    /// Where the chequebook is, or will be, on a chain.
+    /// The address that the chequebook has, or will have, on a chain.
     ///
     /// # Errors
     ///
@@ -78,10 +78,10 @@ impl CloneTerms {
 }
 
 impl Terms {
-    /// Reads the terms from the code of a clone. `None` if it is not the code of a clone of ours.
+    /// Reads the terms from the code of a clone. `None` if this is not the code of a clone.
     ///
-    /// **This does not prove that the clone is genuine**: anyone can create such code, and only what the factory created
-    /// is a chequebook. Ask the factory's `bornAt`, or compute the address with [`CloneTerms`].
+    /// **This does not prove that the clone is genuine**: anyone can deploy such code, and only a clone that the
+    /// factory created is a chequebook. Call the factory's `bornAt`, or compute the address with [`CloneTerms`].
     pub fn read_clone(code: &[u8]) -> Option<Self> {
         let terms = code.strip_prefix(&BEFORE)?.strip_prefix(implementation().as_slice())?.strip_prefix(&AFTER)?;
         let (owner, rest) = terms.split_first_chunk::<20>()?;

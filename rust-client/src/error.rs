@@ -8,25 +8,25 @@ use alloy::{
     transports::{RpcError, TransportErrorKind},
 };
 
-/// What kind of thing went wrong, for callers that treat kinds differently. The error itself says exactly what.
+/// The kind of an error, for callers that treat kinds differently. The error itself says exactly what went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorClass {
-    /// The cheque is not good, and never will be: malformed, signed by somebody else, of something else, or outdated.
+    /// The cheque is invalid and will stay so: malformed, wrongly signed, of another chequebook or chain, or outdated.
     BadCheque,
-    /// The cheque is good, but we do not accept such cheques.
+    /// The cheque is valid, but the policy of the payee does not accept it.
     Policy,
-    /// A deposit or an account does not cover what was asked for. It may later.
+    /// A deposit or an account does not cover the requested amount. It may later.
     Funds,
-    /// The chain did not answer, or not to the question. Ask again later, or another node.
+    /// The node did not answer, or its answer is not usable. Try again later, or with another node.
     ChainUnreachable,
-    /// The chain answered, and it is not the chain or the contract that was expected.
+    /// The node answered, but for another chain or contract than expected.
     WrongChain,
-    /// A transaction was refused or reverted, or another one took its place.
+    /// A transaction was refused, reverted or replaced.
     Transaction,
     /// A chequebook has ended or is about to, or the wallet was shut down.
     Ended,
-    /// Something that keeps our state failed.
+    /// The store of the wallet failed.
     Store,
     /// A wallet, device or service that holds a key did not sign.
     Signer,
@@ -43,27 +43,27 @@ pub enum Error {
     /// The text in `field` is not an address.
     #[error("{field} {value:?} is not an address, expected 0x and 40 hex digits")]
     InvalidAddress {
-        /// Where in the cheque it stands.
+        /// The field of the cheque.
         field: &'static str,
-        /// What stands there.
+        /// The text in this field.
         value: String,
     },
 
-    /// The address in `field` mixes upper and lower case, and not as EIP-55 prescribes: a digit is probably wrong.
+    /// The address in `field` is in mixed case, but has the wrong EIP-55 checksum: a digit is probably wrong.
     #[error("{field} {value:?} has a wrong checksum, expected {expected} if its digits are right")]
     WrongChecksum {
-        /// Where in the cheque it stands.
+        /// The field of the cheque.
         field: &'static str,
-        /// What stands there.
+        /// The text in this field.
         value: String,
         /// The same digits with the right checksum.
         expected: Address,
     },
 
-    /// The amount is not written as a cheque writes it.
+    /// The amount is not in the format of a cheque.
     #[error("amount {value:?} is not a number of wei, expected decimal digits only, without leading zeros")]
     InvalidAmount {
-        /// What stands in the cheque.
+        /// The text in the cheque.
         value: String,
     },
 
@@ -74,14 +74,14 @@ pub enum Error {
     /// The amount does not fit into 256 bits.
     #[error("amount {value} is too large, expected at most {} wei", U256::MAX)]
     AmountTooLarge {
-        /// What stands in the cheque.
+        /// The text in the cheque.
         value: String,
     },
 
-    /// The signature is not written as a cheque writes it.
+    /// The signature is not in the format of a cheque.
     #[error("signature {value:?} is not 65 bytes, expected 0x and 130 hex digits")]
     InvalidSignature {
-        /// What stands in the cheque.
+        /// The text in the cheque.
         value: String,
     },
 
@@ -92,25 +92,25 @@ pub enum Error {
         v: u8,
     },
 
-    /// The signature is in its high form. Anyone can make it from the low form, so only that one is accepted.
+    /// The signature has the high `s`. Anyone can compute it from the low `s`, so only the low one is accepted.
     #[error("signature has s = {s:#x}, expected at most {max:#x}")]
     HighS {
-        /// The second number of the signature.
+        /// The `s` of the signature.
         s: U256,
         /// Half the order of the curve.
         max: U256,
     },
 
-    /// No key makes this signature over this cheque.
-    #[error("signature is not one of any key over this cheque")]
+    /// No key can have made this signature over this cheque.
+    #[error("no key can have made this signature over this cheque")]
     Unrecoverable(#[source] SignatureError),
 
-    /// Another key than that of the chequebook's signer made the cheque, or the cheque was altered.
+    /// The cheque was signed by another key than that of the chequebook's signer, or altered after signing.
     #[error("cheque is signed by {recovered}, expected {expected}")]
     WrongSigner {
-        /// Whose key made the signature over what the cheque says now.
+        /// The address whose key made this signature over the cheque as it is now.
         recovered: Address,
-        /// Who should have signed it.
+        /// The address that must sign the cheque.
         expected: Address,
     },
 
@@ -118,16 +118,16 @@ pub enum Error {
     #[error("signer did not sign")]
     Signer(#[from] alloy::signers::Error),
 
-    /// The cheque is one of another chequebook.
+    /// The cheque belongs to another chequebook.
     #[error("cheque is of chequebook {found}, expected {expected}")]
     WrongContract {
         /// The chequebook of the cheque.
         found: Address,
-        /// The one that is meant.
+        /// The expected chequebook.
         expected: Address,
     },
 
-    /// The cheque is one of another chain.
+    /// The cheque belongs to another chain.
     #[error("cheque is of chain {found}, expected {expected}")]
     WrongChainId {
         /// The chain of the cheque.
@@ -145,7 +145,7 @@ pub enum Error {
         sent: U256,
     },
 
-    /// The balance does not cover the cheque. To cash it would destroy the chequebook, which needs consent.
+    /// The balance does not cover the cheque. Cashing it would destroy the chequebook, which needs consent.
     #[error("cheque would pay {pays} of {owed} wei and destroy the chequebook")]
     WouldBounce {
         /// What the cheque would pay now, in wei.
@@ -154,14 +154,15 @@ pub enum Error {
         owed: U256,
     },
 
-    /// There is no code at the address: no chequebook, or one that died before Cancun; or no factory on this chain.
+    /// There is no code at the address: no chequebook, a chequebook that died before Cancun, or no factory on this
+    /// chain.
     #[error("no code at {contract}, expected one of our contracts")]
     NoCode {
         /// The address.
         contract: Address,
     },
 
-    /// The code at the address is not that of a chequebook as this crate knows it.
+    /// The code at the address is not that of a chequebook known to this crate.
     #[error("code at {contract} is not that of a chequebook")]
     NotGenuine {
         /// The address.
@@ -178,7 +179,7 @@ pub enum Error {
     /// The contract would refuse the transaction, so it was not sent.
     #[error("contract refuses: {refusal}")]
     Refused {
-        /// What the contract says.
+        /// The error of the contract.
         refusal: String,
     },
 
@@ -195,9 +196,9 @@ pub enum Error {
     #[error("the node did not answer")]
     Rpc(#[from] RpcError<TransportErrorKind>),
 
-    /// The answer to a call of the contract makes no sense.
+    /// A call of the contract failed, or its answer is not usable.
     #[cfg(feature = "provider")]
-    #[error("contract {contract} could not be asked")]
+    #[error("call of contract {contract} failed")]
     Call {
         /// The address.
         contract: Address,
@@ -205,14 +206,14 @@ pub enum Error {
         source: Box<alloy::contract::Error>,
     },
 
-    /// It is not known what became of a transaction that was sent.
+    /// The outcome of a transaction that was sent is not known.
     #[cfg(feature = "provider")]
     #[error("waiting for the transaction failed")]
     Pending(#[from] PendingTransactionError),
 }
 
 impl Error {
-    /// What kind of thing went wrong.
+    /// The kind of this error.
     pub const fn class(&self) -> ErrorClass {
         match self {
             Self::InvalidAddress { .. }

@@ -1,4 +1,4 @@
-//! What is fixed in the code of a chequebook.
+//! The values of a chequebook that never change.
 
 use std::sync::LazyLock;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::Terms;
 
-/// What is fixed in the code of a directly deployed chequebook.
+/// The values of a chequebook that never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Immutables {
@@ -17,7 +17,7 @@ pub struct Immutables {
     pub born_at: u64,
 }
 
-/// What `make bindings` writes of the compiled contract.
+/// The part of the compiled contract that `make bindings` writes.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Artifact {
@@ -25,7 +25,7 @@ struct Artifact {
     immutable_references: References,
 }
 
-/// Where in the code the compiler left room for each immutable.
+/// The places in the code where the constructor writes each immutable.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct References {
@@ -35,7 +35,7 @@ struct References {
     born_at: Vec<Reference>,
 }
 
-/// A word of 32 bytes.
+/// The position of a 32-byte word.
 #[derive(Deserialize)]
 struct Reference {
     start: usize,
@@ -46,13 +46,13 @@ static ARTIFACT: LazyLock<Artifact> =
     LazyLock::new(|| serde_json::from_str(include_str!("../abi/Chequebook.json")).expect("abi/Chequebook.json"));
 
 impl Immutables {
-    /// Adds the block of creation, as the factory tells it, to the terms in the code of a clone.
+    /// Combines the terms in the code of a clone with its block of creation, which the factory records.
     pub const fn of_clone(terms: Terms, born_at: u64) -> Self {
         Self { terms, born_at }
     }
 
-    /// Reads the code of a directly deployed chequebook. `None` unless every byte is that of our build, except for the
-    /// immutables, and those are what the constructor can have left there.
+    /// Reads the code of a directly deployed chequebook. `None` unless the code equals that of this build except for
+    /// the immutables, and the constructor can have set these immutables.
     pub fn read(code: &[u8]) -> Option<Self> {
         let Artifact { deployed_bytecode, immutable_references: at } = &*ARTIFACT;
         if code.len() != deployed_bytecode.len() {
@@ -72,7 +72,7 @@ impl Immutables {
     }
 }
 
-/// The one value that stands in all these places, which are blanked.
+/// Returns the value that all these places contain, and sets them to zero. `None` if they differ.
 fn take(code: &mut [u8], references: &[Reference]) -> Option<B256> {
     let mut value = None;
     for reference in references {

@@ -9,9 +9,9 @@ pub enum State {
     NotDeployed,
     /// It takes deposits and pays cheques.
     Alive,
-    /// Its end is announced. Until then it takes deposits and pays cheques.
+    /// Its end is announced. Until the end it takes deposits and pays cheques.
     Ending {
-        /// From when on the owner may end it, in Unix seconds.
+        /// The earliest time at which the owner may end it, in Unix seconds.
         killable_at: u64,
     },
     /// It has ended, by an overdraft or by its owner.
@@ -19,7 +19,7 @@ pub enum State {
 }
 
 impl State {
-    /// Reads what `killableAt` returns.
+    /// Converts the result of `killableAt`.
     pub fn of_killable_at(killable_at: U256) -> Self {
         match killable_at {
             U256::ZERO => Self::Alive,
@@ -29,13 +29,13 @@ impl State {
     }
 }
 
-/// Whether a cheque may be cashed that the balance does not cover. That pays what the balance is, and destroys the
+/// Whether to cash a cheque that the balance does not cover. Cashing it pays the whole balance and destroys the
 /// chequebook for everybody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Overdraft {
-    /// No.
+    /// Do not cash it.
     #[default]
     Refuse,
-    /// Yes.
+    /// Cash it.
     Consent,
 }

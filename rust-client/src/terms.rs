@@ -1,17 +1,18 @@
-//! What a chequebook is created with.
+//! The terms of a chequebook.
 
 use alloy::primitives::Address;
 use serde::{Deserialize, Serialize};
 
-/// What a chequebook is created with, in every form. None of it ever changes.
+/// The terms that a chequebook is created with, in either form. They never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Terms {
-    /// The account that may announce and cancel the end, and end the chequebook. It gets back what is left. Not zero.
+    /// The account that may announce the end, cancel it, and end the chequebook. It receives the remaining balance. Not
+    /// zero.
     pub owner: Address,
-    /// The address that must sign cheques. Zero stands for the owner.
+    /// The address that must sign cheques. Zero means the owner.
     pub signer: Address,
-    /// The least time between the announcement of the end and the end, in seconds.
+    /// The minimum time between the announcement of the end and the end, in seconds.
     pub notice_period: u32,
 }
 

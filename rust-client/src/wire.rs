@@ -1,4 +1,4 @@
-//! The JSON form of a signed cheque, field by field as text, and the strict way from the one to the other.
+//! The JSON form of a signed cheque: its fields as text, and how they are strictly parsed.
 
 use alloy::primitives::{Address, ChainId, U256, hex};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -75,7 +75,7 @@ fn parse_amount(value: String) -> Result<U256, Error> {
     if !digits || leading_zero {
         return Err(Error::InvalidAmount { value });
     }
-    // Digits that are too large are all that is left to fail.
+    // The only remaining error is a number above 256 bits.
     U256::from_str_radix(&value, 10).map_err(|_| Error::AmountTooLarge { value })
 }
 
@@ -83,7 +83,7 @@ fn parse_signature(value: String) -> Result<[u8; 65], Error> {
     parse_hex(&value).ok_or(Error::InvalidSignature { value })
 }
 
-/// 0x and exactly `N` bytes in hex, of either case.
+/// `0x` and exactly `N` bytes in hex, in upper or lower case.
 fn parse_hex<const N: usize>(value: &str) -> Option<[u8; N]> {
     let digits = value.strip_prefix("0x")?;
     // The decoder would skip a second prefix.

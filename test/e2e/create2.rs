@@ -1,5 +1,5 @@
 //! Why a chequebook needs plain CREATE before Cancun: at a CREATE2 address it can be created a second time, and its
-//! cheques are good a second time. From Cancun on the dead keep their address.
+//! cheques are cashed again. From Cancun on the dead keep their address.
 
 use alloy::primitives::{Address, B256, Bytes, U256, address};
 use chequebook::{Scheme, bindings::Chequebook};

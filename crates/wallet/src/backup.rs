@@ -1,4 +1,4 @@
-//! The state of a wallet as JSON: to be read, kept elsewhere, and brought into a new store.
+//! The state of a wallet as JSON: to read it, to keep it elsewhere, and to import it into a new store.
 
 use std::collections::BTreeMap;
 
@@ -19,11 +19,12 @@ use crate::{
     wallet::Wallet,
 };
 
-/// All that a wallet's store holds, but for what can be asked of the chain. It contains no keys; but a cheque in it is
-/// money to its beneficiary.
+/// Everything in the store of a wallet, except what can be read from the chain. It contains no keys, but each cheque in
+/// it is money to its beneficiary.
 ///
-/// **A backup is the past.** Cheques that were issued after it are not in it, and a wallet that goes on from it promises
-/// their amounts a second time: then [`recover`](crate::Chequebook::recover) with the newer cheques.
+/// **A backup is outdated after the next cheque.** Cheques that were issued later are not in it, and a wallet that
+/// continues from it promises their amounts a second time. To prevent this, call
+/// [`recover`](crate::Chequebook::recover) with the later cheques.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Backup {
@@ -53,7 +54,7 @@ struct Issued {
     /// In wei.
     #[serde(with = "decimal")]
     amount: U256,
-    /// What is not there was recovered from the chain.
+    /// Scheme and signature are missing if the promise was recovered from the chain.
     scheme: Option<Scheme>,
     signature: Option<alloy::primitives::FixedBytes<65>>,
 }
@@ -68,7 +69,7 @@ struct Sent {
 }
 
 impl Backup {
-    /// Exports all that is durable at this moment. All of it is held in memory.
+    /// Exports everything that is durable at this moment. The whole backup is held in memory.
     ///
     /// # Errors
     ///
@@ -99,12 +100,12 @@ impl Backup {
         Ok(Self { format, chain_id, genesis, chequebooks, received: wallet.received()?, transactions })
     }
 
-    /// Brings the backup into an empty store, in one commit.
+    /// Imports the backup into an empty store, in one commit.
     ///
     /// # Errors
     ///
     /// [`Error::StoreNotEmpty`]; [`StoreError::UnknownFormat`] if it was exported by another version;
-    /// [`Error::BadBackup`] if what it says is not possible. Nothing is written then.
+    /// [`Error::BadBackup`] if it contradicts itself. After an error, nothing is written.
     pub fn import(&self, store: &impl Store) -> Result<(), Error> {
         if self.format != FORMAT {
             return Err(StoreError::UnknownFormat { found: self.format, expected: FORMAT }.into());
@@ -123,7 +124,7 @@ impl Backup {
         let mut nonces = BTreeMap::new();
         for Sent { account, nonce, transaction } in &self.transactions {
             if transaction.variants.is_empty() {
-                return Err(bad(format!("transaction {nonce} of {account}: it was never signed")));
+                return Err(bad(format!("transaction {nonce} of {account}: it is not signed")));
             }
             batch.put(transaction_key(*account, *nonce), transaction)?;
             let next: &mut u64 = nonces.entry(*account).or_default();
@@ -140,7 +141,7 @@ impl Backup {
         if let Some(clone) = clone_terms
             && (clone.address(self.chain_id)?, clone.terms.effective_signer()) != (contract, signer)
         {
-            return Err(bad(format!("chequebook {contract}: its terms are those of another one")));
+            return Err(bad(format!("chequebook {contract}: its terms belong to another chequebook")));
         }
         let mut total = U256::ZERO;
         let mut seen: BTreeMap<Key, ()> = BTreeMap::new();
@@ -152,7 +153,7 @@ impl Backup {
             }
             let key = issued_key(contract, line.beneficiary);
             if seen.insert(key.clone(), ()).is_some() {
-                return Err(bad("there are two"));
+                return Err(bad("it is there twice"));
             }
             total = total.checked_add(promise.amount).ok_or(Error::Overflow)?;
             batch.put(key, &promise)?;
@@ -172,7 +173,7 @@ impl Backup {
                 return Err(Error::WrongChainId { found: cheque.chain_id, expected: self.chain_id });
             }
             if seen.insert(key.clone(), ()).is_some() {
-                return Err(bad(format!("cheque of {} to {}: there are two", cheque.contract, cheque.beneficiary)));
+                return Err(bad(format!("cheque of {} to {}: it is there twice", cheque.contract, cheque.beneficiary)));
             }
             batch.put(key, &Promise::of(received))?;
         }

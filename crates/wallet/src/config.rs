@@ -4,23 +4,23 @@ use std::time::Duration;
 
 use crate::setters::setters;
 
-/// How the wallet treats its chain. More settings may be added: start from [`default`](Self::default) or
+/// How the wallet uses its chain. More settings may be added: start from [`default`](Self::default) or
 /// [`development`](Self::development), and set what you need.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// How many blocks must follow one until it counts as final. Reorganisations that go deeper are not foreseen.
+    /// How many blocks must follow a block until it counts as final. The wallet assumes that no reorganisation is
+    /// deeper.
     pub confirmations: u64,
     /// How often the wallet looks for a new block.
     pub poll_interval: Duration,
     /// The oldest snapshot of a chequebook that is used when no event was seen; guards against nodes that omit logs.
     pub max_age: Duration,
-    /// How long the wallet waits for an answer of the node.
+    /// How long the wallet waits for an answer from the node.
     pub rpc_timeout: Duration,
-    /// For how many blocks at once the wallet asks for events. Nodes limit that.
+    /// The number of blocks in one request for events. Nodes limit it.
     pub log_range: u64,
-    /// The most that a transaction may offer for its gas, in wei for each gas. A node that lies about the price cannot
-    /// make us burn more.
+    /// The most that a transaction may offer, in wei per gas. It limits the loss if a node lies about the price.
     pub max_fee_per_gas: u128,
 }
 
@@ -48,7 +48,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// For a development chain, which has no reorganisations, and mines no blocks to wait for: no confirmations.
+    /// For a development chain, which has no reorganisations and mines no further blocks by itself: no confirmations.
     pub fn development() -> Self {
         Self { confirmations: 0, poll_interval: Duration::from_millis(50), ..Self::default() }
     }

@@ -15,7 +15,7 @@ use crate::store::StoreError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// What can be said of a cheque, or of terms, without a chain or a store.
+    /// An error of a cheque, or of terms, that needs no chain and no store.
     #[error(transparent)]
     Cheque(#[from] chequebook::Error),
 
@@ -23,16 +23,16 @@ pub enum Error {
     #[error("account did not sign")]
     Account(#[from] alloy::signers::Error),
 
-    /// The cheque is one of another chequebook.
+    /// The cheque belongs to another chequebook.
     #[error("cheque is of chequebook {found}, expected {expected}")]
     WrongContract {
         /// The chequebook of the cheque.
         found: Address,
-        /// The one that is meant.
+        /// The expected chequebook.
         expected: Address,
     },
 
-    /// The cheque is one of another chain.
+    /// The cheque belongs to another chain.
     #[error("cheque is of chain {found}, expected {expected}")]
     WrongChainId {
         /// The chain of the cheque.
@@ -46,27 +46,27 @@ pub enum Error {
     WrongBeneficiary {
         /// The beneficiary of the cheque.
         found: Address,
-        /// The one of the inbox.
+        /// The beneficiary of the inbox.
         expected: Address,
     },
 
-    /// The amount does not rise above that of the newest cheque.
-    #[error("cheque is over {amount} wei, expected more than the {newest} of the newest one")]
+    /// The amount is not higher than that of the latest cheque.
+    #[error("cheque is over {amount} wei, expected more than the {newest} of the latest one")]
     StaleCheque {
         /// The cumulative amount of the cheque, in wei.
         amount: U256,
-        /// That of the newest cheque received, in wei.
+        /// The cumulative amount of the latest cheque received, in wei.
         newest: U256,
     },
 
-    /// The payee's policy refuses such cheques.
+    /// The payee's policy refuses cheques of this scheme.
     #[error("{scheme:?} cheques are not accepted")]
     SchemeRefused {
         /// How the cheque is signed.
         scheme: Scheme,
     },
 
-    /// The payee's policy wants more time between the announcement of the end and the end.
+    /// The payee's policy requires a longer notice period.
     #[error("chequebook {contract} has a notice of {found} s, expected at least {expected} s")]
     NoticeTooShort {
         /// The chequebook.
@@ -77,14 +77,14 @@ pub enum Error {
         expected: u64,
     },
 
-    /// The payee's policy wants the balance to cover what is uncashed.
+    /// The payee's policy requires a balance that covers all uncashed amounts.
     #[error(
         "chequebook {contract} has {balance} wei, expected at least the {uncashed} that are uncashed with this cheque"
     )]
     NotCovered {
         /// The chequebook.
         contract: Address,
-        /// What it surely has, in wei.
+        /// The lower bound of its balance, in wei.
         balance: U256,
         /// What the inboxes of this wallet could cash, in wei.
         uncashed: U256,
@@ -97,7 +97,7 @@ pub enum Error {
     /// A cheque to the chequebook itself, or to the zero address, pays nobody.
     #[error("beneficiary {beneficiary} cannot be paid, expected neither the chequebook nor the zero address")]
     InvalidBeneficiary {
-        /// Whom the cheque would be made out to.
+        /// The beneficiary of the cheque.
         beneficiary: Address,
     },
 
@@ -106,9 +106,9 @@ pub enum Error {
     InsufficientDeposit {
         /// The chequebook.
         contract: Address,
-        /// What was to be promised, in wei.
+        /// The amount to promise, in wei.
         amount: U256,
-        /// What may still be promised, in wei.
+        /// The amount that may still be promised, in wei.
         available: U256,
     },
 
@@ -116,25 +116,26 @@ pub enum Error {
     #[error("sum of wei is too large, expected at most {}", U256::MAX)]
     Overflow,
 
-    /// There is no code at the address: no chequebook, one that died before Cancun; or no factory on this chain.
+    /// There is no code at the address: no chequebook, a chequebook that died before Cancun, or no factory on this
+    /// chain.
     #[error("no code at {contract}, expected one of our contracts")]
     NoCode {
         /// The address.
         contract: Address,
     },
 
-    /// What is deployed directly has no address before it is.
+    /// A chequebook that is deployed directly has no address before its deployment.
     #[error("only a clone has an address before it is created, expected Form::Clone")]
     NotAClone,
 
-    /// The chequebook is not created yet, and the [policy](crate::Policy) wants it to be.
+    /// The chequebook is not created yet, and the [policy](crate::Policy) requires it.
     #[error("chequebook {contract} is not created yet")]
     NotCreated {
         /// Its address.
         contract: Address,
     },
 
-    /// The code at the address is not that of a chequebook as this crate knows it.
+    /// The code at the address is not that of a chequebook known to this crate.
     #[error("code at {contract} is not that of a chequebook")]
     NotGenuine {
         /// The address.
@@ -146,7 +147,7 @@ pub enum Error {
     NotOurSigner {
         /// The chequebook.
         contract: Address,
-        /// Whose key we have.
+        /// The address of our key.
         found: Address,
         /// The signer of the chequebook.
         expected: Address,
@@ -160,11 +161,11 @@ pub enum Error {
     },
 
     /// The end of the chequebook is announced.
-    #[error("chequebook {contract} may end from {killable_at} on, expected none that is announced to end")]
+    #[error("the end of chequebook {contract} is announced for {killable_at} or later, expected no announcement")]
     KillAnnounced {
         /// The chequebook.
         contract: Address,
-        /// From when on it may end, in Unix seconds.
+        /// The earliest time at which it may end, in Unix seconds.
         killable_at: u64,
     },
 
@@ -175,7 +176,7 @@ pub enum Error {
         contract: Address,
     },
 
-    /// The chequebook, or the inbox, is open already. Two would not know of each other's cheques.
+    /// The chequebook or inbox is already open. Two separate handles would not know of each other's cheques.
     #[error("chequebook {contract} is open already, expected one handle and its clones")]
     AlreadyOpen {
         /// The chequebook.
@@ -187,7 +188,7 @@ pub enum Error {
     NothingReceived {
         /// The chequebook.
         contract: Address,
-        /// Whom it would pay.
+        /// The beneficiary of the cheque.
         beneficiary: Address,
     },
 
@@ -200,7 +201,7 @@ pub enum Error {
         sent: U256,
     },
 
-    /// The balance does not cover the cheque. To cash it would destroy the chequebook, which needs consent.
+    /// The balance does not cover the cheque. Cashing it would destroy the chequebook, which needs consent.
     #[error("cheque would pay {pays} of {owed} wei and destroy the chequebook")]
     WouldBounce {
         /// What the cheque would pay now, in wei.
@@ -212,7 +213,7 @@ pub enum Error {
     /// The contract would refuse the transaction, so it was not sent.
     #[error("chequebook refuses: {refusal}")]
     Refused {
-        /// What the contract says.
+        /// The error of the contract.
         refusal: String,
     },
 
@@ -225,7 +226,7 @@ pub enum Error {
         block: BlockNumber,
     },
 
-    /// Another transaction of the account took the nonce.
+    /// Another transaction of the account used the nonce.
     #[error("transaction with nonce {nonce} was replaced by one of another program")]
     Replaced {
         /// The nonce.
@@ -243,28 +244,28 @@ pub enum Error {
         needed: U256,
     },
 
-    /// The node asks for more than we are ready to offer.
+    /// The price of gas is above [`Config::max_fee_per_gas`](crate::Config::max_fee_per_gas).
     #[error("gas costs {found} wei, expected at most {max}")]
     FeeTooHigh {
-        /// What we would have to offer, in wei for each gas.
+        /// The price to offer, in wei per gas.
         found: u128,
-        /// The most we offer, in wei for each gas.
+        /// The limit, in wei per gas.
         max: u128,
     },
 
-    /// The transaction needs more gas than any of ours should.
+    /// The transaction needs more gas than the wallet allows.
     #[error("transaction needs {found} gas, expected at most {max}")]
     TooMuchGas {
-        /// In gas.
+        /// What it needs, in gas.
         found: u64,
-        /// In gas.
+        /// The limit, in gas.
         max: u64,
     },
 
     /// The node did not answer in time.
     #[error("no answer to {method} within {timeout:?}")]
     RpcTimeout {
-        /// What we asked.
+        /// The RPC method.
         method: &'static str,
         /// How long we waited.
         timeout: Duration,
@@ -273,7 +274,7 @@ pub enum Error {
     /// The node answered with an error, or could not be reached.
     #[error("{method} failed")]
     Rpc {
-        /// What we asked.
+        /// The RPC method.
         method: &'static str,
         /// What went wrong.
         source: TransportError,
@@ -286,28 +287,28 @@ pub enum Error {
         block: BlockNumberOrTag,
     },
 
-    /// The chain was reorganised while it was read. Reading it again helps.
+    /// The chain was reorganised while it was read. Try again.
     #[error("block {block} was replaced while it was read")]
     Reorganised {
         /// The number of the block.
         block: BlockNumber,
     },
 
-    /// The node speaks of another chain than it did, or than that of the store.
+    /// The node serves another chain than before, or than the store belongs to.
     #[error("chain id is {found}, expected {expected}")]
     WrongChain {
-        /// What the node says.
+        /// The chain id of the node.
         found: ChainId,
-        /// What it should be.
+        /// The expected chain id.
         expected: ChainId,
     },
 
-    /// The node's chain has the right id, but does not begin with the same block as that of the store.
+    /// The node's chain has the right id, but not the first block of the store's chain.
     #[error("first block of the chain is {found}, expected {expected}")]
     WrongGenesis {
         /// The hash of the node's first block.
         found: B256,
-        /// That of the store's.
+        /// The hash of the first block of the store's chain.
         expected: B256,
     },
 
@@ -315,7 +316,7 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] StoreError),
 
-    /// A backup can only be brought into an empty store.
+    /// A backup can only be imported into an empty store.
     #[error("store is not empty")]
     StoreNotEmpty,
 
@@ -330,13 +331,13 @@ pub enum Error {
     #[error("wallet is shut down")]
     ShutDown,
 
-    /// A task of this crate panicked. What it stored is stored.
+    /// A task of this crate panicked. Stored data is kept.
     #[error("a task of the wallet panicked")]
     Panicked,
 }
 
 impl Error {
-    /// What kind of thing went wrong.
+    /// The kind of this error.
     pub const fn class(&self) -> ErrorClass {
         match self {
             Self::Cheque(error) => error.class(),

@@ -1,4 +1,4 @@
-//! What payees of this wallet were promised and have not cashed.
+//! The amounts that were promised to payees of this wallet and are not cashed.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -10,27 +10,27 @@ use parking_lot::Mutex;
 
 use crate::chain::Snapshot;
 
-/// The cumulative amount that each of our inboxes of one chequebook was promised, in wei.
+/// The cumulative amount promised to each of our inboxes of one chequebook, in wei.
 #[derive(Default)]
 pub(crate) struct Exposure(Mutex<BTreeMap<Address, U256>>);
 
 impl Exposure {
-    /// Notes the cumulative amount that `beneficiary` was promised, in wei.
+    /// Records the cumulative amount promised to `beneficiary`, in wei.
     pub(crate) fn promised(&self, beneficiary: Address, amount: U256) {
         self.0.lock().insert(beneficiary, amount);
     }
 
-    /// What all our inboxes have not yet cashed, in wei, if `beneficiary` is promised `amount`.
+    /// The uncashed total of all our inboxes, in wei, if `amount` is promised to `beneficiary`.
     pub(crate) fn uncashed(&self, snapshot: &Snapshot, beneficiary: Address, amount: U256) -> U256 {
         let promised = self.0.lock();
         let others = promised.iter().filter(|(other, _)| **other != beneficiary);
         let all = others.map(|(&other, &amount)| (other, amount)).chain([(beneficiary, amount)]);
-        // What does not fit into 256 bits is surely not covered.
+        // A sum above 256 bits is never covered, so it may saturate.
         all.fold(U256::ZERO, |sum, (other, amount)| sum.saturating_add(amount.saturating_sub(snapshot.sent(other))))
     }
 }
 
-/// The exposures of a wallet, by chequebook and confirmations, as long as an inbox needs them.
+/// The exposures of a wallet, by chequebook and confirmations, while an inbox needs them.
 #[derive(Default)]
 pub(crate) struct Exposures(Mutex<HashMap<(Address, u64), Weak<Exposure>>>);
 

@@ -1,4 +1,4 @@
-//! Clones: how the wallet creates them.
+//! How the wallet creates clones.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::{
     transactions::{Call, MAX_GAS, Transaction, Transactions},
 };
 
-/// Creates chequebooks as clones. Clones of this handle are the same.
+/// Creates chequebooks as clones. Clones of this handle are the same factory.
 #[derive(Clone)]
 pub struct Factory {
     chain: Arc<Chain>,
@@ -28,13 +28,15 @@ impl Factory {
         Self { chain, transactions }
     }
 
-    /// Sends the transaction that creates a clone, with a deposit in wei, and returns once it is sent. Anyone may create
-    /// anyone's: a payee, for example, that wants to cash. What was sent to the address before is part of the deposit.
+    /// Sends the transaction that creates a clone, with a deposit in wei, and returns once it is sent. Anyone may
+    /// create any clone: for example, a payee that wants to cash. Ether that was sent to the address before is part of
+    /// the deposit.
     ///
     /// # Errors
     ///
-    /// [`chequebook::Error::ZeroOwner`], [`Error::NoCode`] if there is no factory on this chain; [`Error::Refused`] if it
-    /// was created before; [`Error::InsufficientFunds`] and the like if it cannot be sent; or what the chain answers.
+    /// [`chequebook::Error::ZeroOwner`], [`Error::NoCode`] if there is no factory on this chain; [`Error::Refused`] if
+    /// it is already created; [`Error::InsufficientFunds`] and similar errors if the transaction cannot be sent; or an
+    /// error from the node.
     pub async fn create(&self, clone: &CloneTerms, deposit: U256) -> Result<Transaction, Error> {
         let contract = clone.address(self.chain.id())?;
         self.require().await?;
@@ -45,7 +47,7 @@ impl Factory {
         self.transactions.send(call, |_| Ok((purpose, Batch::new()))).await
     }
 
-    /// The transaction under way that creates a clone.
+    /// The pending transaction that creates a clone.
     pub(crate) fn pending(&self, contract: Address) -> Option<Transaction> {
         self.transactions.list().into_iter().find(|transaction| {
             matches!(transaction.purpose(), Purpose::Create { contract: created, .. } if created == contract)
@@ -53,7 +55,7 @@ impl Factory {
         })
     }
 
-    /// A clone that the store knows nothing of must be a new one: somebody may hold cheques of any other.
+    /// Checks that a clone without a record in the store is new: somebody may hold cheques of one that was used before.
     pub(crate) async fn require_unused(&self, contract: Address) -> Result<(), Error> {
         self.require().await?;
         let latest = BlockId::latest();

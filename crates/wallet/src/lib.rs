@@ -19,7 +19,7 @@ mod wallet;
 
 pub use backup::Backup;
 pub use cashing::{Cashing, Skipped};
-/// The thin crate, of which this one takes cheques and terms.
+/// The thin crate, which defines cheques and terms.
 pub use chequebook;
 pub use config::Config;
 pub use error::Error;

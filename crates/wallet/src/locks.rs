@@ -8,7 +8,8 @@ use tokio::sync::{Mutex, MutexGuard};
 /// How many locks there are.
 const SHARDS: usize = 1024;
 
-/// Locks for addresses. Two addresses may share one, which costs time and nothing else; so there is none to clean up.
+/// Locks for addresses. Their number is fixed, so none is ever removed. Two addresses may share a lock, which only
+/// costs time.
 pub(crate) struct Locks {
     shards: [Mutex<()>; SHARDS],
     hasher: RandomState,
@@ -23,9 +24,9 @@ impl Default for Locks {
 impl Locks {
     /// Waits for the lock of `address`.
     pub(crate) async fn lock(&self, address: Address) -> MutexGuard<'_, ()> {
-        #[expect(clippy::as_conversions, reason = "cut off on purpose: any bits of a hash will do")]
+        #[expect(clippy::as_conversions, reason = "truncated on purpose: any bits of a hash will do")]
         let index = self.hasher.hash_one(address) as usize % SHARDS;
-        #[expect(clippy::indexing_slicing, reason = "the rest of a division by the length is below it")]
+        #[expect(clippy::indexing_slicing, reason = "a remainder of a division by the length is below the length")]
         self.shards[index].lock().await
     }
 }

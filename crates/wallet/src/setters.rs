@@ -1,6 +1,6 @@
-//! How settings that may grow are changed one by one.
+//! Setters for settings that may get more fields.
 
-/// Writes, for each field, a method of its name that sets it and returns the settings.
+/// Generates, for each field, a method of the same name that sets the field and returns the settings.
 macro_rules! setters {
     ($settings:ident { $($field:ident: $type:ty),* $(,)? }) => {
         impl $settings {

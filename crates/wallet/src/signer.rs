@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use alloy::signers::Signer;
 
-/// A signer of alloy as this crate keeps it.
+/// An alloy signer in the form that this crate keeps.
 pub type SharedSigner = Arc<dyn Signer + Send + Sync>;
 
-/// Any signer of alloy, by itself or in an [`Arc`]: so that one device can sign cheques here and transactions for
-/// [`Wallet::open`](crate::Wallet::open). `Kind` is inferred, and keeps the implementations apart.
+/// Any alloy signer, owned or in an [`Arc`]. With an `Arc`, one device can sign cheques here and transactions for
+/// [`Wallet::open`](crate::Wallet::open). `Kind` is inferred; it distinguishes the implementations.
 pub trait IntoSigner<Kind> {
-    /// The signer, to be shared.
+    /// Converts it into a shared signer.
     fn into_signer(self) -> SharedSigner;
 }
 
-/// A signer by itself. See [`IntoSigner`].
+/// An owned signer. See [`IntoSigner`].
 #[derive(Debug)]
 pub enum Owned {}
 

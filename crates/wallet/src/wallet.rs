@@ -29,15 +29,15 @@ use crate::{
     transactions::{Transaction, Transactions},
 };
 
-/// The chequebooks that are open, and the inboxes, which have a beneficiary.
+/// The chequebooks and inboxes that are open. Only an inbox has a beneficiary.
 type Opened = Arc<Mutex<HashSet<(Address, Option<Address>)>>>;
 
 /// An account on a chain, with its durable state. Payers ([`Chequebook`](crate::Chequebook)) and payees
-/// ([`Inbox`](crate::Inbox)) are opened on it; all of them share one watcher of the chain and one sequence of
-/// transactions, so there must be only one wallet for an account.
+/// ([`Inbox`](crate::Inbox)) are opened on it. All of them share one chain watcher and one sequence of transactions, so
+/// there must be only one wallet for an account.
 ///
-/// Clones of this handle are the same wallet. It ends with its last clone, with [`shutdown`](Self::shutdown), or with the
-/// process, at any moment: nothing leaves it before it is durable.
+/// Clones of this handle are the same wallet. It ends with its last clone, with [`shutdown`](Self::shutdown), or with
+/// the process. Each may happen at any moment: nothing leaves the wallet before it is durable.
 #[derive(Clone)]
 pub struct Wallet(Arc<Shared>);
 
@@ -57,16 +57,16 @@ pub(crate) struct Shared {
 }
 
 impl Wallet {
-    /// Starts a wallet, and the task in which it watches the chain. What was under way when the last one ended goes on:
-    /// transactions that were stored are sent again if they got lost.
+    /// Starts a wallet, and the task that watches the chain. Unfinished work of an earlier run continues: stored
+    /// transactions are sent again if they were lost.
     ///
-    /// `account` pays for gas and deposits: any signer of alloy, or one in an [`Arc`]. `provider` needs no wallet of its
-    /// own; with it comes the choice of transport.
+    /// `account` pays for gas and deposits: any alloy signer, or one in an [`Arc`]. `provider` needs no signer; it
+    /// decides the transport.
     ///
     /// # Errors
     ///
     /// [`Error::WrongChain`] and [`Error::WrongGenesis`] if the store belongs to another chain, [`Error::Store`] if it
-    /// cannot be read, or what the chain answers.
+    /// cannot be read, or an error from the node.
     pub async fn open(
         provider: impl Provider + 'static,
         account: impl TxSigner<Signature> + Send + Sync + 'static,
@@ -120,17 +120,17 @@ impl Wallet {
         self.0.chain.id()
     }
 
-    /// Looks at the chain now, and not only at the next poll: for new blocks, for events of the chequebooks that are
-    /// open, and for what became of our transactions.
+    /// Looks at the chain now, without waiting for the next poll: for new blocks, for events of the open chequebooks,
+    /// and for the outcome of our transactions.
     ///
     /// # Errors
     ///
-    /// What the chain answers, or [`Error::Store`]. The task that polls logs such errors, and tries again.
+    /// An error from the node, or [`Error::Store`]. The task that polls logs such errors, and tries again.
     pub async fn refresh(&self) -> Result<(), Error> {
         self.0.refresh().await
     }
 
-    /// The chequebooks that the store has records of, to be opened with [`Chequebook::open`](crate::Chequebook::open).
+    /// The chequebooks that the store has records of. Open them with [`Chequebook::open`](crate::Chequebook::open).
     ///
     /// # Errors
     ///
@@ -140,7 +140,7 @@ impl Wallet {
         Ok(rows.iter().filter_map(|(key, _)| address_at_end(key)).collect())
     }
 
-    /// The newest cheque of every inbox that the store has records of.
+    /// The latest cheque of every inbox that the store has records of.
     ///
     /// # Errors
     ///
@@ -164,13 +164,13 @@ impl Wallet {
         &self.0.cashing
     }
 
-    /// Every transaction that the store knows, also those of earlier runs, in the order of their nonces.
+    /// Every transaction that the store knows, including those of earlier runs, in the order of their nonces.
     pub fn transactions(&self) -> Vec<Transaction> {
         self.0.transactions.list()
     }
 
-    /// Ends the wallet: its tasks, and those of all that was opened on it; waits until all is durable, and lets go of
-    /// the store. Whatever is asked of it afterwards fails.
+    /// Shuts the wallet down: stops its tasks and those of every handle opened on it, waits until everything is
+    /// durable, and closes the store. Later operations fail.
     pub async fn shutdown(&self) {
         let tasks = self.0.tasks.lock().take();
         if let Some(mut tasks) = tasks {
@@ -184,16 +184,17 @@ impl Wallet {
         &self.0
     }
 
-    /// Runs a task until the shutdown.
+    /// Runs a task until shutdown.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = self.0.tasks.lock();
         if let Some(tasks) = tasks.as_mut() {
-            while tasks.try_join_next().is_some() {} // forgets those that have ended
+            while tasks.try_join_next().is_some() {} // removes tasks that have ended
             tasks.spawn(task);
         }
     }
 
-    /// Claims a chequebook, or an inbox of a beneficiary, for one handle: two would not know of each other's cheques.
+    /// Claims a chequebook, or an inbox of a beneficiary, for one handle: two handles would not know of each other's
+    /// cheques.
     pub(crate) fn claim(&self, contract: Address, beneficiary: Option<Address>) -> Result<Claim, Error> {
         let key = (contract, beneficiary);
         if !self.0.opened.lock().insert(key) {
@@ -211,7 +212,7 @@ impl std::fmt::Debug for Wallet {
 
 impl Shared {
     async fn refresh(&self) -> Result<(), Error> {
-        // A chequebook that cannot be read must not keep our transactions from being followed.
+        // Our transactions must be followed even if a chequebook cannot be read.
         let (head, followed) = tokio::join!(self.watcher.advance(), self.transactions.advance());
         let head = head?;
         self.rounds.send_if_modified(|last| std::mem::replace(last, head.hash) != head.hash);
@@ -229,7 +230,7 @@ async fn watch_chain(shared: Weak<Shared>, interval: Duration) {
     }
 }
 
-/// A new store is marked as one of this chain; any other must be one.
+/// Marks a new store with this chain. Any other store must already belong to it.
 async fn check_origin(ledger: &Ledger, expected: Origin) -> Result<(), Error> {
     let Some(found) = ledger.get::<Origin>(&origin_key())? else {
         if let Some((key, _)) = ledger.scan_raw(&[])?.into_iter().next() {
@@ -251,7 +252,7 @@ async fn check_origin(ledger: &Ledger, expected: Origin) -> Result<(), Error> {
     Ok(())
 }
 
-/// What [`Wallet::claim`] claimed, until it is dropped.
+/// A claim made by [`Wallet::claim`]. Dropping it releases the claim.
 pub(crate) struct Claim {
     opened: Opened,
     key: (Address, Option<Address>),

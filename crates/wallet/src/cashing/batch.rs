@@ -1,4 +1,4 @@
-//! Batches of cheques, as the clearing house takes them. Nothing here asks the chain.
+//! Batches of cheques for the clearing house. Nothing here uses the chain.
 
 use alloy::{
     primitives::{Address, FixedBytes, U256},
@@ -13,21 +13,21 @@ use chequebook::{
     },
 };
 
-/// The most gas for the cheques of one transaction. With what the transaction costs itself, and the quarter that is added
-/// to each estimate, that stays below the other.
+/// The most gas for the cheques of one transaction. Together with the base cost of the transaction, and with the
+/// quarter that is added to each estimate, it stays below the limit for one transaction.
 const MAX_CHEQUES_GAS: u64 = 12_000_000;
-/// What the clearing house keeps for itself of each cheque, as its code says.
+/// The gas that the clearing house itself uses for each cheque, as in its code.
 const OWN_GAS: u64 = 8_000;
 
-/// A cheque that is to be cashed, and the most gas that it may need in a batch.
+/// A cheque to cash, and the most gas that it may need in a batch.
 pub(super) struct Item<'a> {
     pub(super) index: usize,
     pub(super) cheque: &'a SignedCheque,
     pub(super) gas: u64,
 }
 
-/// Splits cheques into transactions, so that each cheque may use what the neediest of them needs. Those of one
-/// chequebook stand together.
+/// Splits cheques into transactions, in which each cheque may use as much gas as the most expensive one. Cheques of one
+/// chequebook are adjacent.
 pub(super) fn batches(mut items: Vec<Item<'_>>) -> Vec<Vec<Item<'_>>> {
     items.sort_by_key(|item| (item.cheque.cheque().contract, item.cheque.cheque().scheme == Scheme::Typed));
     let mut batches: Vec<Vec<Item<'_>>> = Vec::new();
@@ -52,7 +52,7 @@ pub(super) fn batches(mut items: Vec<Item<'_>>) -> Vec<Vec<Item<'_>>> {
     batches
 }
 
-/// As the clearing house takes them: neighbours of one chequebook and one kind together.
+/// Groups adjacent cheques of one chequebook and one scheme, as the clearing house expects.
 pub(super) fn group(items: &[Item<'_>], only_if_covered: bool) -> Vec<IClearingHouse::Batch> {
     let mut batches: Vec<IClearingHouse::Batch> = Vec::new();
     for Item { cheque, .. } in items {
@@ -75,7 +75,7 @@ fn compact(cheque: &SignedCheque) -> IClearingHouse::Cheque {
     IClearingHouse::Cheque { beneficiary, amount, r, vs }
 }
 
-/// Whether the call of the clearing house cashes at least `least`.
+/// Whether this call of the clearing house cashes a cheque over at least `least`.
 pub(super) fn cashes(input: &[u8], contract: Address, beneficiary: Address, least: U256) -> bool {
     let batches = cashCall::abi_decode(input).map(|call| call.batches).unwrap_or_default();
     let mine = batches.iter().filter(|batch| batch.chequebook == contract).flat_map(|batch| &batch.cheques);

@@ -1,4 +1,4 @@
-//! How any cheque is cashed by itself.
+//! How a single cheque is cashed.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,11 +16,11 @@ use crate::{
     transactions::{Call, MAX_GAS, Transaction, Transactions},
 };
 
-/// Cashes cheques of any chequebook to any beneficiary. Clones of this handle are the same.
+/// Cashes cheques of any chequebook to any beneficiary. Clones of this handle share their state.
 #[derive(Clone)]
 pub struct Cashing(pub(super) Arc<Inner>);
 
-/// An automatic cash that waits for others.
+/// An automatic cash that waits for others to join its batch.
 pub(super) struct Waiting {
     pub(super) cheque: SignedCheque,
     pub(super) overdraft: Overdraft,
@@ -35,9 +35,9 @@ pub(super) struct Inner {
     confirmations: u64,
     /// One cash to a beneficiary at a time.
     locks: Locks,
-    /// Held by who cashes one cheque; alone, by who cashes many.
+    /// Read-locked while one cheque is cashed, write-locked while many are.
     pub(super) clearing: RwLock<()>,
-    /// Automatic cashes that wait for one another.
+    /// Automatic cashes that wait for their batch.
     pub(super) waiting: Mutex<Vec<Waiting>>,
 }
 
@@ -60,16 +60,16 @@ impl Cashing {
     }
 
     /// Sends the transaction that cashes a cheque, of any chequebook to any beneficiary, and returns once it is sent.
-    /// If one that cashes this cheque or a newer one is under way already, returns that.
+    /// If a pending transaction already cashes this cheque or a newer one, returns that transaction.
     ///
     /// Another cheque that is cashed before this transaction is included can still make it an overdraft.
     ///
     /// # Errors
     ///
-    /// [`Error::WrongChainId`], [`Error::NoCode`], [`Error::NotGenuine`], [`chequebook::Error::WrongSigner`] if the cheque
-    /// is no good; [`Error::AlreadyCashed`], [`Error::Dead`] if there is nothing to get; with [`Overdraft::Refuse`],
-    /// [`Error::WouldBounce`]; [`Error::InsufficientFunds`], [`Error::FeeTooHigh`] if it cannot be sent; or what the chain
-    /// answers.
+    /// [`Error::WrongChainId`], [`Error::NoCode`], [`Error::NotGenuine`], [`chequebook::Error::WrongSigner`] if the
+    /// cheque is invalid; [`Error::AlreadyCashed`], [`Error::Dead`] if it would pay nothing; with
+    /// [`Overdraft::Refuse`], [`Error::WouldBounce`]; [`Error::InsufficientFunds`], [`Error::FeeTooHigh`] if the
+    /// transaction cannot be sent; or an error from the node.
     #[tracing::instrument(skip_all, fields(contract = %cheque.cheque().contract, amount = %cheque.cheque().amount))]
     pub async fn cash(&self, cheque: &SignedCheque, overdraft: Overdraft) -> Result<Transaction, Error> {
         let _clearing = self.0.clearing.read().await;
@@ -80,7 +80,7 @@ impl Cashing {
         }
     }
 
-    /// The transaction under way that cashes at least `least`.
+    /// The pending transaction that cashes a cheque over at least `least`.
     pub(crate) fn pending(
         &self,
         contract: Address,
@@ -90,7 +90,7 @@ impl Cashing {
         self.0.pending(contract, beneficiary, least)
     }
 
-    /// Waits until nobody else creates this clone in order to cash.
+    /// Waits until no other task creates this clone in order to cash.
     pub(crate) async fn lock(&self, contract: Address) -> tokio::sync::MutexGuard<'_, ()> {
         self.0.locks.lock(contract).await
     }
@@ -103,7 +103,7 @@ impl std::fmt::Debug for Cashing {
 }
 
 impl Inner {
-    /// The transaction under way that cashes the cheque; else checks that there is something to get for it.
+    /// The pending transaction that cashes the cheque. If there is none, checks that the cheque would pay.
     pub(super) async fn pending_or_good(
         &self,
         cheque: &SignedCheque,

@@ -1,4 +1,4 @@
-//! How many cheques are cashed at once: through the clearing house, in as few transactions as the gas allows.
+//! Cashing of many cheques at once: through the clearing house, in as few transactions as the gas allows.
 
 use std::time::Duration;
 
@@ -27,13 +27,13 @@ use crate::{
     transactions::{Call, Status, Transaction},
 };
 
-/// The most gas that a transaction may need: from the Osaka upgrade on, none may have more (EIP-7825).
+/// The most gas that a transaction may have since the Osaka upgrade (EIP-7825).
 const MAX_GAS: u64 = 16_777_216;
-/// What it needs to see whether a cheque is covered.
+/// The gas that checks whether a cheque is covered.
 const LOOK_GAS: u64 = 10_000;
-/// What every transaction costs, and a cheque within one does not.
+/// The base gas of a transaction, which a cheque in a batch does not pay.
 const TRANSACTION_GAS: u64 = 21_000;
-/// How long an automatic cash waits for others.
+/// How long an automatic cash waits for others to join its batch.
 const WINDOW: Duration = Duration::from_millis(50);
 
 /// A cheque that the clearing house did not cash.
@@ -42,22 +42,23 @@ const WINDOW: Duration = Duration::from_millis(50);
 pub struct Skipped {
     /// The chequebook.
     pub contract: Address,
-    /// Whom the cheque is made out to.
+    /// The beneficiary of the cheque.
     pub beneficiary: Address,
     /// Its cumulative amount, in wei.
     pub amount: U256,
-    /// The name of the contract's error, or the selector of one that we do not know.
+    /// The name of the contract's error, or the selector if the error is unknown.
     pub reason: String,
 }
 
 impl Cashing {
-    /// Cashes many cheques, of any chequebooks to any beneficiaries, each as [`cash`](Self::cash) does, but together:
-    /// through the clearing house, in as few transactions as the gas allows. Where the chain has no clearing house, each
-    /// in a transaction of its own. One that cannot be cashed keeps none of the others.
+    /// Cashes many cheques, of any chequebooks to any beneficiaries, with the checks of [`cash`](Self::cash): through
+    /// the clearing house, in as few transactions as the gas allows. If the chain has no clearing house, each cheque
+    /// has its own transaction. A cheque that cannot be cashed does not stop the others.
     ///
-    /// The answers are in the order of the cheques. A cheque that changes between now and the block is skipped, and the
-    /// transaction succeeds: [`skipped`](Self::skipped) tells, and so does [`Inbox::uncashed`](crate::Inbox::uncashed).
-    /// With [`Overdraft::Refuse`] the clearing house looks, so that none overdraws its chequebook by being late.
+    /// The answers are in the order of the cheques. A cheque that can no longer be cashed when the transaction is
+    /// included is skipped, and the transaction succeeds: [`skipped`](Self::skipped) and
+    /// [`Inbox::uncashed`](crate::Inbox::uncashed) show it. With [`Overdraft::Refuse`] the clearing house checks the
+    /// balance, so that no late cheque overdraws its chequebook.
     ///
     /// # Errors
     ///
@@ -84,7 +85,7 @@ impl Cashing {
                 match self.0.send_batch(&batch, overdraft).await {
                     Ok(transaction) => answers.extend(batch.iter().map(|item| (item.index, Ok(transaction.clone())))),
                     Err(error) => {
-                        tracing::debug!(%error, cheques = batch.len(), "could not cash together, will cash singly");
+                        tracing::debug!(%error, cheques = batch.len(), "could not cash the batch, will cash singly");
                         alone.extend(batch.iter().map(|item| (item.index, item.cheque)));
                     }
                 }
@@ -97,12 +98,12 @@ impl Cashing {
         answers.into_iter().map(|(_, answer)| answer).collect()
     }
 
-    /// Which cheques of a transaction the clearing house did not cash. Ask once it is final: before, there may be no answer,
-    /// or another one later.
+    /// The cheques of a transaction that the clearing house did not cash. Call this once the transaction is final:
+    /// before, the answer may be empty or change.
     ///
     /// # Errors
     ///
-    /// What the chain answers.
+    /// An error from the node.
     pub async fn skipped(&self, transaction: &Transaction) -> Result<Vec<Skipped>, Error> {
         let hash = match transaction.status() {
             Status::Confirmed { hash, .. } => hash,
@@ -118,21 +119,21 @@ impl Cashing {
         Ok(skipped.collect())
     }
 
-    /// Cashes a cheque together with others for which that is asked at about the same time.
+    /// Cashes a cheque together with others that are to be cashed at about the same time.
     pub(crate) async fn cash_soon(&self, cheque: SignedCheque, overdraft: Overdraft) -> Result<Transaction, Error> {
         let queue = &self.0.waiting;
         let (answer, answered) = oneshot::channel();
         queue.lock().push(Waiting { cheque, overdraft, answer });
         tokio::time::sleep(WINDOW).await;
 
-        // Who wakes first takes all with it. The others find nothing, and wait for their answer.
+        // The first task to wake takes all cheques. The others find none, and wait for their answer.
         let all = std::mem::take(&mut *queue.lock());
         let (refuse, consent) = all.into_iter().partition::<Vec<_>, _>(|one| one.overdraft == Overdraft::Refuse);
         for (waiting, overdraft) in [(refuse, Overdraft::Refuse), (consent, Overdraft::Consent)] {
             let cheques: Vec<_> = waiting.iter().map(|one| one.cheque).collect();
             let answers = self.cash_many(&cheques, overdraft).await;
             for (one, answer) in waiting.into_iter().zip(answers) {
-                let _ = one.answer.send(answer); // nobody may wait any more
+                let _ = one.answer.send(answer); // its caller may be dropped
             }
         }
         answered.await.map_err(|_| Error::ShutDown)?
@@ -140,13 +141,13 @@ impl Cashing {
 }
 
 impl Inner {
-    /// Whether this chain has a clearing house. That its code is ours follows from its address.
+    /// Whether this chain has a clearing house. Its address proves its code.
     async fn has_clearing_house(&self) -> bool {
         let code = self.chain.code(clearing_house(), BlockId::latest()).await;
-        code.is_ok_and(|code| !code.is_empty()) // if the chain does not answer, single cashes say so
+        code.is_ok_and(|code| !code.is_empty()) // if the chain does not answer, single cashes return the error
     }
 
-    /// Asks what each cheque needs. One that the chain refuses already is none for a batch.
+    /// Estimates the gas of each cheque. A cheque that the contract refuses now does not go into a batch.
     async fn weigh<'a>(
         &self,
         cheques: Vec<(usize, &'a SignedCheque)>,

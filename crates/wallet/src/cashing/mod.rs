@@ -1,4 +1,4 @@
-//! How cheques are cashed: one by itself, or many at once.
+//! How cheques are cashed: one alone, or many at once.
 
 mod batch;
 mod cash;

@@ -1,4 +1,4 @@
-//! What we know of the chain: questions to a node, and what follows from the answers for each chequebook.
+//! What the wallet knows of the chain: requests to a node, and a snapshot of each chequebook from the answers.
 
 mod node;
 mod watcher;

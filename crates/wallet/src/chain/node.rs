@@ -1,4 +1,4 @@
-//! What we ask of the chain. Every question has a time limit, and an answer of its own kind.
+//! Requests to the node. Each has a timeout and a typed answer.
 
 use std::{future::IntoFuture, time::Duration};
 
@@ -32,7 +32,7 @@ pub(crate) struct Chain {
     pub(super) log_range: u64,
 }
 
-/// The header of a block, as far as we need it.
+/// The fields of a block header that the wallet needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(crate) number: u64,
@@ -40,12 +40,12 @@ pub(crate) struct Head {
     pub(crate) parent: B256,
     /// Unix seconds.
     pub(crate) timestamp: u64,
-    /// In wei for each gas.
+    /// In wei per gas.
     pub(crate) base_fee: u128,
 }
 
 impl Head {
-    /// This block and no other, whatever a reorganisation puts in its place.
+    /// This block by its hash, so that a reorganisation cannot put another one in its place.
     pub(crate) fn id(&self) -> BlockId {
         BlockId::hash(self.hash)
     }
@@ -63,7 +63,7 @@ impl Chain {
         self.id
     }
 
-    /// Checks that the provider still speaks of the same chain.
+    /// Checks that the provider still serves the same chain.
     pub(crate) async fn check_id(&self) -> Result<(), Error> {
         let found = self.ask("eth_chainId", self.provider.get_chain_id()).await?;
         if found != self.id {
@@ -107,7 +107,7 @@ impl Chain {
         self.ask("eth_getCode", self.provider.get_code_at(contract).block_id(block)).await
     }
 
-    /// The number of the block in which the factory created a chequebook. `None` if it did not.
+    /// The number of the block in which the factory created a chequebook. `None` if the factory did not create it.
     pub(crate) async fn created_at(&self, contract: Address, block: BlockId) -> Result<Option<u64>, Error> {
         if self.code(factory(), block).await?.is_empty() {
             return Ok(None);
@@ -116,12 +116,13 @@ impl Chain {
         Ok((!born_at.is_zero()).then(|| born_at.saturating_to()))
     }
 
-    /// What `code`, which stands at `contract`, fixes.
+    /// The immutables in `code`, which is the code at `contract`.
     pub(crate) async fn immutables(&self, contract: Address, code: &[u8], block: BlockId) -> Result<Immutables, Error> {
         if let Some(immutables) = Immutables::read(code) {
             return Ok(immutables);
         }
-        // Anyone can create such a clone. The code says what it is, and the factory that it is one of its own.
+        // Anyone can deploy the code of a clone. The code contains the terms; the factory knows whether it created the
+        // clone.
         let terms = Terms::read_clone(code).ok_or(Error::NotGenuine { contract })?;
         let born_at = self.created_at(contract, block).await?.ok_or(Error::NotGenuine { contract })?;
         Ok(Immutables::of_clone(terms, born_at))
@@ -132,7 +133,7 @@ impl Chain {
         self.ask("eth_getTransactionCount", self.provider.get_transaction_count(account).block_id(block)).await
     }
 
-    /// Reads a function of the contract.
+    /// Calls a function of a contract without a transaction.
     pub(crate) async fn read<C: SolCall>(
         &self,
         contract: Address,
@@ -144,7 +145,7 @@ impl Chain {
         C::abi_decode_returns(&output).map_err(|_| Error::NotGenuine { contract })
     }
 
-    /// What a transaction would need, in gas; and whether it would be refused.
+    /// Estimates the gas of a transaction. [`Error::Refused`] if the contract would refuse it.
     pub(crate) async fn estimate_gas(&self, request: TransactionRequest) -> Result<u64, Error> {
         match self.ask("eth_estimateGas", self.provider.estimate_gas(request)).await {
             Err(Error::Rpc { method, source }) => Err(refusal(&source).unwrap_or(Error::Rpc { method, source })),
@@ -152,7 +153,7 @@ impl Chain {
         }
     }
 
-    /// What a transaction should offer, in wei for each gas.
+    /// The fees that a transaction should offer, in wei per gas.
     pub(crate) async fn fees(&self) -> Result<Eip1559Estimation, Error> {
         self.ask("eth_feeHistory", self.provider.estimate_eip1559_fees()).await
     }
@@ -172,7 +173,7 @@ impl Chain {
         Ok(found.is_some())
     }
 
-    /// The events of `filter` in the blocks `from` to `to`, asked for in pieces that a node answers.
+    /// The events of `filter` in the blocks `from` to `to`, requested in ranges that a node accepts.
     pub(crate) async fn logs(&self, filter: &Filter, from: u64, to: u64) -> Result<Vec<Log>, Error> {
         let mut logs = Vec::new();
         let mut next = from;
@@ -185,7 +186,7 @@ impl Chain {
         Ok(logs)
     }
 
-    /// Asks, within the time limit.
+    /// Sends a request with the timeout.
     async fn ask<T>(
         &self,
         method: &'static str,
@@ -198,7 +199,7 @@ impl Chain {
     }
 }
 
-/// What the contract said, if it was the contract that refused.
+/// The error of the contract, if the contract refused.
 fn refusal<E>(error: &RpcError<E>) -> Option<Error> {
     let answer = error.as_error_resp()?;
     let chequebook = || answer.as_decoded_interface_error::<ChequebookErrors>().map(|error| format!("{error:?}"));

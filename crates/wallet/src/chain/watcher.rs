@@ -1,4 +1,4 @@
-//! What all payers and payees of a wallet know of the chain: asked once for each block, not once for each cheque.
+//! What all payers and payees of a wallet know of the chain: read once for each block, not once for each cheque.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -21,49 +21,50 @@ use tokio::sync::watch;
 use super::node::{Chain, Head};
 use crate::Error;
 
-/// A chequebook as the chain shows it at one block.
+/// The state of a chequebook at one block.
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
     pub(crate) head: Head,
-    /// The block that is so many blocks older that it counts as final.
+    /// The newest block that counts as final.
     pub(crate) confirmed: Head,
     pub(crate) state: State,
     /// In wei, at the head.
     pub(crate) balance: U256,
     /// In wei, at the confirmed block.
     pub(crate) confirmed_balance: U256,
-    /// The cumulative amount paid to each beneficiary that is watched, in wei, at the head.
+    /// The cumulative amount paid to each watched beneficiary, in wei, at the head.
     sent: BTreeMap<Address, U256>,
-    /// For how many beneficiaries we asked.
+    /// How many beneficiaries were watched.
     beneficiaries: usize,
     asked: Instant,
 }
 
 impl Snapshot {
-    /// What the chequebook surely has, whether or not its newest deposits stay: in wei.
+    /// The lower bound of the balance, in wei, even if a reorganisation drops the newest deposits.
     pub(crate) fn sure_balance(&self) -> U256 {
         self.balance.min(self.confirmed_balance)
     }
 
-    /// What `beneficiary` was paid, in wei.
+    /// The amount that `beneficiary` was paid, in wei.
     pub(crate) fn sent(&self, beneficiary: Address) -> U256 {
         self.sent.get(&beneficiary).copied().unwrap_or_default()
     }
 }
 
-/// A chequebook that somebody in this process cares for.
+/// A chequebook that is in use in this process.
 pub(crate) struct WatchedChequebook {
     chain: Arc<Chain>,
     contract: Address,
     /// In blocks.
     confirmations: u64,
-    /// What its code fixes.
+    /// Its terms and its block of creation.
     pub(crate) immutables: Immutables,
-    /// Its code when we first saw it, or what it will be. Another one, even a genuine one, is another chequebook.
+    /// Its code when it was first read, or the code that it will have. Different code, even if genuine, is a different
+    /// chequebook.
     code: Bytes,
     beneficiaries: Mutex<BTreeSet<Address>>,
     newest: watch::Sender<Arc<Snapshot>>,
-    /// Held by the one who asks, so that all others wait for the answer.
+    /// Held during a request, so that all other callers wait for its answer.
     asking: tokio::sync::Mutex<()>,
 }
 
@@ -71,7 +72,7 @@ impl WatchedChequebook {
     /// A snapshot that is no older than `max_age`.
     pub(crate) async fn snapshot(&self, max_age: Duration) -> Result<Arc<Snapshot>, Error> {
         let called = Instant::now();
-        // With a maximal age of zero, an answer must be to a question that was asked after this call.
+        // With a maximum age of zero, the request must have started after this call.
         let fresh = |snapshot: &Snapshot| {
             called.saturating_duration_since(snapshot.asked) <= max_age
                 && (!max_age.is_zero() || snapshot.asked >= called)
@@ -92,12 +93,12 @@ impl WatchedChequebook {
         Ok(snapshot)
     }
 
-    /// The snapshot that we have, however old.
+    /// The last snapshot, of any age.
     pub(crate) fn newest(&self) -> Arc<Snapshot> {
         Arc::clone(&self.newest.borrow())
     }
 
-    /// Tells of every new snapshot.
+    /// Notifies of every new snapshot.
     pub(crate) fn changes(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.newest.subscribe()
     }
@@ -108,7 +109,7 @@ impl WatchedChequebook {
     }
 }
 
-/// Reads everything at one block, named by its hash, so that no reorganisation can come between.
+/// Reads everything at one block, identified by its hash, so that a reorganisation cannot mix two states.
 async fn ask(
     chain: &Chain,
     contract: Address,
@@ -159,11 +160,11 @@ impl ChainWatcher {
         Self { chain, max_age, watched: Mutex::default(), last: tokio::sync::Mutex::default() }
     }
 
-    /// Watches a chequebook until the answer is dropped: one with code, or one that is to be created with `clone_terms`.
+    /// Watches a chequebook until the returned handle is dropped. It has code, or will be created with `clone_terms`.
     ///
     /// # Errors
     ///
-    /// [`Error::NoCode`], [`Error::NotGenuine`], or what the chain answers.
+    /// [`Error::NoCode`], [`Error::NotGenuine`], or an error from the node.
     pub(crate) async fn watch(
         &self,
         contract: Address,
@@ -182,14 +183,14 @@ impl ChainWatcher {
         let head = self.chain.head().await?;
         let mut code = self.chain.code(contract, head.id()).await?;
         let immutables = match clone_terms {
-            // Whatever the node says: no other code can be at this address.
+            // No other code can be at this address, whatever the node says.
             Some(clone) if !code.is_empty() && code != clone.code() => return Err(Error::NotGenuine { contract }),
             _ if !code.is_empty() => self.chain.immutables(contract, &code, head.id()).await?,
             None => return Err(Error::NoCode { contract }),
             Some(clone) => {
                 code = clone.code().into();
                 let terms = Terms { signer: clone.terms.effective_signer(), ..clone.terms };
-                // It has no events from before the block that counts as final now.
+                // It has no events before the newest block that counts as final.
                 Immutables::of_clone(terms, head.number.saturating_sub(confirmations))
             }
         };
@@ -213,7 +214,7 @@ impl ChainWatcher {
         watched.get(&(contract, confirmations))?.upgrade()
     }
 
-    /// Adds what was just read, unless somebody was faster.
+    /// Adds a chequebook that was just read, unless another task has added it.
     fn insert(&self, new: WatchedChequebook) -> Arc<WatchedChequebook> {
         let mut watched = self.watched.lock();
         watched.retain(|_, weak| weak.strong_count() > 0);
@@ -233,8 +234,8 @@ impl ChainWatcher {
         watched.values().filter_map(Weak::upgrade).collect()
     }
 
-    /// Looks for a new block, and asks anew for the chequebooks that an event names or that were not asked for long.
-    /// Returns the newest block.
+    /// Looks for a new block, and updates each chequebook that has a new event or an old snapshot. Returns the newest
+    /// block.
     pub(crate) async fn advance(&self) -> Result<Head, Error> {
         self.chain.check_id().await?;
         let mut last = self.last.lock().await;
@@ -246,7 +247,7 @@ impl ChainWatcher {
             None => None,
         };
 
-        // One that fails must not keep the others from their answer.
+        // A failure of one must not stop the update of the others.
         join_all(all.iter().map(|watched| {
             let named = touched.as_ref().is_none_or(|touched| touched.contains(&watched.contract));
             watched.snapshot(if named { Duration::ZERO } else { self.max_age })
@@ -254,13 +255,13 @@ impl ChainWatcher {
         .await
         .into_iter()
         .collect::<Result<Vec<_>, _>>()?;
-        // After an error we do not get here, and the same events are asked for again.
+        // After an error this is not reached, and the same events are requested again.
         *last = Some(head);
         Ok(head)
     }
 
-    /// Which chequebooks have events since the last look, or changed in balance. `None` stands for all: the chain was
-    /// reorganised, or we looked too long ago.
+    /// The chequebooks that have events since the last look, or a changed balance. `None` means all: the chain was
+    /// reorganised, or the last look was too long ago.
     async fn touched(
         &self,
         all: &[Arc<WatchedChequebook>],
@@ -278,7 +279,7 @@ impl ChainWatcher {
         let balances = try_join_all(balances).await?;
         let changed = all.iter().zip(balances).filter(|(watched, balance)| {
             let newest = watched.newest();
-            // Nor does the creation at its address.
+            // Nor does the creation of a clone at its address.
             newest.state == State::NotDeployed
                 || newest.balance != *balance
                 || newest.balance != newest.confirmed_balance

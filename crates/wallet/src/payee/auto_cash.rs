@@ -1,4 +1,4 @@
-//! Cashing without being asked.
+//! Settings of automatic cashing.
 
 use std::time::Duration;
 
@@ -6,15 +6,15 @@ use alloy::primitives::U256;
 
 use crate::setters::setters;
 
-/// When an inbox cashes by itself. Besides, it does so when the balance falls, by whatever others cash, below twice of
-/// what is uncashed here; and, unless [stopped](crate::Inbox::stop_auto_cash), when the end of the chequebook is announced.
-/// More settings may be added: start from [`default`](Self::default), and set what you need.
+/// When an inbox cashes automatically. It also cashes when payments to others lower the balance below twice the
+/// uncashed amount of this inbox and, unless [stopped](crate::Inbox::stop_auto_cash), when the end of the chequebook is
+/// announced. More settings may be added: start from [`default`](Self::default), and set what you need.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AutoCash {
-    /// How often to cash what is uncashed. `None`: never for the sake of time.
+    /// How often to cash the uncashed amount. `None` means that time alone is no reason to cash.
     pub interval: Option<Duration>,
-    /// The most that may stay uncashed, in wei; zero cashes on each receipt.
+    /// The most that may stay uncashed, in wei. With zero, every cheque is cashed on receipt.
     pub max_uncashed: U256,
 }
 
@@ -24,16 +24,16 @@ setters!(AutoCash {
 });
 
 impl Default for AutoCash {
-    /// As go-ethereum's service had it: every 300 seconds, and above 5e13 wei.
+    /// As in go-ethereum's service: every 300 seconds, and above 5e13 wei.
     fn default() -> Self {
         Self { interval: Some(Duration::from_secs(300)), max_uncashed: U256::from(50_000_000_000_000_u64) }
     }
 }
 
-/// What was asked for.
+/// When an inbox cashes automatically.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) enum Mode {
-    /// Only when the end is announced.
+    /// Only when the end of the chequebook is announced.
     #[default]
     Guard,
     Auto(AutoCash),

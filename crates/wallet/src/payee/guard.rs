@@ -1,4 +1,4 @@
-//! The task that cashes by itself.
+//! The task that cashes automatically.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,9 +9,9 @@ use tokio::time::{Instant, sleep_until};
 use super::{auto_cash::Mode, mailbox::Mailbox};
 use crate::{Error, chain::Snapshot};
 
-/// What a cash needs, in gas, to see whether it is worth that: a first one, measured, and rounded up.
+/// The gas of a first cash, measured and rounded up. It decides whether a cash is worth its gas.
 const CASH_GAS: u64 = 65_000;
-/// What it needs to create a clone before that.
+/// The gas that creates a clone first.
 const CREATE_GAS: u64 = 100_000;
 
 /// Runs until the inbox is dropped or the wallet is shut down.
@@ -19,12 +19,12 @@ pub(super) fn follow(inbox: &Arc<Mailbox>) {
     let weak = Arc::downgrade(inbox);
     let retry = inbox.wallet.shared().config.poll_interval;
     let mut snapshots = inbox.watched.changes();
-    // The task must not keep the inbox open, only what wakes it.
+    // The task must not keep the inbox open, so it holds only what wakes it.
     let (received, changed) = (Arc::clone(&inbox.received), Arc::clone(&inbox.changed));
     inbox.wallet.spawn(async move {
         let mut before = Arc::clone(&snapshots.borrow_and_update());
-        let mut due = None; // when to cash for the sake of time
-        let mut again = Some(Instant::now()); // when to look for reasons anew
+        let mut due = None; // when the interval ends
+        let mut again = Some(Instant::now()); // when to check again
         let mut fallen = false;
         loop {
             let mut timer = false;
@@ -65,7 +65,7 @@ async fn wait_until(next: Option<Instant>) {
 }
 
 impl Mailbox {
-    /// Whether one more cash by others of what is uncashed here could leave too little.
+    /// Whether the balance is below twice the uncashed amount: others could cash as much and leave too little.
     fn is_thin(&self, snapshot: &Snapshot) -> bool {
         let uncashed = self.promised().saturating_sub(snapshot.sent(self.beneficiary));
         snapshot.balance < uncashed.saturating_mul(U256::from(2))
@@ -85,7 +85,7 @@ impl Mailbox {
         }
     }
 
-    /// Cashes, unless that is under way, or not worth its gas.
+    /// Cashes, unless a cash is pending or not worth its gas.
     async fn attempt(&self) -> Result<(), Error> {
         let Self { wallet, contract, beneficiary, policy, .. } = self;
         if wallet.cashing().pending(*contract, *beneficiary, U256::ZERO)?.is_some() {
@@ -95,7 +95,7 @@ impl Mailbox {
         let owed = self.promised().saturating_sub(snapshot.sent(*beneficiary));
         let pays = owed.min(snapshot.balance);
         let fees = wallet.shared().chain.fees().await?;
-        // The half of the offered maximum is what the price may rise; the other half is what it is now.
+        // The maximum fee is about twice the current price of gas, so half of it is the current price.
         let gas = if snapshot.state == State::NotDeployed { CREATE_GAS + CASH_GAS } else { CASH_GAS };
         let price = U256::from(fees.max_fee_per_gas / 2).saturating_mul(U256::from(gas));
         let worth = price.saturating_mul(U256::from(policy.min_gas_multiple));

@@ -1,4 +1,4 @@
-//! The handle of a payee.
+//! The handle that a payee uses.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,28 +24,27 @@ use crate::{
 
 /// The cheques of one chequebook to one beneficiary.
 ///
-/// While it is open it watches the chequebook: when its end is announced, it cashes at once. Clones of this handle are the same
-/// inbox.
-/// All methods may be called from any number of tasks at once, and any number of inboxes on one wallet share one view of
-/// the chain.
+/// While it is open it watches the chequebook: when its end is announced, it cashes at once. Clones of this handle are
+/// the same inbox. All methods may be called from any number of tasks at once, and all inboxes of one wallet share one
+/// watcher of the chain.
 #[derive(Clone)]
 pub struct Inbox(Arc<Mailbox>);
 
 impl Inbox {
     /// Opens the inbox for cheques of the chequebook at `contract`, made out to `beneficiary`, which need not be the
-    /// account of the wallet. What was received earlier is there again.
+    /// account of the wallet. The latest cheque received earlier is loaded from the store.
     ///
     /// # Errors
     ///
-    /// [`Error::NoCode`] and [`Error::NotGenuine`] if there is no chequebook, [`Error::AlreadyOpen`] if the inbox is open;
-    /// [`Error::Store`]; or what the chain answers.
+    /// [`Error::NoCode`] and [`Error::NotGenuine`] if there is no chequebook, [`Error::AlreadyOpen`] if the inbox is
+    /// open; [`Error::Store`]; or an error from the node.
     pub async fn open(wallet: &Wallet, contract: Address, beneficiary: Address, policy: Policy) -> Result<Self, Error> {
         Self::open_with(wallet, contract, None, beneficiary, policy).await
     }
 
     /// Opens the inbox for cheques of a clone, which need not be created yet: the
-    /// [policy](Policy::accept_counterfactual) says whether its cheques are taken before it is. That it is genuine, and its
-    /// terms, follow from its address.
+    /// [policy](Policy::accept_counterfactual) decides whether its cheques are accepted before. Its address proves its
+    /// terms and that it is genuine.
     ///
     /// # Errors
     ///
@@ -104,7 +103,7 @@ impl Inbox {
         self.0.contract
     }
 
-    /// Whom its cheques pay.
+    /// The address that its cheques pay.
     pub fn beneficiary(&self) -> Address {
         self.0.beneficiary
     }
@@ -121,16 +120,16 @@ impl Inbox {
     /// [`Error::Store`] if it cannot be made durable.
     pub async fn latest_cheque(&self) -> Result<Option<SignedCheque>, Error> {
         let newest = self.0.newest();
-        self.0.wallet.shared().ledger.submit(Batch::new()).await?; // until it is durable, it is not received
+        self.0.wallet.shared().ledger.submit(Batch::new()).await?; // it counts as received once it is durable
         Ok(newest)
     }
 
-    /// Asks the chain how much of the newest cheque is not yet cashed, in wei. What a reorganisation drops is uncashed
-    /// again.
+    /// Asks the chain how much of the latest cheque is not yet cashed, in wei. A payment that a reorganisation drops is
+    /// uncashed again.
     ///
     /// # Errors
     ///
-    /// What the chain answers.
+    /// An error from the node.
     pub async fn uncashed(&self) -> Result<U256, Error> {
         let snapshot = self.0.watched.snapshot(Duration::ZERO).await?;
         Ok(self.0.promised().saturating_sub(snapshot.sent(self.0.beneficiary)))
@@ -138,19 +137,20 @@ impl Inbox {
 
     /* RECEIVE */
 
-    /// Takes a cheque if it is good, better than the newest, and within the policy. Returns once it is durable, with what
-    /// it adds to the one before, in wei: acknowledge that, and no more.
+    /// Accepts a cheque if it is valid, higher than the latest, and allowed by the policy. Returns once it is durable,
+    /// with the amount that it adds to the one before, in wei: acknowledge this amount only.
     ///
-    /// The chain is asked only if nobody did for [`Config::max_age`](crate::Config::max_age).
+    /// The chain is asked only if the snapshot is older than [`Config::max_age`](crate::Config::max_age).
     ///
     /// # Errors
     ///
     /// In this order: [`Error::WrongContract`], [`Error::WrongChainId`], [`Error::WrongBeneficiary`];
-    /// [`chequebook::Error::Unrecoverable`], [`chequebook::Error::WrongSigner`]; [`Error::StaleCheque`] unless the amount rises; what the policy
-    /// refuses, as [`Policy`] says. [`Error::Store`] if it cannot be made durable. Nothing is changed then.
+    /// [`chequebook::Error::Unrecoverable`], [`chequebook::Error::WrongSigner`]; [`Error::StaleCheque`] if the amount
+    /// does not rise; the errors that [`Policy`] names. [`Error::Store`] if the cheque cannot be made durable. After an
+    /// error, nothing is changed.
     ///
-    /// If this future is dropped, the cheque is either stored or was not received: pass it once more. A duplicate is a
-    /// [`Error::StaleCheque`], which says that a cheque over as much is durable.
+    /// If this future is dropped, the cheque is either stored or was not received: pass it again. A duplicate is an
+    /// [`Error::StaleCheque`], which means that a cheque over at least this amount is durable.
     #[tracing::instrument(skip_all, fields(contract = %self.0.contract), level = "debug")]
     pub async fn receive(&self, cheque: &SignedCheque) -> Result<U256, Error> {
         let result = self.0.receive(cheque).await;
@@ -165,8 +165,8 @@ impl Inbox {
 
     /* CASH */
 
-    /// Sends the transaction that cashes the newest cheque, as [`Cashing::cash`](crate::Cashing::cash) does. Before that
-    /// it creates a clone that is not created yet, and waits until that is included in a block.
+    /// Sends the transaction that cashes the latest cheque, as [`Cashing::cash`](crate::Cashing::cash) does. If the
+    /// chequebook is a clone that is not created yet, creates it first, and waits until it is included in a block.
     ///
     /// # Errors
     ///
@@ -179,12 +179,13 @@ impl Inbox {
         self.0.wallet.cashing().cash(&newest, overdraft).await
     }
 
-    /// Cashes by itself from now on, in place of any earlier settings. An attempt that fails is repeated, and logged.
+    /// Cashes automatically from now on. Replaces earlier settings. An attempt that fails is logged, and repeated.
     pub fn auto_cash(&self, settings: AutoCash) {
         self.0.set_auto(Mode::Auto(settings));
     }
 
-    /// Ends every automatic cash, also that on the announcement of the end. Transactions that were sent go their way.
+    /// Stops all automatic cashing, including the cash when the end is announced. Transactions that are already sent
+    /// continue.
     pub fn stop_auto_cash(&self) {
         self.0.set_auto(Mode::Stopped);
     }

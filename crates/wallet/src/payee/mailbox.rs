@@ -1,4 +1,4 @@
-//! What an inbox holds, and how a cheque comes into it.
+//! The state of an inbox, and how it receives a cheque.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ use crate::{
     wallet::{Claim, Wallet},
 };
 
-/// The cheques of one chequebook to one beneficiary, as all handles of an inbox share them.
+/// The cheques of one chequebook to one beneficiary, shared by all handles of an inbox.
 pub(super) struct Mailbox {
     pub(super) wallet: Wallet,
     pub(super) contract: Address,
@@ -28,12 +28,12 @@ pub(super) struct Mailbox {
     pub(super) policy: Policy,
     pub(super) exposure: Arc<Exposure>,
     pub(super) watched: Arc<WatchedChequebook>,
-    /// What the store has as newest cheque, or will have.
+    /// The latest cheque that the store has, or will have after the next commit.
     pub(super) newest: Mutex<Option<SignedCheque>>,
     /// Wakes the automatic cash.
     pub(super) received: Arc<Notify>,
     pub(super) auto: Mutex<Mode>,
-    /// Changes what the automatic cash does.
+    /// Tells the automatic cash that its settings have changed.
     pub(super) changed: Arc<Notify>,
     pub(super) _claim: Claim,
 }
@@ -43,7 +43,7 @@ impl Mailbox {
         *self.newest.lock()
     }
 
-    /// The cumulative amount of the newest cheque, in wei.
+    /// The cumulative amount of the latest cheque, in wei.
     pub(super) fn promised(&self) -> U256 {
         self.newest().map_or(U256::ZERO, |newest| newest.cheque().amount)
     }
@@ -57,7 +57,7 @@ impl Mailbox {
         self.changed.notify_one();
     }
 
-    /// Creates a clone that is not created yet.
+    /// Creates the clone if it is not created yet.
     pub(super) async fn create_if_missing(&self) -> Result<(), Error> {
         let Self { wallet, contract, .. } = self;
         let missing = async || Ok::<_, Error>(self.watched.snapshot(Duration::ZERO).await?.state == State::NotDeployed);
@@ -72,7 +72,7 @@ impl Mailbox {
                     None => factory.create(&clone, U256::ZERO).await?.included().await,
                 }
             };
-            // Somebody else may have been faster.
+            // Somebody else may have created it first.
             if let Err(error) = created.await
                 && missing().await?
             {
@@ -92,7 +92,7 @@ impl Mailbox {
         Ok(added)
     }
 
-    /// Takes a good cheque, unless another task was faster with a better one.
+    /// Accepts a valid cheque, unless another task has accepted a higher one.
     fn accept(&self, cheque: &SignedCheque, snapshot: &Snapshot) -> Result<(Durable, U256), Error> {
         let Self { wallet, contract, beneficiary, policy, exposure, .. } = self;
         let amount = cheque.cheque().amount;
@@ -107,7 +107,8 @@ impl Mailbox {
         Ok((durable, added))
     }
 
-    /// What can be said of a cheque without the chain. The cheapest first: the rest is for those who sign for us.
+    /// The checks that need no chain. The cheapest come first, so that only cheques made out to us cost a signature
+    /// check.
     fn check(&self, cheque: &SignedCheque) -> Result<(), Error> {
         let Cheque { contract, beneficiary, amount, chain_id, .. } = *cheque.cheque();
         if contract != self.contract {
@@ -130,7 +131,7 @@ impl Drop for Mailbox {
     }
 }
 
-/// What `amount` adds to the newest cheque, in wei.
+/// The amount that a cheque over `amount` adds to the latest one, in wei.
 fn rise(newest: Option<&SignedCheque>, amount: U256) -> Result<U256, Error> {
     let newest = newest.map_or(U256::ZERO, |newest| newest.cheque().amount);
     match amount.checked_sub(newest) {

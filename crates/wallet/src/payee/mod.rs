@@ -1,4 +1,4 @@
-//! The payee: who receives cheques, and cashes the newest.
+//! The payee, which receives cheques and cashes the latest.
 
 mod auto_cash;
 mod guard;

@@ -1,31 +1,31 @@
-//! Which cheques a payee takes.
+//! Which cheques a payee accepts.
 
 use alloy::primitives::{Address, U256};
 use chequebook::{Cheque, Overdraft, Scheme, SignedCheque, State, Terms};
 
 use crate::{Error, chain::Snapshot, setters::setters};
 
-/// Which cheques a payee takes, and when it cashes them by itself. The default is for those who want their money. More
-/// settings may be added: start from [`default`](Self::default), and set what you need.
+/// Which cheques a payee accepts, and when it cashes them automatically. The default protects the payee. More settings
+/// may be added: start from [`default`](Self::default), and set what you need.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Take packed cheques. They do not bind the chain. Else [`Error::SchemeRefused`].
+    /// Accept packed cheques, which do not bind the chain. Otherwise [`Error::SchemeRefused`].
     pub accept_packed: bool,
-    /// Take typed cheques. Else [`Error::SchemeRefused`].
+    /// Accept typed cheques. Otherwise [`Error::SchemeRefused`].
     pub accept_typed: bool,
-    /// Take cheques of a clone that is not created yet: to cash one, this wallet creates it, and pays for that. Else
-    /// [`Error::NotCreated`].
+    /// Accept cheques of a counterfactual clone: to cash one, this wallet creates the clone and pays for the creation.
+    /// Otherwise [`Error::NotCreated`].
     pub accept_counterfactual: bool,
-    /// The shortest notice period, in seconds. With a shorter one, the deposit can vanish between two looks at the chain:
-    /// [`Error::NoticeTooShort`].
+    /// The shortest notice period that is accepted, in seconds. With a short one, the deposit can vanish between two
+    /// looks at the chain. Otherwise [`Error::NoticeTooShort`].
     pub min_notice_period: u64,
-    /// Take a cheque only if the balance covers it, and with it whatever else is uncashed by the inboxes of this wallet.
-    /// Else [`Error::NotCovered`]. Others hold cheques too, so even then it is no guarantee.
+    /// Accept a cheque only if the balance covers it together with all that the inboxes of this wallet have not cashed.
+    /// Otherwise [`Error::NotCovered`]. This is no guarantee, because other payees hold cheques too.
     pub require_covered: bool,
     /// How many blocks must follow a deposit until it counts as cover.
     pub confirmations: u64,
-    /// An automatic cash must pay at least so many times what its gas costs, or waits.
+    /// An automatic cash waits until it pays at least this many times the cost of its gas.
     pub min_gas_multiple: u64,
     /// Whether an automatic cash may overdraw the chequebook, which destroys it.
     pub overdraft: Overdraft,
@@ -43,8 +43,8 @@ setters!(Policy {
 });
 
 impl Default for Policy {
-    /// Both schemes, no counterfactual chequebook, a notice period of one day, covered after 12 confirmations, no cash
-    /// below twice its gas, no overdraft.
+    /// Both schemes, no counterfactual chequebook, a notice period of one day, covered after 12 confirmations, no
+    /// automatic cash below twice the cost of its gas, no overdraft.
     fn default() -> Self {
         Self {
             accept_packed: true,
@@ -60,7 +60,7 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// What never changes.
+    /// Checks what never changes.
     pub(super) fn check_cheque(&self, cheque: &SignedCheque, terms: &Terms) -> Result<(), Error> {
         let Cheque { contract, scheme, .. } = *cheque.cheque();
         let accepted = match scheme {
@@ -77,7 +77,8 @@ impl Policy {
         Ok(())
     }
 
-    /// What the chain says: [`Error::NotCreated`], [`Error::Dead`], [`Error::KillAnnounced`], [`Error::NotCovered`].
+    /// Checks what the chain says: [`Error::NotCreated`], [`Error::Dead`], [`Error::KillAnnounced`],
+    /// [`Error::NotCovered`].
     pub(super) fn check_chequebook(&self, contract: Address, snapshot: &Snapshot, uncashed: U256) -> Result<(), Error> {
         match snapshot.state {
             State::NotDeployed if !self.accept_counterfactual => return Err(Error::NotCreated { contract }),

@@ -1,4 +1,4 @@
-//! Deposits that a chequebook makes by itself.
+//! Settings of the automatic deposit.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use alloy::primitives::U256;
 
 use crate::setters::setters;
 
-/// When a chequebook deposits by itself. What is available and what is under way counts together. More settings may be
-/// added: start from [`default`](Self::default), and set what you need.
+/// When a chequebook deposits automatically. The settings apply to the funds: the available amount plus pending
+/// deposits. More settings may be added: start from [`default`](Self::default), and set what you need.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AutoDeposit {
-    /// How often to look whether less than the buffer is there. `None`, or a threshold that is not below the buffer:
-    /// only look when a cheque is issued.
+    /// How often to check whether the funds are below the buffer. With `None`, or with a threshold that is not below
+    /// the buffer, only the issue of a cheque starts a check.
     pub interval: Option<Duration>,
-    /// When a cheque is issued, and less than this is there, deposit. In wei.
+    /// Deposit if the funds are below this when a cheque is issued. In wei.
     pub threshold: U256,
-    /// A deposit fills up to this. In wei.
+    /// A deposit raises the funds to this. In wei.
     pub buffer: U256,
 }
 
@@ -27,7 +27,7 @@ setters!(AutoDeposit {
 });
 
 impl Default for AutoDeposit {
-    /// As go-ethereum's service had it: every 300 seconds, below 5e13 wei, up to 1e14 wei.
+    /// As in go-ethereum's service: every 300 seconds, below 5e13 wei, up to 1e14 wei.
     fn default() -> Self {
         Self {
             interval: Some(Duration::from_secs(300)),

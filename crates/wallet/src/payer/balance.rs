@@ -1,4 +1,4 @@
-//! What the deposit covers.
+//! The amount that the deposit covers.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,17 +24,17 @@ use crate::{
     transactions::Status,
 };
 
-/// An amount that nobody else can promise. Given back when it is dropped.
+/// An amount that no other cheque can promise. Dropping it releases the amount.
 pub(super) struct Reservation<'a> {
     book: &'a Book,
     amount: U256,
 }
 
 impl Reservation<'_> {
-    /// Hands the promise over to be stored, together with the new total.
+    /// Submits the promise to the store, together with the new total.
     pub(super) fn issue(mut self, key: Key, promise: &Promise) -> Result<Durable, Error> {
         let Book { wallet, contract, .. } = self.book;
-        // Under the lock, so that totals reach the store in their order.
+        // Under the lock, so that totals reach the store in order.
         let mut funds = self.book.funds();
         let issued = funds.issued.checked_add(self.amount).ok_or(Error::Overflow)?;
         let mut batch = Batch::new();
@@ -59,7 +59,7 @@ impl Book {
         self.funds.lock()
     }
 
-    /// Sets an amount aside. Where it is missing, the chain is asked once more before that is an error.
+    /// Reserves an amount. If it is not available, asks the chain once before it returns an error.
     pub(super) async fn reserve(&self, amount: U256) -> Result<Reservation<'_>, Error> {
         if let Err(error) = self.try_reserve(amount) {
             self.ask_funds().await.map_err(|_| error)?;
@@ -84,7 +84,7 @@ impl Book {
         Ok(())
     }
 
-    /// Asks the chain what the chequebook is funded with.
+    /// Asks the chain how much the chequebook is funded with.
     pub(super) async fn ask_funds(&self) -> Result<(), Error> {
         let _asking = self.asking.lock().await;
         let shared = self.wallet.shared();
@@ -98,9 +98,9 @@ impl Book {
         Ok(())
     }
 
-    /// Asks the chain what the chequebook has, and compares it with what was issued.
+    /// Asks the chain for the balance, and compares it with the amount issued.
     pub(super) async fn newest_balance(&self) -> Result<Balance, Error> {
-        // First the deposits under way: one that counts by now must not count twice.
+        // Pending deposits come first: a deposit that has become part of the funds must not count twice.
         self.wallet.shared().transactions.advance().await?;
         self.ask_funds().await?;
         self.balance()
@@ -135,8 +135,8 @@ impl Book {
     }
 }
 
-/// All that a chequebook paid by cheques up to `confirmed`, in wei: the sum of its events. What was summed before is
-/// kept, as long as that block is still part of the chain.
+/// The total that a chequebook paid by cheques up to `confirmed`, in wei: the sum of its events. The stored sum is
+/// reused if its block is still part of the chain.
 pub(super) async fn paid(
     chain: &Chain,
     ledger: &Ledger,
@@ -166,7 +166,7 @@ pub(super) async fn paid(
     Ok(total)
 }
 
-/// Asks anew with every new block.
+/// Asks again with every new block.
 pub(super) fn follow(book: &Arc<Book>) {
     let weak = Arc::downgrade(book);
     let mut rounds = book.wallet.shared().rounds.subscribe();

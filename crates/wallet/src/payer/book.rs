@@ -18,7 +18,7 @@ use crate::{
     wallet::{Claim, Wallet},
 };
 
-/// A chequebook that we sign for, as all handles of it share it.
+/// The state of a chequebook that we sign for, shared by all its handles.
 pub(super) struct Book {
     pub(super) wallet: Wallet,
     pub(super) contract: Address,
@@ -28,12 +28,12 @@ pub(super) struct Book {
     pub(super) funds: Mutex<Funds>,
     /// Held while the chain is asked for the funds.
     pub(super) asking: tokio::sync::Mutex<()>,
-    /// One cheque to a beneficiary at a time, since each contains the one before.
+    /// One cheque to a beneficiary at a time, because each includes the amount of the one before.
     pub(super) writing: Locks,
     /// Wakes the automatic deposit.
     pub(super) issued: Arc<Notify>,
     pub(super) auto: Mutex<Option<AutoDeposit>>,
-    /// Changes what the automatic deposit does.
+    /// Tells the automatic deposit that its settings have changed.
     pub(super) changed: Arc<Notify>,
     pub(super) _claim: Claim,
 }
@@ -44,7 +44,7 @@ impl Book {
         if amount.is_zero() {
             return Err(Error::ZeroAmount);
         }
-        // Before Cancun, what is sent to a dead chequebook is lost.
+        // Before Cancun, ether sent to a dead chequebook is lost.
         if self.watched.snapshot(Duration::ZERO).await?.state == State::Dead {
             return Err(Error::Dead { contract });
         }
@@ -60,7 +60,7 @@ impl Drop for Book {
     }
 }
 
-/// Watches a living chequebook whose cheques `signer` makes.
+/// Watches a chequebook that is not dead and whose signer is `signer`.
 pub(super) async fn watch_as_signer(
     wallet: &Wallet,
     contract: Address,

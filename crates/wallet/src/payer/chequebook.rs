@@ -1,4 +1,4 @@
-//! The payer: who signs cheques, and keeps the deposit behind them.
+//! The payer, which signs cheques and keeps the deposit that covers them.
 
 use std::sync::Arc;
 
@@ -49,16 +49,16 @@ pub struct Chequebook(Arc<Book>);
 impl Chequebook {
     /* CREATE AND OPEN */
 
-    /// Creates a chequebook whose cheques `signer` signs, and waits until that is included in a block. Its deposit
-    /// counts once it is confirmed.
+    /// Creates a chequebook whose cheques `signer` signs, and waits until it is included in a block. Its deposit counts
+    /// once it is confirmed.
     ///
-    /// If this future is dropped, look into [`Wallet::chequebooks`] before you create once more: a creation that was begun
-    /// goes on.
+    /// If this future is dropped, look into [`Wallet::chequebooks`] before you create again: a creation that has
+    /// started continues.
     ///
     /// # Errors
     ///
-    /// [`Error::InsufficientFunds`] and the like if it cannot be sent, [`Error::Reverted`] or [`Error::Replaced`] if it
-    /// failed; those of [`prepare`](Self::prepare) for a clone; or what the chain answers.
+    /// [`Error::InsufficientFunds`] and similar errors if the transaction cannot be sent, [`Error::Reverted`] or
+    /// [`Error::Replaced`] if it failed; those of [`prepare`](Self::prepare) for a clone; or an error from the node.
     #[tracing::instrument(skip_all)]
     pub async fn create<K>(wallet: &Wallet, signer: impl IntoSigner<K>, new: NewChequebook) -> Result<Self, Error> {
         let signer = signer.into_signer();
@@ -93,16 +93,16 @@ impl Chequebook {
         Self::open(wallet, account.create(deployment.nonce()), signer).await
     }
 
-    /// Prepares a clone without a transaction: cheques may be written as soon as ether was sent to its address, for
-    /// example by [`deposit`](Self::deposit), and is confirmed. Anyone can create it later with
-    /// [`Factory::create`](crate::Factory::create), a payee too; payees decide by their [policy](crate::Policy) whether
-    /// they take its cheques until then. The deposit of `new` is not sent.
+    /// Prepares a clone without a transaction. Cheques may be issued once ether that was sent to its address, for
+    /// example by [`deposit`](Self::deposit), is confirmed. Anyone, including a payee, can create the clone later with
+    /// [`Factory::create`](crate::Factory::create). Until then it is counterfactual, and the [policy](crate::Policy) of
+    /// each payee decides whether its cheques are accepted. The deposit of `new` is not sent.
     ///
     /// # Errors
     ///
-    /// [`Error::NoRecord`] if the chequebook was created or funded before, and the store knows nothing of it: take another
-    /// salt, or [`recover`](Self::recover) it. [`Error::NoCode`] if there is no factory on this chain,
-    /// [`Error::NotAClone`], [`chequebook::Error::ZeroOwner`], [`Error::AlreadyOpen`]; or what the chain answers.
+    /// [`Error::NoRecord`] if the chequebook was created or funded before, and the store has no record of it: use
+    /// another salt, or [`recover`](Self::recover) it. [`Error::NoCode`] if there is no factory on this chain,
+    /// [`Error::NotAClone`], [`chequebook::Error::ZeroOwner`], [`Error::AlreadyOpen`]; or an error from the node.
     pub async fn prepare<K>(wallet: &Wallet, signer: impl IntoSigner<K>, new: NewChequebook) -> Result<Self, Error> {
         let Form::Clone { salt } = new.form else { return Err(Error::NotAClone) };
         let signer = signer.into_signer();
@@ -129,10 +129,10 @@ impl Chequebook {
     ///
     /// # Errors
     ///
-    /// [`Error::NoRecord`] if it has none: only [`recover`](Self::recover) opens such a chequebook.
-    /// [`Error::NotOurSigner`] if another key than `signer` makes its cheques, [`Error::NoCode`] and
-    /// [`Error::NotGenuine`] if it is no chequebook, [`Error::Dead`] if it has ended; [`Error::AlreadyOpen`] if it is open;
-    /// or what the chain answers.
+    /// [`Error::NoRecord`] if the store has none: only [`recover`](Self::recover) opens such a chequebook.
+    /// [`Error::NotOurSigner`] if `signer` is not its signer, [`Error::NoCode`] and [`Error::NotGenuine`] if `contract`
+    /// is not a chequebook, [`Error::Dead`] if it has ended; [`Error::AlreadyOpen`] if it is open; or an error from the
+    /// node.
     pub async fn open<K>(wallet: &Wallet, contract: Address, signer: impl IntoSigner<K>) -> Result<Self, Error> {
         let signer = signer.into_signer();
         let claim = wallet.claim(contract, None)?;
@@ -174,23 +174,24 @@ impl Chequebook {
         self.0.watched.immutables.terms
     }
 
-    /// Of a clone: what it is created with. Give it to payees, for whom it proves the terms.
+    /// The terms of a clone. `None` if it was deployed directly. Give them to payees: they prove what the chequebook
+    /// is.
     pub fn clone_terms(&self) -> Option<CloneTerms> {
         self.0.clone_terms
     }
 
-    /// Asks the chain what the chequebook has, and compares it with what was issued.
+    /// Asks the chain for the balance, and compares it with the amount issued.
     ///
     /// # Errors
     ///
-    /// What the chain answers, or [`Error::Store`].
+    /// An error from the node, or [`Error::Store`].
     pub async fn balance(&self) -> Result<Balance, Error> {
         self.0.newest_balance().await
     }
 
     /* ISSUE */
 
-    /// What we promise to one beneficiary, by cheques of one scheme: there cheques are issued.
+    /// The outbox for one beneficiary and one scheme. It issues the cheques.
     pub fn outbox(&self, beneficiary: Address, scheme: Scheme) -> Outbox {
         Outbox::new(Arc::clone(&self.0), beneficiary, scheme)
     }
@@ -202,11 +203,11 @@ impl Chequebook {
     ///
     /// # Errors
     ///
-    /// [`Error::ZeroAmount`]; [`Error::Dead`] if the chequebook has ended; [`Error::InsufficientFunds`] and the like if it
-    /// cannot be sent; or what the chain answers.
+    /// [`Error::ZeroAmount`]; [`Error::Dead`] if the chequebook has ended; [`Error::InsufficientFunds`] and similar
+    /// errors if the transaction cannot be sent; or an error from the node.
     ///
-    /// If this future is dropped, look into [`Wallet::transactions`] before you deposit once more: a deposit that was begun
-    /// goes on.
+    /// If this future is dropped, look into [`Wallet::transactions`] before you deposit again: a deposit that has
+    /// started continues.
     #[tracing::instrument(skip(self), fields(contract = %self.0.contract))]
     pub async fn deposit(&self, amount: U256) -> Result<Transaction, Error> {
         self.0.deposit(amount).await
@@ -214,13 +215,13 @@ impl Chequebook {
 
     /* AUTOMATIC DEPOSIT */
 
-    /// Deposits by itself from now on, in place of any earlier settings. A deposit that fails is tried again at the next
-    /// occasion, and logged.
+    /// Deposits automatically from now on. Replaces earlier settings. A deposit that fails is logged, and tried again
+    /// at the next check.
     pub fn auto_deposit(&self, settings: AutoDeposit) {
         self.set_auto(Some(settings));
     }
 
-    /// Ends the automatic deposit. Deposits that were sent go their way.
+    /// Stops the automatic deposit. Deposits that are already sent continue.
     pub fn stop_auto_deposit(&self) {
         self.set_auto(None);
     }

@@ -1,4 +1,4 @@
-//! The task that deposits by itself.
+//! The task that deposits automatically.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ enum Wake {
 pub(super) fn follow(book: &Arc<Book>) {
     let wallet = book.wallet.clone();
     let weak = Arc::downgrade(book);
-    // The task must not keep the chequebook open, only what wakes it.
+    // The task must not keep the chequebook open, so it holds only what wakes it.
     let (issued, changed) = (Arc::clone(&book.issued), Arc::clone(&book.changed));
     wallet.spawn(async move {
         let mut next = None;
@@ -36,7 +36,7 @@ pub(super) fn follow(book: &Arc<Book>) {
                 next = timer.and_then(|interval| Instant::now().checked_add(interval));
             }
             let (Some(settings), Wake::Issued | Wake::Timer) = (settings, &wake) else { continue };
-            // The timer may be that of earlier settings.
+            // The timer may belong to earlier settings.
             if matches!(wake, Wake::Timer) && timer.is_none() {
                 continue;
             }
@@ -56,7 +56,7 @@ async fn wait_until(next: Option<Instant>) {
 }
 
 impl Book {
-    /// Deposits up to `buffer` if less than `least` is there.
+    /// Deposits up to `buffer` if the available and the pending amount together are below `least`.
     async fn fill(&self, least: U256, buffer: U256) -> Result<(), Error> {
         let balance = self.newest_balance().await?;
         let there = balance.available.checked_add(balance.pending).ok_or(Error::Overflow)?;

@@ -1,4 +1,4 @@
-//! The payer: who signs cheques, and keeps the deposit behind them.
+//! The payer, which signs cheques and keeps the deposit that covers them.
 
 mod auto_deposit;
 mod balance;

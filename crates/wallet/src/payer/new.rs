@@ -1,17 +1,18 @@
-//! What a new chequebook is to be.
+//! The settings of a new chequebook.
 
 use alloy::primitives::{Address, B256, U256};
 use chequebook::Terms;
 
 use crate::{setters::setters, signer::SharedSigner, wallet::Wallet};
 
-/// What a new chequebook is to be. More may be added: start from [`default`](Self::default), and set what you need.
+/// The settings of a new chequebook. More may be added: start from [`default`](Self::default), and set what you need.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NewChequebook {
-    /// The account that may end the chequebook, and gets back what is left. `None` stands for the account of the wallet.
+    /// The account that may end the chequebook, and receives the remaining balance. `None` means the account of the
+    /// wallet.
     pub owner: Option<Address>,
-    /// The least time between the announcement of the end and the end, in seconds. Payees may insist on one.
+    /// The minimum time between the announcement of the end and the end, in seconds. Payees may require one.
     pub notice_period: u32,
     /// The first deposit, in wei.
     pub deposit: U256,
@@ -26,7 +27,7 @@ setters!(NewChequebook {
     form: Form,
 });
 
-/// The two forms of a chequebook. They keep the same rules.
+/// The two forms of a chequebook. Both follow the same rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
     /// Deployed directly: the cheapest to cash from.
@@ -34,7 +35,7 @@ pub enum Form {
     Direct,
     /// A clone that the factory creates: the cheapest to create. Its address proves its terms.
     Clone {
-        /// Tells apart several chequebooks with the same terms.
+        /// Distinguishes chequebooks with the same terms.
         salt: B256,
     },
 }

@@ -1,4 +1,4 @@
-//! What a payer promises to one beneficiary.
+//! The cheques of a payer to one beneficiary.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use crate::{
     },
 };
 
-/// The cheques of one chequebook to one beneficiary, by one scheme. Clones of this handle are the same. It costs nothing
-/// to make one for each cheque.
+/// The cheques of one chequebook to one beneficiary, with one scheme. Clones of this handle are the same outbox. A new
+/// handle for each cheque costs nothing.
 #[derive(Clone)]
 pub struct Outbox {
     book: Arc<Book>,
@@ -33,7 +33,7 @@ impl Outbox {
         self.book.contract
     }
 
-    /// Who is paid.
+    /// The address that is paid.
     pub const fn beneficiary(&self) -> Address {
         self.beneficiary
     }
@@ -53,21 +53,21 @@ impl Outbox {
         Ok(promise.map_or(U256::ZERO, |promise| promise.amount))
     }
 
-    /// Signs a cheque that promises the beneficiary `amount` more, in wei, on top of all that was promised to it before.
-    /// Returns once it is durable.
+    /// Signs a cheque that promises the beneficiary `amount` more, in wei, in addition to all earlier promises. Returns
+    /// once it is durable.
     ///
     /// If this future is dropped, call [`latest_cheque`](Self::latest_cheque) to see whether the cheque was issued.
     ///
     /// # Errors
     ///
     /// [`Error::InsufficientDeposit`] if the amount is not available, [`Error::ZeroAmount`],
-    /// [`Error::InvalidBeneficiary`]; [`Error::Dead`] or [`Error::KillAnnounced`] if the chequebook ends;
-    /// [`chequebook::Error::Signer`] if the signer does not sign; [`Error::Store`] if it cannot be made durable. Nothing is
-    /// promised then.
+    /// [`Error::InvalidBeneficiary`]; [`Error::Dead`] or [`Error::KillAnnounced`] if the chequebook has ended or will
+    /// end; [`chequebook::Error::Signer`] if the signer does not sign; [`Error::Store`] if it cannot be made durable.
+    /// After an error, nothing is promised.
     #[tracing::instrument(skip(self), fields(contract = %self.contract(), beneficiary = %self.beneficiary), level = "debug")]
     pub async fn issue(&self, amount: U256) -> Result<SignedCheque, Error> {
         let result = self.try_issue(amount).await;
-        // Also after an error: it may have been for want of a deposit.
+        // Also after an error: a missing deposit may be its cause.
         self.book.issued.notify_one();
         result
     }
@@ -78,26 +78,26 @@ impl Outbox {
         if amount.is_zero() {
             return Err(Error::ZeroAmount);
         }
-        // Nobody could cash the one; the other would burn the money.
+        // Nobody could cash a cheque to the chequebook; a cheque to the zero address would burn the money.
         if beneficiary == contract || beneficiary == Address::ZERO {
             return Err(Error::InvalidBeneficiary { beneficiary });
         }
         let reservation = book.reserve(amount).await?;
 
         let writing = book.writing.lock(beneficiary).await;
-        // Both are part of the total, which is below what the contract was ever funded with.
+        // Both are part of the total issued, which is at most the amount funded.
         let promised = self.promised()?.checked_add(amount).ok_or(Error::Overflow)?;
         let cheque = Cheque { contract, beneficiary, amount: promised, scheme, chain_id: book.wallet.chain_id() };
         let signed = cheque.sign(&*book.signer).await?;
         let durable = reservation.issue(self.key(), &Promise::of(&signed))?;
-        drop(writing); // the next one may build on this one: it becomes durable later
+        drop(writing); // the next cheque may include this one: it becomes durable later
 
         durable.await?;
         Ok(signed)
     }
 
-    /// The latest cheque, to be sent once more: it replaces all before it, so a lost message is no lost money. `None` if
-    /// none was issued, or if recovery knows only from the chain that one was.
+    /// The latest cheque, for example to send it again: it replaces all earlier ones, so a lost message loses no money.
+    /// `None` if none was issued, or if the promise was recovered from the chain alone.
     ///
     /// # Errors
     ///
@@ -105,7 +105,7 @@ impl Outbox {
     pub async fn latest_cheque(&self) -> Result<Option<SignedCheque>, Error> {
         let shared = self.book.wallet.shared();
         let Some(promise) = shared.ledger.get::<Promise>(&self.key())? else { return Ok(None) };
-        // What is read may still be on its way to the disk, and nothing leaves before it is there.
+        // The promise may not be durable yet, and no cheque leaves before it is.
         shared.ledger.submit(Batch::new()).await?;
         Ok(promise.cheque(self.book.contract, self.beneficiary, shared.chain.id())?)
     }

@@ -1,4 +1,4 @@
-//! How a payer gets its state back that has lost it.
+//! How a payer that has lost its state recovers it.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -21,16 +21,16 @@ use crate::{
 };
 
 impl Chequebook {
-    /// Opens a chequebook that the store has no record of, or one that is older than `cheques`: cheques that `signer`
-    /// signed, collected from their payees, say. They and what the chain paid are added to what the store has.
+    /// Opens a chequebook whose record in the store is missing, or older than `cheques`: cheques that `signer` signed,
+    /// for example collected from their payees. These cheques and the payments on the chain are added to the record.
     ///
     /// **A cheque that is missing here is forgotten**, and its amount is promised a second time. For a chequebook that
-    /// never had a cheque, pass none.
+    /// never issued a cheque, pass no cheques.
     ///
     /// # Errors
     ///
-    /// [`Error::WrongContract`], [`Error::WrongChainId`] or [`chequebook::Error::WrongSigner`] for a cheque that is not ours: then
-    /// nothing is changed. Those of [`open`](Self::open).
+    /// [`Error::WrongContract`], [`Error::WrongChainId`] or [`chequebook::Error::WrongSigner`] for a cheque that is not
+    /// ours; nothing is changed then. Those of [`open`](Self::open).
     #[tracing::instrument(skip_all, fields(%contract))]
     pub async fn recover<K>(
         wallet: &Wallet,
@@ -82,7 +82,7 @@ fn check_ours(wallet: &Wallet, contract: Address, signer: Address, cheque: &Sign
     Ok(cheque.verify(signer)?)
 }
 
-/// Keeps the larger promise; of two equal ones that which has a cheque.
+/// Keeps the larger promise; of two equal ones, the one that has a cheque.
 fn raise(promises: &mut BTreeMap<Address, Promise>, beneficiary: Address, new: Promise) {
     let rank = |promise: &Promise| (promise.amount, promise.signed.is_some());
     let kept = promises.entry(beneficiary).or_insert(new);
@@ -91,7 +91,7 @@ fn raise(promises: &mut BTreeMap<Address, Promise>, beneficiary: Address, new: P
     }
 }
 
-/// What the chequebook paid to each beneficiary up to the newest block, final or not, in wei.
+/// The amount that the chequebook paid to each beneficiary up to the newest block, final or not, in wei.
 async fn paid(
     wallet: &Wallet,
     contract: Address,

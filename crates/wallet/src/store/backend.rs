@@ -5,9 +5,9 @@ use super::error::StoreError;
 /// One change of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Write {
-    /// What is changed.
+    /// The key to change.
     pub key: Vec<u8>,
-    /// What it is from now on. `None` removes the key.
+    /// Its new value. `None` removes the key.
     pub value: Option<Vec<u8>>,
 }
 
@@ -16,17 +16,17 @@ pub type Entry = (Vec<u8>, Vec<u8>);
 
 /// A sorted map of bytes to bytes, which commits as a whole and durably.
 ///
-/// All functions block the thread, for short. The wallet calls [`get`](Self::get) and [`scan`](Self::scan) from any thread,
-/// and [`commit`](Self::commit) from one that it keeps for that: many promises share one commit.
+/// All functions block the thread for a short time. The wallet calls [`get`](Self::get) and [`scan`](Self::scan) from
+/// any thread, and [`commit`](Self::commit) from one thread of its own: many promises share one commit.
 ///
-/// An implementation must refuse to be opened twice at a time, by two processes too: two wallets on one store promise the
-/// same deposit twice.
+/// An implementation must refuse to be opened while it is open, also by another process: two wallets on one store would
+/// promise the same deposit twice.
 pub trait Store: Send + Sync + 'static {
     /// The value of `key`.
     ///
     /// # Errors
     ///
-    /// If it cannot be told whether there is one. A store that is damaged must not answer `None`.
+    /// If it is not certain whether there is a value. A damaged store must not return `None`.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// All entries whose keys begin with `prefix`, in the order of their keys.
@@ -36,10 +36,10 @@ pub trait Store: Send + Sync + 'static {
     /// If one cannot be read.
     fn scan(&self, prefix: &[u8]) -> Result<Vec<Entry>, StoreError>;
 
-    /// Makes all changes, in their order, or none. Returns once they would survive the end of the process and of the power.
+    /// Makes all changes, in order, or none. Returns once they survive a crash of the process and a loss of power.
     ///
     /// # Errors
     ///
-    /// If they are not made for sure. They may be: only opening the store again tells.
+    /// If it is not certain that the changes are made. They may be: only opening the store again shows it.
     fn commit(&self, writes: &[Write]) -> Result<(), StoreError>;
 }

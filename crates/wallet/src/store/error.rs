@@ -8,21 +8,21 @@ use alloy::primitives::hex;
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// Somebody has it open, in this process or another one.
-    #[error("store {} is in use, expected nobody to have it open", path.display())]
+    /// The store is already open, in this process or another one.
+    #[error("store {} is already open, in this process or another one", path.display())]
     InUse {
         /// The file.
         path: PathBuf,
     },
 
-    /// There is no such file. A new store is created only where that is asked for: it knows nothing of what was promised.
+    /// There is no such file. A new store is created only on request, because it does not know what was promised.
     #[error("store {} does not exist", path.display())]
     Missing {
         /// The file.
         path: PathBuf,
     },
 
-    /// There is such a file already.
+    /// The file already exists.
     #[error("store {} exists already, expected no file", path.display())]
     Exists {
         /// The file.
@@ -40,7 +40,7 @@ pub enum StoreError {
         expected: u32,
     },
 
-    /// The file is damaged, or none of ours. It was not changed. Restore a copy, and recover what was issued since.
+    /// The file is damaged, or not a store of this crate. Restore a copy, and recover what was issued since.
     #[error("store {} is damaged: {reason}", path.display())]
     Corrupt {
         /// The file.
@@ -54,44 +54,44 @@ pub enum StoreError {
     UnknownFormat {
         /// The version of its format.
         found: u32,
-        /// The one that we know.
+        /// The version that this crate knows.
         expected: u32,
     },
 
-    /// An entry is not what it should be.
+    /// An entry cannot be read.
     #[error("store has an entry that cannot be read, with key 0x{}", hex::encode(key))]
     BadRow {
         /// Its key.
         key: Vec<u8>,
     },
 
-    /// An earlier commit failed. What is durable and what is not, only opening the store again tells.
+    /// An earlier commit failed. Only opening the store again shows what is durable.
     #[error("store failed earlier: {reason}")]
     Failed {
         /// How it failed.
         reason: String,
     },
 
-    /// The wallet was shut down, and has let go of the store.
+    /// The wallet was shut down, and has closed the store.
     #[error("store is closed")]
     Closed,
 
-    /// The file system refuses.
+    /// The file system reported an error.
     #[error("store {} cannot be used", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// What it says.
+        /// The error.
         source: Arc<io::Error>,
     },
 
-    /// Something else, as the store says it.
+    /// Any other error of the store.
     #[error("store failed")]
     Other(#[source] Arc<dyn Error + Send + Sync>),
 }
 
 impl StoreError {
-    /// Wraps what a store of yours says.
+    /// Wraps an error of your own store.
     pub fn other(error: impl Error + Send + Sync + 'static) -> Self {
         Self::Other(Arc::new(error))
     }

@@ -1,4 +1,4 @@
-//! One sequence of commits for all callers: whoever comes while one is under way shares the next.
+//! One sequence of commits for all callers: all batches that are submitted during a commit share the next one.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -42,14 +42,14 @@ impl Batch {
     }
 }
 
-/// Becomes ready once a batch is durable. What becomes of the batch does not depend on it.
+/// Becomes ready once a batch is durable. The batch is committed even if this is dropped.
 pub(crate) struct Durable(oneshot::Receiver<Result<(), StoreError>>);
 
 impl Future for Durable {
     type Output = Result<(), StoreError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        // The thread answers to all, or has ended.
+        // Without an answer, the thread has ended.
         Poll::Ready(ready!(Pin::new(&mut self.0).poll(context)).unwrap_or(Err(StoreError::Closed)))
     }
 }
@@ -59,15 +59,15 @@ struct Waiting {
     done: oneshot::Sender<Result<(), StoreError>>,
 }
 
-/// What is submitted and not yet committed.
+/// The batches that are submitted and not yet committed.
 #[derive(Default)]
 struct Queue {
     waiting: Vec<Waiting>,
-    /// The newest value of each key under way, and with which batch it came.
+    /// The newest uncommitted value of each key, and the number of its batch.
     pending: HashMap<Vec<u8>, (u64, Option<Vec<u8>>)>,
     /// How many batches were submitted.
     count: u64,
-    /// Set by the first commit that fails: what is durable from then on, nobody knows.
+    /// Set by the first commit that fails: from then on it is not known what is durable.
     failed: Option<String>,
     closing: bool,
 }
@@ -89,7 +89,7 @@ impl Queue {
 }
 
 struct Shared {
-    /// Gone once the ledger is closed.
+    /// `None` once the ledger is closed.
     store: RwLock<Option<Box<dyn Store>>>,
     queue: Mutex<Queue>,
     wake: Condvar,
@@ -103,7 +103,7 @@ impl Shared {
         ask(store.as_deref().ok_or(StoreError::Closed)?)
     }
 
-    /// Tells the thread to commit what waits, and to end.
+    /// Tells the thread to commit the waiting batches, and to end.
     fn begin_close(&self) {
         self.queue.lock().closing = true;
         self.wake.notify_one();
@@ -130,7 +130,7 @@ impl Ledger {
         let committer = Arc::clone(&shared);
         let thread = thread::Builder::new().name("chequebook-store".to_owned()).spawn(move || {
             while commit_next(&committer) {}
-            // First the lock of the file, then the news.
+            // First releases the lock of the file, then reports the end.
             drop(committer.store.write().take());
             end.send_replace(true);
         });
@@ -139,7 +139,7 @@ impl Ledger {
 
     /// The row at `key`, as it was last submitted.
     pub(crate) fn get<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
-        // First what is under way: what is no more, the store has.
+        // Uncommitted values come first; all others are in the store.
         let queue = self.shared.queue.lock();
         queue.check_open()?;
         let value = match queue.pending.get(key) {
@@ -159,7 +159,7 @@ impl Ledger {
     }
 
     pub(crate) fn scan_raw(&self, prefix: &[u8]) -> Result<Vec<Entry>, StoreError> {
-        // No commit may come between: some of its changes would be seen, others not.
+        // No commit may happen meanwhile: some of its changes would be seen, others not.
         let _commits = self.shared.committing.read();
         let queue = self.shared.queue.lock();
         queue.check_open()?;
@@ -176,13 +176,13 @@ impl Ledger {
         Ok(rows.into_iter().collect())
     }
 
-    /// Hands a batch over. It is committed, whether or not anybody waits, and after all that were submitted before.
+    /// Submits a batch. It is committed after all earlier ones, whether or not anybody waits.
     pub(crate) fn submit(&self, batch: Batch) -> Durable {
         let (done, durable) = oneshot::channel();
         let mut queue = self.shared.queue.lock();
         if let Err(error) = queue.check_open() {
             drop(queue);
-            let _ = done.send(Err(error)); // the other half is here
+            let _ = done.send(Err(error)); // cannot fail: the receiver exists
             return Durable(durable);
         }
         queue.count = queue.count.wrapping_add(1);
@@ -196,20 +196,20 @@ impl Ledger {
         Durable(durable)
     }
 
-    /// Waits until all that was submitted is committed, and lets go of the store. Then nothing is submitted any more.
+    /// Waits until all submitted batches are committed, and closes the store. Later batches are refused.
     pub(crate) async fn close(&self) {
         self.shared.begin_close();
         let mut ended = self.ended.clone();
-        let _ = ended.wait_for(|&ended| ended).await; // an error says that the thread has ended, too
+        let _ = ended.wait_for(|&ended| ended).await; // an error also means that the thread has ended
     }
 }
 
 impl Drop for Ledger {
     fn drop(&mut self) {
         self.shared.begin_close();
-        // Whoever drops it there need not wait for itself.
+        // If the thread itself drops the ledger, it must not wait for its own end.
         if let Some(thread) = self.thread.take().filter(|handle| handle.thread().id() != thread::current().id()) {
-            let _ = thread.join(); // if it panicked, that was in the store, at its end
+            let _ = thread.join(); // only dropping the store can have panicked
         }
     }
 }
@@ -221,7 +221,7 @@ fn decode<T: DeserializeOwned>(key: &[u8], value: &[u8]) -> Result<T, StoreError
     }
 }
 
-/// Waits for batches, and commits all there are. False once there will be no more.
+/// Waits for batches, and commits them. False once there will be no more.
 fn commit_next(shared: &Shared) -> bool {
     let mut queue = shared.queue.lock();
     while queue.waiting.is_empty() {
@@ -253,12 +253,12 @@ fn commit_next(shared: &Shared) -> bool {
     drop(queue);
     drop(commits);
     for done in done {
-        let _ = done.send(result.clone()); // nobody may wait
+        let _ = done.send(result.clone()); // its caller may be dropped
     }
     true
 }
 
-/// The last change of each key, and who waits for them. A total that every batch changes is written once.
+/// The last change of each key, and the callers to answer. A total that every batch changes is written once.
 fn merge(group: Vec<Waiting>) -> (Vec<Write>, Vec<oneshot::Sender<Result<(), StoreError>>>) {
     let mut newest = BTreeMap::new();
     let mut all = Vec::with_capacity(group.len());
@@ -269,7 +269,7 @@ fn merge(group: Vec<Waiting>) -> (Vec<Write>, Vec<oneshot::Sender<Result<(), Sto
     (newest.into_iter().map(|(key, value)| Write { key, value }).collect(), all)
 }
 
-/// Commits. A store that panics has failed: nobody must wait for it for ever.
+/// Commits. A panic of the store is a failure, so that no caller waits for ever.
 fn commit(shared: &Shared, writes: &[Write]) -> Result<(), StoreError> {
     if writes.is_empty() {
         return Ok(());
@@ -278,7 +278,7 @@ fn commit(shared: &Shared, writes: &[Write]) -> Result<(), StoreError> {
         .unwrap_or_else(|_| Err(StoreError::Failed { reason: "it panicked".to_owned() }))
 }
 
-/// An error and what is behind it, in one line.
+/// An error and its sources, in one line.
 fn describe(error: &StoreError) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);

@@ -1,4 +1,4 @@
-//! A store for tests, and for what need not last.
+//! A store in memory, for tests and for data that need not last.
 
 use std::{collections::BTreeMap, sync::Arc};
 

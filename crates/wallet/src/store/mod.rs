@@ -1,4 +1,4 @@
-//! Where the wallet keeps what must survive: behind one small trait, with an embedded store as default.
+//! The durable state of the wallet: behind one small trait, with an embedded store as default.
 
 mod backend;
 mod error;

@@ -20,37 +20,38 @@ use super::{
 
 const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("chequebook");
 
-/// What tells our files from others, and one version of them from the next.
+/// Distinguishes our files from others, and one version from the next.
 const FORMAT_TABLE: TableDefinition<'_, (), u32> = TableDefinition::new("chequebook format");
 const FORMAT: u32 = 1;
 
-/// Read and write for the owner of the file, nothing for anybody else.
+/// Read and write for the owner of the file only.
 const MODE: u32 = 0o600;
 
 /// How much of the file is kept in memory, in bytes.
 const CACHE: usize = 256 << 20;
 
-/// A store in one file, of [redb](https://docs.rs/redb/4). It is locked while it is open, readable for its owner only,
+/// A store in one file, of [redb](https://docs.rs/redb/4). It is locked while it is open, accessible to its owner only,
 /// and checked as a whole when it is opened, which takes a fifth of a second for a million cheques.
 ///
-/// A file that was not closed, because the process or the machine died, is repaired when it is opened, and has all that
-/// was committed. After a commit fails, so do all others; opening the file again tells which was the last.
+/// A file that was not closed, because the process or the machine died, is repaired when it is opened, and contains all
+/// that was committed. After a commit fails, all later ones fail; opening the file again shows which commit was the
+/// last.
 ///
-/// **What remains unprotected:** redb keeps two commits, and one byte of the file says which is the newer. That byte has
-/// no checksum. If it alone is damaged, the store opens with the commit before the last one. A file that is refused as
-/// damaged may have been changed by the attempt to repair it: look into a copy.
+/// **What remains unprotected:** redb keeps two commits, and one byte of the file says which is the newer. That byte
+/// has no checksum. If it alone is damaged, the store opens with the commit before the last one. A file that is refused
+/// as damaged may have been changed by the attempt to repair it: examine a copy.
 #[derive(Debug)]
 pub struct Redb {
     database: Database,
 }
 
 impl Redb {
-    /// Creates a new file. It appears under its name once it is complete; until then, and if the process dies meanwhile,
-    /// there is one with that name and an ending beside it.
+    /// Creates a new file. It gets its name once it is complete. Until then, or if the process dies before, there is a
+    /// file with the same name and a suffix.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Exists`] if there is one; or what the file system says.
+    /// [`StoreError::Exists`] if the file exists; or an error from the file system.
     pub fn create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
         if path.try_exists().map_err(|error| io(path, error))? {
@@ -60,7 +61,7 @@ impl Redb {
         name.push(format!(".{:x}.new", RandomState::new().build_hasher().finish()));
         let temporary = path.with_file_name(name);
         let store = Self::create_at(&temporary, path);
-        // Whether or not it was created: the file has its own name, or is of no use.
+        // In both cases: the file now has its own name, or is of no use.
         let removed = remove_file(&temporary);
         let store = store?;
         removed.and_then(|()| sync_directory(path)).map_err(|error| io(path, error))?;
@@ -84,14 +85,14 @@ impl Redb {
         Ok(store)
     }
 
-    /// Opens a file, and checks all of it (redb's integrity check). Never creates one: a store that is gone must not look like one that promised
-    /// nothing.
+    /// Opens a file, and checks all of it (redb's integrity check). Never creates one: a missing store must not look
+    /// like one that promised nothing.
     ///
     /// # Errors
     ///
     /// [`StoreError::Missing`], [`StoreError::InUse`], [`StoreError::Permissions`] if others have access,
-    /// [`StoreError::Corrupt`] if anything in it is not as it was written, [`StoreError::UnknownFormat`] if another
-    /// version wrote it; or what the file system says.
+    /// [`StoreError::Corrupt`] if its content is not as it was written, [`StoreError::UnknownFormat`] if another
+    /// version wrote it; or an error from the file system.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let mode = metadata(path).map_err(|error| match error.kind() {
@@ -112,8 +113,8 @@ impl Redb {
         opened.unwrap_or_else(|_| Err(corrupt(path, "its pages contradict each other")))
     }
 
-    /// Opens the file if there is one, else creates it. A file that was deleted then looks like one that never was; the
-    /// wallet still refuses a chequebook that it has no record of.
+    /// Opens the file if it exists, otherwise creates it. A deleted file then looks like a new one, but the wallet
+    /// still refuses a chequebook that it has no record of.
     ///
     /// # Errors
     ///
@@ -128,8 +129,8 @@ impl Redb {
 
     fn commit_with(&self, writes: &[Write], format: Option<u32>) -> Result<(), StoreError> {
         let mut transaction = self.database.begin_write().map_err(StoreError::other)?;
-        // With one phase, a last commit that was damaged later looks like one that was never finished, and the one before
-        // is taken in silence. Two phases tell the two apart.
+        // With one phase, a last commit that was damaged later looks like an unfinished one, and redb silently uses the
+        // one before. Two phases distinguish the two cases.
         transaction.set_two_phase_commit(true);
         transaction.set_durability(Durability::Immediate).map_err(StoreError::other)?;
         if let Some(format) = format {
@@ -190,14 +191,14 @@ fn check_format(path: &Path, database: &Database) -> Result<(), StoreError> {
     let read = database.begin_read().map_err(|error| refusal(path, error))?;
     let table = read.open_table(FORMAT_TABLE).map_err(|error| refusal(path, error))?;
     let format = table.get(()).map_err(|error| refusal(path, error))?;
-    let format = format.ok_or_else(|| corrupt(path, "it does not tell its format"))?.value();
+    let format = format.ok_or_else(|| corrupt(path, "it contains no format version"))?.value();
     if format != FORMAT {
         return Err(StoreError::UnknownFormat { found: format, expected: FORMAT });
     }
     read.open_table(TABLE).map_err(|error| refusal(path, error)).map(drop)
 }
 
-/// Why a file is not opened: for what it contains, or because it cannot be read.
+/// The reason why a file is not opened: its content, or a failure to read it.
 fn refusal(path: &Path, error: impl Into<redb::Error>) -> StoreError {
     match error.into() {
         redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => {

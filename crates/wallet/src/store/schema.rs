@@ -1,36 +1,36 @@
-//! What the wallet keeps in its store: one table for each kind of fact.
+//! The tables of the wallet's store: one for each kind of fact.
 //!
-//! A key is the name of its table, a slash, and what the row belongs to, in a fixed number of bytes. A row is what
-//! postcard makes of it. A change of either is a new [`FORMAT`].
+//! A key is the name of its table, a slash, and what the row belongs to, in a fixed number of bytes. A row is encoded
+//! by postcard. A change of either needs a new [`FORMAT`].
 
 use alloy::primitives::{Address, B256, BlockNumber, Bytes, ChainId, FixedBytes, U256};
 use serde::{Deserialize, Serialize};
 
 use chequebook::{Cheque, CloneTerms, Error, Scheme, SignedCheque};
 
-/// The version of all this.
+/// The version of the keys and rows.
 pub(crate) const FORMAT: u32 = 3;
 
 /// A key of the store.
 pub(crate) type Key = Vec<u8>;
 
-/// The names of the tables. None begins with another one.
+/// The names of the tables. No name is a prefix of another one.
 pub(crate) mod table {
-    /// To which chain the store belongs. It has one row.
+    /// The chain to which the store belongs, in one row.
     pub(crate) const ORIGIN: &[u8] = b"origin/";
-    /// By chequebook: those that we sign for.
+    /// By chequebook: the chequebooks that we sign for.
     pub(crate) const CHEQUEBOOKS: &[u8] = b"chequebooks/";
     /// By chequebook: the total issued.
     pub(crate) const TOTALS: &[u8] = b"totals/";
-    /// By chequebook: how far its cashed cheques are summed.
+    /// By chequebook: the sum of its cashed cheques up to a block.
     pub(crate) const PAID: &[u8] = b"paid/";
-    /// By chequebook and beneficiary: the newest cheque that we issued.
+    /// By chequebook and beneficiary: the latest cheque that we issued.
     pub(crate) const ISSUED: &[u8] = b"issued/";
-    /// By chequebook and beneficiary: the newest cheque that we received.
+    /// By chequebook and beneficiary: the latest cheque that we received.
     pub(crate) const RECEIVED: &[u8] = b"received/";
     /// By account: the nonce of its next transaction.
     pub(crate) const NONCES: &[u8] = b"nonces/";
-    /// By account and nonce: a transaction of ours.
+    /// By account and nonce: one of our transactions.
     pub(crate) const TRANSACTIONS: &[u8] = b"transactions/";
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn paid_key(contract: Address) -> Key {
     [table::PAID, contract.as_slice()].concat()
 }
 
-/// All that was issued on a chequebook.
+/// The prefix of all cheques issued on a chequebook.
 pub(crate) fn issued_prefix(contract: Address) -> Key {
     [table::ISSUED, contract.as_slice()].concat()
 }
@@ -88,7 +88,7 @@ pub(crate) fn address_at_end(key: &[u8]) -> Option<Address> {
     key.last_chunk::<20>().map(Address::from)
 }
 
-/// To which chain a store belongs.
+/// The chain to which a store belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Origin {
@@ -103,7 +103,7 @@ pub(crate) struct Origin {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ChequebookRow {
     pub(crate) signer: Address,
-    /// Of a clone: what it is created with.
+    /// The terms of a clone. `None` if it was deployed directly.
     pub(crate) clone_terms: Option<CloneTerms>,
 }
 
@@ -122,7 +122,7 @@ pub(crate) struct Paid {
 pub(crate) struct Promise {
     /// The cumulative amount, in wei.
     pub(crate) amount: U256,
-    /// The cheque over this amount. A recovered promise may have none: then the chain alone tells of it.
+    /// The cheque over this amount. A promise that was recovered from the chain has none.
     pub(crate) signed: Option<Signed>,
 }
 
@@ -152,7 +152,7 @@ impl Promise {
     }
 }
 
-/// What a transaction of ours is for.
+/// The purpose of one of our transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -192,8 +192,8 @@ pub enum Purpose {
         #[serde(with = "decimal")]
         amount: U256,
     },
-    /// To cash several cheques through the clearing house. [`Cashing::skipped`](crate::Cashing::skipped) tells which it did
-    /// not cash.
+    /// To cash several cheques through the clearing house. [`Cashing::skipped`](crate::Cashing::skipped) returns those
+    /// that it did not cash.
     #[serde(rename_all = "camelCase")]
     CashMany {
         /// How many.
@@ -201,7 +201,7 @@ pub enum Purpose {
     },
 }
 
-/// Wei as decimal digits where people read it, like in a cheque.
+/// Wei as decimal digits in formats that people read, as in a cheque.
 pub(crate) mod decimal {
     use alloy::primitives::U256;
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
@@ -224,14 +224,14 @@ pub(crate) mod decimal {
     }
 }
 
-/// A transaction of ours, from before it is sent first.
+/// One of our transactions. It is stored before it is first sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TransactionRow {
     pub(crate) purpose: Purpose,
-    /// Signed, as it is sent, the newest last. They have one nonce, so that at most one of them is ever included.
+    /// The signed transactions, the newest last. All have the same nonce, so at most one of them is ever included.
     pub(crate) variants: Vec<Bytes>,
-    /// What became of it, once that is final.
+    /// Its outcome, once that is final.
     pub(crate) outcome: Option<Outcome>,
 }
 
@@ -243,7 +243,7 @@ impl TransactionRow {
     }
 }
 
-/// What finally became of a transaction.
+/// The final outcome of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Outcome {

@@ -1,4 +1,4 @@
-//! What became of the transactions.
+//! How transactions are followed until their outcome is final.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ use crate::{
 };
 
 impl Transactions {
-    /// Asks the chain what became of all that is not final, and sends again what got lost.
+    /// Asks the chain for the outcome of all transactions that are not final, and sends lost ones again.
     pub(crate) async fn advance(&self) -> Result<(), Error> {
         let _advancing = self.advancing.lock().await;
         let result = self.follow_all().await;
@@ -37,7 +37,7 @@ impl Transactions {
         // A node may count a nonce of its newest block before it has the receipt.
         let deep = self.confirmations.max(1);
         let settled = self.chain.block(head.number.saturating_sub(deep)).await?;
-        // One that fails must not keep the others from being followed.
+        // A failure for one account must not stop the others.
         let mut result = Ok(());
         for account in accounts {
             result = result.and(self.follow(account, head, confirmed, settled).await);
@@ -45,7 +45,7 @@ impl Transactions {
         result
     }
 
-    /// Looks at the transactions of one account.
+    /// Follows the transactions of one account.
     async fn follow(&self, account: Address, head: Head, confirmed: Head, settled: Head) -> Result<(), Error> {
         let (newest, final_) =
             tokio::try_join!(self.chain.nonce(account, head.id()), self.chain.nonce(account, settled.id()))?;
@@ -68,8 +68,8 @@ impl Transactions {
         result
     }
 
-    /// What is not final; and what was, but is not on the chain any more, because a reorganisation went deeper than was
-    /// foreseen: it would hold up all later ones.
+    /// The transactions that are not final, and those that were final but are no longer on the chain, because a
+    /// reorganisation was deeper than expected: they would block all later ones.
     fn unsettled(&self, account: Address, newest: u64) -> Vec<(Id, Entry)> {
         let entries = self.entries.lock();
         let mine = entries.range((account, 0)..=(account, u64::MAX));
@@ -81,7 +81,7 @@ impl Transactions {
         open.map(|(&id, entry)| (id, entry.clone())).collect()
     }
 
-    /// Its nonce is not used yet: makes sure that the node knows the transaction, and that it offers enough.
+    /// Handles a nonce that is not used yet: makes sure that the node knows the transaction, and that it offers enough.
     async fn push(&self, id: Id, row: &mut TransactionRow, head: Head) -> Result<Status, Error> {
         let raw = row.latest().clone();
         let newest = decode(id, &raw)?;
@@ -97,8 +97,8 @@ impl Transactions {
         Ok(Status::Dropped)
     }
 
-    /// Adds a variant that offers what the chain asks for today, and by an eighth more than before, or nodes would not
-    /// take it for the other.
+    /// Adds a variant that offers the current price, and at least an eighth more than before: nodes do not replace a
+    /// transaction for less.
     async fn raise(&self, id: Id, row: &mut TransactionRow, newest: &TxEnvelope) -> Result<Bytes, Error> {
         let mut transaction = newest.as_eip1559().ok_or_else(|| bad_row(id))?.tx().clone();
         let fees = self.chain.fees().await?;
@@ -116,7 +116,7 @@ impl Transactions {
         Ok(raw)
     }
 
-    /// Its nonce is used: by one of its variants, or by a stranger. What is final is stored.
+    /// Handles a nonce that is used, by a variant of this transaction or by another program. Stores a final outcome.
     async fn settle(&self, id: Id, row: &mut TransactionRow, confirmed: Head, is_final: bool) -> Result<Status, Error> {
         let status = self.look(row, confirmed, is_final).await?;
         row.outcome = match status {
@@ -142,7 +142,7 @@ impl Transactions {
             }
             return Ok(if success { Status::Confirmed { block, hash } } else { Status::Reverted { block, hash } });
         }
-        // Not yet final, it may come back: a reorganisation can drop the stranger's.
+        // Until that is final it may still be included: a reorganisation can drop the other transaction.
         Ok(if is_final { Status::Replaced } else { Status::Dropped })
     }
 }

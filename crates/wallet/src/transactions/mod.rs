@@ -1,4 +1,5 @@
-//! The transactions of an account: each is stored, signed, before it is sent, and followed until its outcome is final.
+//! The transactions of an account: each is signed and stored before it is sent, and followed until its outcome is
+//! final.
 
 mod follow;
 mod sequence;

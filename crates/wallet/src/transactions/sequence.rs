@@ -1,4 +1,5 @@
-//! The transactions of an account: each is stored, signed, before it is sent, and followed until its outcome is final.
+//! The transactions of an account: each is signed and stored before it is sent, and followed until its outcome is
+//! final.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -21,14 +22,14 @@ use crate::{
     },
 };
 
-/// The most gas that a transaction may need that does one thing. A deployment needs 490,000; a beneficiary's code can
-/// ask for any.
+/// The most gas for a transaction that does one thing. A deployment needs 490,000; the code of a beneficiary can use
+/// any amount.
 pub(crate) const MAX_GAS: u64 = 2_000_000;
 
-/// Who signs transactions, and pays for their gas.
+/// The account that signs transactions and pays for their gas.
 pub(crate) type Account = Arc<dyn TxSigner<Signature> + Send + Sync>;
 
-/// What a transaction is to do.
+/// What a transaction does.
 pub(crate) struct Call {
     pub(crate) to: TxKind,
     /// In wei.
@@ -38,36 +39,37 @@ pub(crate) struct Call {
     pub(crate) max_gas: u64,
 }
 
-/// How far a transaction is.
+/// The status of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Status {
     /// Sent, and not yet included in a block.
     Pending,
-    /// The node has forgotten it, or never heard of it. It is sent again.
+    /// The node does not know it, or no longer knows it. It is sent again.
     Dropped,
     /// Included in a block that a reorganisation may still drop.
     Included {
         /// The number of the block.
         block: BlockNumber,
-        /// Whether it did what it was to do.
+        /// Whether it succeeded.
         success: bool,
     },
-    /// Final, and it did what it was to do.
+    /// Final, and it succeeded.
     Confirmed {
         /// The number of the block.
         block: BlockNumber,
-        /// The hash of the transaction, of several variants with different fees perhaps.
+        /// The hash of the variant that was included: variants differ in their fees.
         hash: B256,
     },
-    /// Final, but the contract refused it. It had no effect but for its fee.
+    /// Final, but the contract refused it. Its only effect is its fee.
     Reverted {
         /// The number of the block.
         block: BlockNumber,
         /// The hash of the transaction.
         hash: B256,
     },
-    /// Another transaction of the account, not one of ours, took its nonce at least a block ago. It can never be included.
+    /// A transaction of the account that another program sent used its nonce, at least one block ago. It can never be
+    /// included.
     Replaced,
 }
 
@@ -89,7 +91,7 @@ impl From<Outcome> for Status {
 }
 
 /// A transaction of the wallet's account. The wallet sends it again when a node forgets it, also after a restart, and
-/// offers more for its gas when the price has risen above what it offers.
+/// raises its fees when the price of gas rises above them.
 #[derive(Clone)]
 pub struct Transaction {
     all: Arc<Transactions>,
@@ -101,25 +103,25 @@ pub struct Transaction {
 pub(crate) type Id = (Address, u64);
 
 impl Transaction {
-    /// Its nonce, by which the wallet knows it.
+    /// Its nonce, which identifies it in the wallet.
     pub const fn nonce(&self) -> u64 {
         self.id.1
     }
 
-    /// The hash that it was last sent with. It changes when more is offered for its gas.
+    /// The hash that it was last sent with. It changes when the fees are raised.
     pub fn hash(&self) -> B256 {
         keccak256(self.latest())
     }
 
-    /// What it calls with.
+    /// The input of its call.
     pub(crate) fn input(&self) -> Result<Bytes, Error> {
         let raw = self.latest();
         let transaction = TxEnvelope::decode_2718_exact(&raw).map_err(|_| bad_row(self.id))?;
         Ok(transaction.input().clone())
     }
 
-    /// It as it was last sent.
-    #[expect(clippy::expect_used, reason = "handles exist for entries alone, and none is ever removed")]
+    /// The signed transaction as it was last sent.
+    #[expect(clippy::expect_used, reason = "handles exist only for entries, and no entry is ever removed")]
     fn latest(&self) -> Bytes {
         let entries = self.all.entries.lock();
         entries.get(&self.id).expect("every handle has an entry").row.latest().clone()
@@ -130,7 +132,7 @@ impl Transaction {
         self.purpose
     }
 
-    /// How far it was when the wallet looked last.
+    /// Its status when the wallet last looked.
     pub fn status(&self) -> Status {
         self.all.entries.lock().get(&self.id).map_or(Status::Pending, |entry| entry.status)
     }
@@ -139,11 +141,9 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// [`Error::Reverted`] or [`Error::Replaced`] if it is not what was included, [`Error::ShutDown`] if the wallet is.
+    /// [`Error::Reverted`] or [`Error::Replaced`] if it failed, [`Error::ShutDown`] if the wallet is shut down.
     ///
-    /// # Cancel safety
-    ///
-    /// The transaction goes its way, whether or not anybody waits.
+    /// If this future is dropped, the transaction continues.
     pub async fn included(&self) -> Result<BlockNumber, Error> {
         self.wait(|status| match status {
             Status::Included { block, success: true } => Some(block),
@@ -156,22 +156,20 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// [`Error::Reverted`] or [`Error::Replaced`] if that is how it ended, [`Error::ShutDown`] if the wallet is.
+    /// [`Error::Reverted`] or [`Error::Replaced`] if it failed, [`Error::ShutDown`] if the wallet is shut down.
     ///
-    /// # Cancel safety
-    ///
-    /// The transaction goes its way, whether or not anybody waits.
+    /// If this future is dropped, the transaction continues.
     pub async fn confirmed(&self) -> Result<BlockNumber, Error> {
         self.wait(|_| None).await
     }
 
     async fn wait(&self, enough: impl Fn(Status) -> Option<BlockNumber>) -> Result<BlockNumber, Error> {
         let mut rounds = self.all.shut_down.subscribe();
-        // It may have happened since the last poll.
+        // The status may have changed since the last poll.
         if !self.status().is_final()
             && let Err(error) = self.all.advance().await
         {
-            tracing::debug!(%error, "could not look what became of a transaction, will look again");
+            tracing::debug!(%error, "could not check a transaction, will check again");
         }
         loop {
             let shut_down = *rounds.borrow_and_update();
@@ -218,11 +216,11 @@ pub(crate) struct Transactions {
     pub(super) account: Account,
     /// In blocks.
     pub(super) confirmations: u64,
-    /// In wei for each gas.
+    /// In wei per gas.
     pub(super) max_fee_per_gas: u128,
-    /// Held while a nonce is given out.
+    /// Held while a nonce is assigned.
     pub(super) sending: tokio::sync::Mutex<()>,
-    /// Held while the chain is asked what became of them.
+    /// Held while the chain is asked for their outcome.
     pub(super) advancing: tokio::sync::Mutex<()>,
     pub(super) entries: Mutex<BTreeMap<Id, Entry>>,
     /// Changes with every look at the chain. True after shutdown.
@@ -230,7 +228,7 @@ pub(crate) struct Transactions {
 }
 
 impl Transactions {
-    /// Reads what the store knows.
+    /// Reads the transactions from the store.
     pub(crate) fn open(
         chain: Arc<Chain>,
         ledger: Arc<Ledger>,
@@ -261,7 +259,7 @@ impl Transactions {
         self.account.address()
     }
 
-    /// All of them, each account's in the order of their nonces.
+    /// All transactions, by account and then by nonce.
     pub(crate) fn list(self: &Arc<Self>) -> Vec<Transaction> {
         let entries = self.entries.lock();
         entries.iter().map(|(&id, entry)| self.handle(id, entry.row.purpose)).collect()
@@ -273,8 +271,9 @@ impl Transactions {
 
     /* SEND */
 
-    /// Signs and stores a transaction, and sends it. `record` says, given the nonce, what it is for, and what is to be
-    /// stored with it. From the moment it is stored it goes its way, whatever happens to the caller, or to the sending.
+    /// Signs and stores a transaction, and sends it. `record` returns, for the nonce, the purpose and what else to
+    /// store with the transaction. Once it is stored it is followed, even if the caller is dropped or the sending
+    /// fails.
     pub(crate) async fn send(
         self: &Arc<Self>,
         call: Call,
@@ -294,7 +293,7 @@ impl Transactions {
         let durable = self.ledger.submit(batch);
         drop(sending);
 
-        // The caller may go away. What is stored must still be sent, or it would hold up all later nonces.
+        // The caller may be dropped. A stored transaction must still be sent, or it would block all later nonces.
         let all = Arc::clone(self);
         let sent = tokio::spawn(async move {
             durable.await?;
@@ -307,14 +306,14 @@ impl Transactions {
         Ok(self.handle(id, purpose))
     }
 
-    /// A transaction that offers what the chain asks for today. Its nonce is still missing.
+    /// A transaction that offers the current fees. Its nonce is not set yet.
     async fn price(&self, call: Call) -> Result<TxEip1559, Error> {
         let Call { to, value, input, max_gas } = call;
         let account = self.account();
         let mut request = TransactionRequest::default().with_from(account).with_value(value).with_input(input.clone());
         request.to = Some(to);
         let estimate = self.chain.estimate_gas(request).await?;
-        // What a storage slot costs may change until the transaction is included.
+        // The cost of a storage slot may change before the transaction is included.
         let gas_limit = estimate.saturating_add(estimate / 4);
         if gas_limit > max_gas {
             return Err(Error::TooMuchGas { found: gas_limit, max: max_gas });
@@ -355,7 +354,7 @@ impl Transactions {
         Ok(TxEnvelope::from(transaction.into_signed(signature)).encoded_2718().into())
     }
 
-    /// Sends what is stored. That it fails is no news: whether the chain has it is found out by looking.
+    /// Sends a stored transaction. A failure is only logged: following the transaction shows whether the chain has it.
     pub(super) async fn broadcast(&self, id: Id, raw: &[u8]) {
         if let Err(error) = self.chain.send_raw(raw).await {
             tracing::debug!(account = %id.0, nonce = id.1, %error, "transaction was not accepted, will be sent again");

@@ -1,4 +1,4 @@
-//! A development chain of our own: anvil, which dies with this value.
+//! A development chain: an anvil process that ends when this value is dropped.
 
 use std::{io::ErrorKind, time::Duration};
 
@@ -34,12 +34,12 @@ impl Chain {
             error => Report::new(error).wrap_err("anvil does not start"),
         })?;
         let provider = ProviderBuilder::new().connect_http(anvil.endpoint_url()).erased();
-        // The chain is next door, and mines at once.
+        // The chain is local, and mines at once.
         provider.client().set_poll_interval(Duration::from_millis(10));
         Ok(Self { anvil, provider })
     }
 
-    /// How the chain is spoken to.
+    /// The provider of the chain.
     pub(crate) const fn provider(&self) -> &DynProvider {
         &self.provider
     }
@@ -60,7 +60,8 @@ impl Chain {
         Ok(self.provider.get_balance(account).await?)
     }
 
-    /// Waits until a transaction of the wallet is final, and returns its receipt. `before` is what its sender had.
+    /// Waits until a transaction of the wallet is final, and returns its receipt. `before` is the balance of its sender
+    /// before it, in wei.
     ///
     /// # Errors
     ///

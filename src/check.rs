@@ -1,8 +1,8 @@
-//! The comparison of what we say with what the chain says.
+//! Comparison of expected values with those of the chain.
 
 use std::fmt::Debug;
 
-/// What the chain says is not what it should be.
+/// A value is not the expected one.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}: found {found}, expected {expected}")]
 pub(crate) struct Mismatch {

@@ -14,8 +14,8 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Pays three payees by cheques, restarts both sides midway, cashes the newest cheques, overdraws the chequebook, and
-    /// checks every step on anvil.
+    /// Pays three payees by cheques, restarts both sides midway, cashes the latest cheques, overdraws the chequebook,
+    /// and checks every step on anvil.
     Demo {
         /// How many cheques to issue.
         #[arg(long, default_value_t = 10_000, value_parser = value_parser!(u32).range(3..=1_000_000))]
@@ -24,7 +24,7 @@ enum Command {
 }
 
 impl Cli {
-    /// Does what the command line asks for. Any error means that it was not done, or not as the chain tells it.
+    /// Runs the command. An error means that it failed, or that the chain shows a different result.
     pub(crate) async fn run(self) -> eyre::Result<()> {
         match self.command {
             Command::Demo { cheques } => demo::run(cheques).await,

@@ -17,7 +17,7 @@ use crate::cli::Cli;
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    // Whoever ends first, the chain is dropped with the other branch, and its process with it.
+    // When one branch ends, the other is dropped, and the chain and its process with it.
     let result = tokio::select! {
         result = cli.run() => result,
         result = interrupted() => result,
@@ -32,7 +32,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Ends with an error once somebody wants the program to end.
+/// Returns an error once a signal asks the program to end.
 async fn interrupted() -> eyre::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

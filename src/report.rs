@@ -18,7 +18,7 @@ pub(crate) fn grouped(number: impl Display) -> String {
     shown
 }
 
-/// How many were done in which time.
+/// The count, the time and the rate.
 pub(crate) fn rate(count: u32, time: Duration) -> String {
     let seconds = time.as_secs_f64();
     let rate = grouped(format!("{:.0}", f64::from(count) / seconds));
@@ -31,7 +31,7 @@ pub(crate) fn progress(what: &'static str, count: u32) -> eyre::Result<ProgressB
     Ok(ProgressBar::new(count.into()).with_style(style).with_message(what))
 }
 
-/// The cheques of one payee, and what came of them on the chain.
+/// The cheques of one payee, and their results on the chain.
 pub(crate) struct Row {
     pub(crate) payee: &'static str,
     pub(crate) scheme: &'static str,

@@ -14,8 +14,8 @@ use crate::{chain::Chain, check::equal};
 
 /// The index of the account that owns the chequebook and signs its cheques.
 const OWNER: usize = 0;
-/// The index of the account that sends the cashing transactions, so that the payees' balances change by what they are
-/// paid alone.
+/// The index of the account that sends the cashing transactions, so that the payees' balances change only by what they
+/// are paid.
 const CASHIER: usize = 1;
 
 /// The wallet of an account, with its state in `directory`.
@@ -24,7 +24,7 @@ async fn wallet(chain: &Chain, account: usize, directory: &Path) -> eyre::Result
     Ok(Wallet::open(chain.provider().clone(), chain.signer(account)?, store, Config::development()).await?)
 }
 
-/// A chequebook with a deposit, as both sides have it open.
+/// A chequebook with a deposit, open on both sides.
 pub(crate) struct Book<'a> {
     pub(crate) chain: &'a Chain,
     pub(crate) payer: Wallet,
@@ -36,13 +36,13 @@ pub(crate) struct Book<'a> {
     pub(crate) address: Address,
     /// In wei.
     pub(crate) deposit: U256,
-    /// What it took to deploy the contract and to deposit.
+    /// The gas of the deployment and of the deposit.
     pub(crate) gas: u64,
 }
 
 impl<'a> Book<'a> {
     /// Deploys a chequebook without notice period, whose owner signs, and deposits one ether.
-    pub(crate) async fn open(chain: &'a Chain, directory: &Path, payees: &[Payee]) -> eyre::Result<Self> {
+    pub(crate) async fn create(chain: &'a Chain, directory: &Path, payees: &[Payee]) -> eyre::Result<Self> {
         let payer = wallet(chain, OWNER, directory).await?;
         let owner = payer.account();
         let before = chain.balance(owner).await?;
@@ -69,7 +69,7 @@ impl<'a> Book<'a> {
         Ok(Self { chain, payer, payee, chequebook, inboxes, contract, address, deposit, gas })
     }
 
-    /// Ends both sides, and starts them again from their stores alone.
+    /// Shuts both sides down, and starts them again from their stores alone.
     pub(crate) async fn restart(&mut self, directory: &Path, payees: &[Payee]) -> eyre::Result<()> {
         self.payer.shutdown().await;
         self.payee.shutdown().await;

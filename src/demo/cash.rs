@@ -1,4 +1,4 @@
-//! Cashing on the chain, and every trace of it: balances, `sent`, events, and what a dead chequebook refuses.
+//! Cashing on the chain, and all its effects: balances, `sent`, events, and what a dead chequebook refuses.
 
 use alloy::{
     contract::CallBuilder,
@@ -15,7 +15,7 @@ use eyre::{OptionExt, WrapErr, bail};
 use super::book::Book;
 use crate::check::equal;
 
-/// What a cashed cheque did.
+/// The result of a cashed cheque.
 pub(crate) struct Cashed {
     /// In wei.
     pub(crate) paid: U256,
@@ -41,7 +41,7 @@ impl Before {
     }
 }
 
-/// Has an inbox cash its newest cheque, which the balance covers: its beneficiary gets all that was not yet sent.
+/// Cashes the latest cheque of an inbox, which the balance covers: its beneficiary gets all that was not yet sent.
 pub(crate) async fn covered(book: &Book<'_>, inbox: &Inbox) -> eyre::Result<Cashed> {
     let before = Before::look(book, inbox.beneficiary()).await?;
     let due = inbox.uncashed().await?;
@@ -53,7 +53,7 @@ pub(crate) async fn covered(book: &Book<'_>, inbox: &Inbox) -> eyre::Result<Cash
     Ok(Cashed { paid: due, gas: receipt.gas_used })
 }
 
-/// A cheque over more than there is, which the wallet does not issue: signed with the key itself.
+/// A cheque over more than is available. The wallet does not issue it, so it is signed directly with the key.
 pub(crate) async fn uncovered(
     book: &Book<'_>,
     inbox: &Inbox,
@@ -71,14 +71,14 @@ pub(crate) async fn uncovered(
     Ok(cheque.sign(&book.chain.signer(0)?).await?)
 }
 
-/// Cashes a cheque that the balance does not cover, once that is consented to: its beneficiary gets the balance, and the
-/// chequebook dies.
+/// Cashes a cheque that the balance does not cover, with consent: its beneficiary gets the balance, and the chequebook
+/// dies.
 pub(crate) async fn overdraft(book: &Book<'_>, inbox: &Inbox, bad: &SignedCheque) -> eyre::Result<Cashed> {
     let before = Before::look(book, inbox.beneficiary()).await?;
     let owed = bad.cheque().amount.checked_sub(before.sent).ok_or_eyre("the cheque is stale")?;
     match inbox.receive(bad).await {
         Err(Error::NotCovered { balance, uncashed, .. }) => {
-            equal("solvent for, in wei", balance, before.book)?;
+            equal("balance that does not cover the cheque, in wei", balance, before.book)?;
             equal("uncashed with the cheque, in wei", uncashed, owed)?;
         }
         received => bail!("a cheque that is not covered: {received:?}"),
@@ -122,7 +122,7 @@ async fn check(
     Ok(receipt)
 }
 
-/// Checks that the chequebook is dead for both sides, and refuses a deposit and, once more, the `bad` cheque which killed
+/// Checks that the chequebook is dead for both sides, and refuses a deposit and, again, the `bad` cheque that killed
 /// it. Returns the size of the code that is left, in bytes.
 pub(crate) async fn check_dead(book: &Book<'_>, inbox: &Inbox, bad: &SignedCheque) -> eyre::Result<usize> {
     equal("balance of the dead chequebook, in wei", book.balance().await?, U256::ZERO)?;

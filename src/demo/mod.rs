@@ -1,4 +1,4 @@
-//! The demo: thousands of payments, a restart in the middle, a handful of transactions, and the end of a chequebook.
+//! The demo: thousands of payments, a restart in the middle, a few transactions, and the end of a chequebook.
 
 mod book;
 mod cash;
@@ -23,8 +23,8 @@ use crate::{
 
 const HARDFORK: &str = "osaka";
 
-/// Issues `count` cheques to three payees, restarts both sides midway, cashes the newest cheque of each payee, overdraws
-/// the chequebook, and tells of it.
+/// Issues `count` cheques to three payees, restarts both sides midway, cashes the latest cheque of each payee,
+/// overdraws the chequebook, and prints each step.
 ///
 /// # Errors
 ///
@@ -39,7 +39,7 @@ pub(crate) async fn run(count: u32) -> eyre::Result<()> {
         Payee::new("carol", carol, Scheme::Packed),
     ];
 
-    let mut book = Book::open(&chain, directory.path(), &payees).await?;
+    let mut book = Book::create(&chain, directory.path(), &payees).await?;
     writeln!(stdout(), "a chequebook on anvil ({HARDFORK}), {} cheques to 3 payees\n", grouped(count))?;
     writeln!(stdout(), "created     {} with {} ether", book.address, format_ether(book.deposit))?;
 
@@ -68,7 +68,7 @@ async fn pay(book: &Book<'_>, payees: &mut [Payee], from: u32, to: u32) -> eyre:
     Ok(())
 }
 
-/// Starts both sides again, and checks that they know what they knew.
+/// Restarts both sides, and checks that they have lost nothing.
 async fn restart(book: &mut Book<'_>, directory: &Path, payees: &[Payee]) -> eyre::Result<()> {
     let before = book.chequebook.balance().await?;
     book.restart(directory, payees).await?;
@@ -77,14 +77,14 @@ async fn restart(book: &mut Book<'_>, directory: &Path, payees: &[Payee]) -> eyr
     for (payee, inbox) in payees.iter().zip(&book.inboxes) {
         let issued = book.chequebook.outbox(payee.address, payee.scheme).latest_cheque().await?;
         let received = inbox.latest_cheque().await?;
-        equal("newest cheque of both sides", issued, received)?;
+        equal("latest cheque of both sides", issued, received)?;
         equal("amount after the restart, in wei", received.map(|cheque| cheque.cheque().amount), Some(payee.promised))?;
     }
     writeln!(stdout(), "restarted   both sides, which remember {} wei promised", grouped(after.issued))?;
     Ok(())
 }
 
-/// Cashes the newest cheque of each payee and shows the table. Returns what was paid in all, in wei.
+/// Cashes the latest cheque of each payee and prints the table. Returns the total paid, in wei.
 async fn settle(book: &Book<'_>, payees: &[Payee]) -> eyre::Result<U256> {
     let mut rows = Vec::new();
     let (mut count, mut gas, mut paid) = (0_u32, 0_u64, U256::ZERO);
@@ -98,12 +98,12 @@ async fn settle(book: &Book<'_>, payees: &[Payee]) -> eyre::Result<U256> {
         paid = paid.checked_add(cashed.paid).ok_or_eyre("too much paid")?;
     }
 
-    // The chain counts for itself how many transactions each of the two senders sent.
-    let clone = book.transactions(book.payer.account()).await?;
+    // The chain itself counts the transactions of the two senders.
+    let creating = book.transactions(book.payer.account()).await?;
     let cashing = book.transactions(book.payee.account()).await?;
-    equal("transactions of the owner", clone, 2)?;
+    equal("transactions of the owner", creating, 2)?;
     equal("transactions of the third party", usize::try_from(cashing)?, payees.len())?;
-    let transactions = clone.checked_add(cashing).ok_or_eyre("too many transactions")?;
+    let transactions = creating.checked_add(cashing).ok_or_eyre("too many transactions")?;
     let left = book.balance().await?;
     equal("balance after cashing, in wei", Some(left), book.deposit.checked_sub(paid))?;
 
@@ -131,7 +131,7 @@ const fn row(payee: &Payee, cashed: &Cashed) -> Row {
     Row { payee: payee.name, scheme, cheques: payee.count, transactions: 1, gas, paid }
 }
 
-/// Cashes a cheque of one wei more than the balance, and looks at what is left of the chequebook.
+/// Cashes a cheque of one wei more than the balance, and checks the dead chequebook.
 async fn overdraw(book: &Book<'_>, payees: &[Payee], settled: U256) -> eyre::Result<()> {
     let (last, inbox) = payees.iter().zip(&book.inboxes).next_back().ok_or_eyre("nobody to pay")?;
     let more = book.balance().await?.checked_add(U256::ONE).ok_or_eyre("too much promised")?;

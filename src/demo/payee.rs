@@ -1,16 +1,16 @@
-//! Who is paid in the demo.
+//! The payees of the demo.
 
 use alloy::primitives::{Address, U256};
 use chequebook::{Scheme, SignedCheque};
 
-/// Somebody who is paid, and the cheques that are on their way.
+/// A payee, and the cheques that it has not yet received.
 pub(crate) struct Payee {
     pub(crate) name: &'static str,
     pub(crate) address: Address,
     pub(crate) scheme: Scheme,
-    /// How many cheques were made out so far.
+    /// How many cheques were issued so far.
     pub(crate) count: u32,
-    /// The cumulative amount of the newest cheque, in wei.
+    /// The cumulative amount of the latest cheque, in wei.
     pub(crate) promised: U256,
     pub(crate) on_their_way: Vec<SignedCheque>,
 }

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use super::{book::Book, payee::Payee};
 use crate::{check::equal, report::progress};
 
-/// How many tasks issue at once. What they issue together shares a commit.
+/// How many tasks issue at once. Cheques that are issued at the same time share a commit.
 const TASKS: u32 = 64;
 
 /// The price of the payment at `index`: 1 to 9 gwei.
@@ -68,7 +68,7 @@ pub(crate) async fn issue(book: &Book<'_>, payees: &mut [Payee], from: u32, to: 
     Ok(time)
 }
 
-/// Receives all cheques that are on their way, each payee by itself. Returns the time it took.
+/// Receives all issued cheques, with one task for each payee. Returns the time it took.
 pub(crate) async fn receive(book: &Book<'_>, payees: &mut [Payee]) -> eyre::Result<Duration> {
     let count = payees.iter().map(|payee| payee.on_their_way.len()).sum::<usize>();
     let bar = progress("receiving", count.try_into()?)?;

@@ -1,17 +1,17 @@
-//! What was measured, and what others cost.
+//! The measured figures, and the costs of others.
 
 use std::collections::BTreeMap;
 
 use eyre::OptionExt;
 use serde::{Deserialize, Serialize};
 
-/// Of which hardfork the gas schedule is.
+/// The hardfork of the gas schedule.
 pub(crate) const HARDFORK: &str = "osaka";
 
-/// The two forms of a chequebook, and how the report calls them.
+/// The two forms of a chequebook, as the report names them.
 pub(crate) const FORMS: [&str; 2] = ["direct", "clone"];
 
-/// What was measured, by form or batch, and then by what was done.
+/// The measured gas, by form or batch, and then by action.
 #[derive(Debug, Default, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Figures(pub(crate) BTreeMap<String, u64>);
@@ -26,7 +26,7 @@ impl Figures {
     }
 }
 
-/// What others cost: gas/peers.json.
+/// The costs of others: gas/peers.json.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Peers {
@@ -37,7 +37,7 @@ pub(crate) struct Peers {
     pub(crate) peers: Vec<Peer>,
 }
 
-/// What no chequebook can be below.
+/// The lower bounds for any chequebook.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Floor {

@@ -1,6 +1,6 @@
-//! The gas report: what every transaction costs, measured on one chain in one run, written to gas/.
+//! The gas report: the cost of every transaction, measured on one chain in one run, written to gas/.
 //!
-//! With `--check` it writes nothing, and fails if the report that is there is not what is measured.
+//! With `--check` it writes nothing, and fails if the existing report differs from the measured figures.
 
 mod figures;
 mod measure;

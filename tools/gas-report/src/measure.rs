@@ -1,4 +1,4 @@
-//! Every transaction, once. What each of them did is checked: the gas of one that failed is no figure.
+//! Measures each transaction once, and checks its result: the gas of a failed transaction is no figure.
 
 use alloy::{
     primitives::{Address, Bytes, U256},
@@ -20,11 +20,12 @@ use crate::{
     world::{AMOUNT, DEPOSIT, NOTICE, OWNER, PAYEE, THIRD_PARTY, World},
 };
 
-/// How many cheques the batches have.
+/// The numbers of cheques in the batches.
 pub(crate) const BATCHES: [u32; 8] = [1, 2, 5, 10, 20, 50, 100, 200];
-/// What each cheque of a batch may use: enough for all here, and for 200 within the limit of a transaction.
+/// The gas that each cheque of a batch may use: enough for every cheque here, and low enough for 200 in one
+/// transaction.
 const GAS_EACH: u32 = 70_000;
-/// A deposit that all cheques of the batches are paid from, in wei: 400 amounts are 0.96 of it.
+/// The deposit that pays all cheques of the batches, in wei: 400 amounts are 0.96 of it.
 const LARGE_DEPOSIT: u64 = 2_000_000_000_000_000_000;
 
 pub(crate) async fn all() -> eyre::Result<Figures> {
@@ -75,7 +76,7 @@ async fn cash(world: &mut World, form: &str, figures: &mut Figures) -> eyre::Res
         for (sender, beneficiary, who) in cases {
             for (times, what) in [(1, "first"), (2, "repeat")] {
                 if (times, beneficiary) == (2, new) {
-                    continue; // it is there by now
+                    continue; // the account exists now
                 }
                 let amount = U256::from(AMOUNT).checked_mul(U256::from(times)).ok_or_eyre("overflow")?;
                 let cheque = world.cheque(contract, beneficiary, amount, scheme).await?;
@@ -87,7 +88,7 @@ async fn cash(world: &mut World, form: &str, figures: &mut Figures) -> eyre::Res
     Ok(())
 }
 
-/// Cashes a cheque singly. What its beneficiary gets must be `paid`, in wei, but for what it pays for gas itself.
+/// Cashes a single cheque. Its beneficiary must get `paid`, in wei, minus the gas that it pays itself.
 async fn pay(world: &World, sender: usize, cheque: &SignedCheque, paid: U256) -> eyre::Result<u64> {
     let (contract, beneficiary) = (cheque.cheque().contract, cheque.cheque().beneficiary);
     let before = world.balance(contract).await?;

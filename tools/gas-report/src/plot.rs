@@ -21,7 +21,7 @@ const COVERED: RGBColor = RGBColor(0x5b, 0xa3, 0xd9);
 const CLONE: RGBColor = RGBColor(0xc2, 0x56, 0x1a);
 const FLOOR: RGBColor = RGBColor(0x55, 0x55, 0x55);
 
-/// Points of gas by a number, and how they are shown.
+/// Points of gas by count, and how they are drawn.
 struct Line {
     label: &'static str,
     color: RGBColor,
@@ -29,7 +29,7 @@ struct Line {
     dots: bool,
 }
 
-/// What a cheque costs in a batch.
+/// The cost of a cheque in a batch.
 pub(crate) fn batch(figures: &Figures, floor: Floor) -> eyre::Result<String> {
     let series = |of: &str| {
         let each = |count: u32| {
@@ -61,7 +61,7 @@ pub(crate) fn batch(figures: &Figures, floor: Floor) -> eyre::Result<String> {
     draw(titles, 1..250, 20_000_u64..60_000, SeriesLabelPosition::UpperRight, &lines)
 }
 
-/// What a chequebook costs from its creation on.
+/// The total cost of a chequebook since its creation.
 pub(crate) fn total_cost(figures: &Figures, floor: Floor) -> eyre::Result<String> {
     let counts = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
     let series = |form: &str| {
@@ -85,7 +85,7 @@ pub(crate) fn total_cost(figures: &Figures, floor: Floor) -> eyre::Result<String
     draw(titles, 1..1_100, (50_000_u64..100_000_000).log_scale(), SeriesLabelPosition::LowerRight, &lines)
 }
 
-/// The numbers stand on a logarithmic axis.
+/// Draws lines, with the counts on a logarithmic axis.
 fn draw<Gas>(
     [title, x, y]: [&str; 3],
     numbers: Range<u32>,

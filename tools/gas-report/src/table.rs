@@ -1,4 +1,4 @@
-//! The figures as a page to read.
+//! The figures as a page of text.
 
 use std::fmt::Write;
 
@@ -9,8 +9,8 @@ use crate::{
     measure::BATCHES,
 };
 
-/// What the Glamsterdam upgrade is to charge for a byte of code and for a new slot of storage, in place of what they cost
-/// now. Nothing else of its schedule is taken into account.
+/// The cost of a byte of code and of a new storage slot: now, and as planned for the Glamsterdam upgrade. The rest of
+/// its schedule is ignored.
 const CODE_BYTE: (u64, u64) = (200, 1_530);
 const NEW_SLOT: (u64, u64) = (20_000, 97_920);
 
@@ -82,7 +82,7 @@ fn batches(page: &mut String, figures: &Figures, floor: Floor) -> eyre::Result<(
     Ok(())
 }
 
-/// What one form costs from its creation to its cash number `cashes`.
+/// The total cost of one form, from its creation to its cash number `cashes`.
 pub(crate) fn total(figures: &Figures, form: &str, cashes: u64) -> eyre::Result<u64> {
     let create = figures.get(form, "create with deposit")?;
     let first = figures.get(form, "first cash, packed, by a third party")?;
@@ -91,7 +91,7 @@ pub(crate) fn total(figures: &Figures, form: &str, cashes: u64) -> eyre::Result<
     repeats.and_then(|gas| gas.checked_add(create)?.checked_add(first)).ok_or_eyre("beyond 64 bits")
 }
 
-/// The fewest cashes with which a direct chequebook costs no more than a clone, if each form costs so much on top.
+/// The fewest cashes at which a direct chequebook costs no more than a clone, if each form has this extra cost.
 fn fewest(figures: &Figures, [direct, clone]: [u64; 2]) -> eyre::Result<u64> {
     for cashes in 1..100_000 {
         let direct = total(figures, "direct", cashes)?.checked_add(direct);
@@ -109,7 +109,7 @@ fn break_even(page: &mut String, figures: &Figures) -> eyre::Result<()> {
         let slots = slots.checked_mul(NEW_SLOT.1.saturating_sub(NEW_SLOT.0));
         code.zip(slots).and_then(|(code, slots)| code.checked_add(slots)).ok_or_eyre("beyond 64 bits")
     };
-    // The factory remembers the clone.
+    // The factory stores one slot for the clone.
     let later = [more("direct", 0)?, more("clone", 1)?];
     let [direct, clone] = FORMS.map(|form| figures.get(form, "create with deposit"));
     let (direct, clone) = (direct?, clone?);

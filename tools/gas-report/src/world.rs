@@ -1,4 +1,4 @@
-//! A chain on which everything has its place, so that each figure comes out the same every time.
+//! A chain on which every address is fixed, so that each run measures the same figures.
 
 use std::time::Duration;
 
@@ -19,21 +19,21 @@ use eyre::{OptionExt, WrapErr, ensure};
 
 use crate::figures::HARDFORK;
 
-/// The accounts of anvil, by what they do here.
+/// The accounts of anvil, by their role.
 pub(crate) const OWNER: usize = 0;
 pub(crate) const SIGNER: usize = 1;
 pub(crate) const THIRD_PARTY: usize = 2;
-/// An account with a key, that can send what pays itself.
+/// An account with a key, which can cash for itself.
 pub(crate) const PAYEE: usize = 3;
 const DEPLOYER: usize = 4;
 
 /// Seven significant bytes, none of them zero, in wei.
 pub(crate) const AMOUNT: u64 = 0x0011_2233_4455_6677;
-/// The deposit that a chequebook is opened with, of as many bytes, in wei.
+/// The deposit that a chequebook is created with, of as many bytes, in wei.
 pub(crate) const DEPOSIT: u64 = 0x00ee_2233_4455_6677;
 /// In seconds.
 pub(crate) const NOTICE: u32 = 86_400;
-/// What a transaction may use at most: the limit of the Osaka upgrade.
+/// The most gas of a transaction: the limit of the Osaka upgrade.
 const GAS_LIMIT: u64 = 16_777_216;
 
 pub(crate) struct World {
@@ -46,7 +46,7 @@ impl World {
     pub(crate) async fn start() -> eyre::Result<Self> {
         let anvil = Anvil::new().args(["--hardfork", HARDFORK]).try_spawn().wrap_err("anvil does not start")?;
         let provider = ProviderBuilder::new().connect_http(anvil.endpoint_url()).erased();
-        // The chain is next door, and mines at once.
+        // The chain is local, and mines at once.
         provider.client().set_poll_interval(Duration::from_millis(10));
         let world = Self { anvil, provider, created: 0 };
         for code in [&ChequebookFactory::BYTECODE, &ClearingHouse::BYTECODE] {
@@ -56,7 +56,7 @@ impl World {
         Ok(world)
     }
 
-    /// How the chain is spoken to.
+    /// The provider of the chain.
     pub(crate) const fn provider(&self) -> &DynProvider {
         &self.provider
     }
@@ -89,7 +89,7 @@ impl World {
         Ok(receipt)
     }
 
-    /// Lets time pass, in seconds, and a block.
+    /// Advances the time by `seconds`, and mines a block.
     pub(crate) async fn pass(&self, seconds: u32) -> eyre::Result<()> {
         let provider = &self.provider;
         provider.raw_request::<_, serde_json::Value>("evm_increaseTime".into(), [seconds]).await?;
@@ -106,7 +106,7 @@ impl World {
         Address::from_word(hash)
     }
 
-    /// The same, with an account of one wei.
+    /// The same, with a balance of one wei.
     pub(crate) async fn existing(&self, name: &str) -> eyre::Result<Address> {
         let address = Self::somebody(name);
         self.send(DEPLOYER, address.into(), 1, Bytes::new()).await?;

@@ -1,4 +1,4 @@
-//! Cheques are signed, verified and turned into calls, and what was altered is refused.
+//! Cheques are signed, verified and turned into calls, and altered ones are refused.
 #![allow(missing_docs, clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "tests")]
 
 mod support;
@@ -99,7 +99,7 @@ proptest! {
     #[test]
     fn refuses_the_high_form_of_a_signature(cheque in cheques(), signer in signers()) {
         let high = high_form(sign(cheque, &signer).signature());
-        // It is as good a signature: only its form tells the two apart.
+        // It is an equally valid signature: the two differ only in form.
         let recovered = Signature::from_raw_array(&high).unwrap().recover_address_from_prehash(&cheque.digest());
         prop_assert_eq!(recovered.unwrap(), signer.address());
 
@@ -134,7 +134,7 @@ fn accepts_no_v_but_27_and_28() {
 }
 
 #[test]
-fn refuses_a_signature_that_no_key_makes() {
+fn refuses_a_signature_that_no_key_can_have_made() {
     let mut signature = [0; 65];
     signature[64] = 27;
 

@@ -1,11 +1,11 @@
-//! What the address of a clone says, without a chain.
+//! What the address of a clone proves, without a chain.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use alloy::primitives::{Address, B256, address};
 use chequebook::{CloneTerms, Error, Terms, clearing_house, factory};
 use proptest::prelude::*;
 
-/// Of which no bit may change unnoticed: it would be another factory, and its chequebooks others.
+/// No bit of these addresses may change unnoticed: it would be another factory, with other chequebooks.
 #[test]
 fn everything_is_where_the_readme_says() {
     assert_eq!(factory(), address!("0x91d366A4b84Ead14C9E663334B54BbEF33c4991F"));
@@ -29,7 +29,7 @@ const fn with(clone: CloneTerms, terms: Terms) -> CloneTerms {
 }
 
 proptest! {
-    /// The factory's own word for it is asked in the e2e tests.
+    /// The e2e tests compare the address with that of the factory.
     #[test]
     fn every_term_and_the_chain_is_part_of_the_address(clone in clones(), other in clones(), chain: u64, step: u64) {
         let here = clone.address(chain).unwrap();
@@ -47,7 +47,7 @@ proptest! {
     }
 
     #[test]
-    fn a_signer_of_zero_is_the_owner(clone in clones(), chain: u64) {
+    fn a_signer_of_zero_means_the_owner(clone in clones(), chain: u64) {
         let zero = with(clone, Terms { signer: Address::ZERO, ..clone.terms });
         let owner = with(clone, Terms { signer: clone.terms.owner, ..clone.terms });
         prop_assert_eq!(zero.address(chain).unwrap(), owner.address(chain).unwrap());

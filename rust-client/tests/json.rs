@@ -1,4 +1,4 @@
-//! The JSON form of a cheque is exact: whatever differs from it is refused, and the refusal says why.
+//! The JSON form of a cheque is strict: any other form is refused, and the error says why.
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 mod support;
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use support::{cheques, sign, signers};
 
-/// A cheque that is read without complaint.
+/// A valid cheque.
 fn good() -> Value {
     json!({
         "contract": "0x5FbDB2315678afecb367f032d93F642f64180aa3",
@@ -23,14 +23,14 @@ fn good() -> Value {
     })
 }
 
-/// The good cheque, once `field` has become `value`.
+/// Reads the valid cheque with `value` in `field`.
 fn read(field: &str, value: impl Into<Value>) -> serde_json::Result<SignedCheque> {
     let mut cheque = good();
     cheque[field] = value.into();
     serde_json::from_value(cheque)
 }
 
-/// What is said to it.
+/// The error for the same.
 fn refusal(field: &str, value: impl Into<Value>) -> String {
     read(field, value).unwrap_err().to_string()
 }
@@ -66,7 +66,7 @@ proptest! {
 
         let read = serde_json::from_slice::<SignedCheque>(&text);
         if let Ok(read) = read && read.verify(signer.address()).is_ok() {
-            // The chain of a packed cheque is the one thing that its signature does not bind.
+            // The chain of a packed cheque is the only field that its signature does not bind.
             let chain_id = signed.cheque().chain_id;
             prop_assert_eq!(chequebook::Cheque { chain_id, ..*read.cheque() }, *signed.cheque());
             prop_assert_eq!(read.signature(), signed.signature());
@@ -191,7 +191,7 @@ fn refuses_a_signature_of_another_form() {
 }
 
 #[test]
-fn refuses_a_missing_or_unknown_or_doubled_field() {
+fn refuses_a_missing_or_unknown_or_duplicate_field() {
     for field in ["contract", "beneficiary", "amount", "scheme", "chainId", "signature"] {
         let mut cheque = good();
         cheque.as_object_mut().unwrap().remove(field);
@@ -200,7 +200,7 @@ fn refuses_a_missing_or_unknown_or_doubled_field() {
     }
     assert!(refusal("memo", "for coffee").starts_with("unknown field `memo`, expected one of `contract`"));
 
-    let doubled = good().to_string().replacen('{', r#"{"amount":"2","#, 1);
-    let refused = serde_json::from_str::<SignedCheque>(&doubled).unwrap_err().to_string();
+    let duplicate = good().to_string().replacen('{', r#"{"amount":"2","#, 1);
+    let refused = serde_json::from_str::<SignedCheque>(&duplicate).unwrap_err().to_string();
     assert!(refused.starts_with("duplicate field `amount`"), "{refused}");
 }

@@ -1,4 +1,4 @@
-//! What a wallet, device or service is asked to sign, and what comes of its answers.
+//! What a wallet, device or service must sign, and how its answers are used.
 #![allow(missing_docs, reason = "tests")]
 
 use alloy::{
@@ -17,7 +17,7 @@ const CHEQUE: Cheque = Cheque {
     chain_id: 137,
 };
 
-/// Signs what it can show, which is typed data, and no bare hash.
+/// A device that signs typed data, which it can show, but no bare hash.
 struct Device(PrivateKeySigner);
 
 #[async_trait::async_trait]
@@ -46,7 +46,7 @@ impl Signer for Device {
     fn set_chain_id(&mut self, _: Option<ChainId>) {}
 }
 
-/// Signs any hash, and answers with the high form.
+/// Signs any hash, and returns the form with the high `s`.
 struct HighSigner(PrivateKeySigner);
 
 #[async_trait::async_trait]

@@ -1,4 +1,4 @@
-//! Deposits and cashes that nobody asks for, as go-ethereum's tests had them, and those that it did not have.
+//! Automatic deposits and cashes: the cases of go-ethereum's tests, and more.
 
 use std::time::Duration;
 
@@ -26,13 +26,13 @@ impl Both {
         eventually("the deposit", full).await
     }
 
-    /// Looks at the chain some more times, and counts the deposits.
+    /// Looks at the chain a few more times, and counts the deposits.
     async fn deposits(&self) -> Result<usize> {
         for _ in 0..5 {
             self.payer.refresh().await?;
             self.book.balance().await?;
         }
-        Ok(self.payer.transactions().len() - 1) // but for the deployment
+        Ok(self.payer.transactions().len() - 1) // without the deployment
     }
 
     fn auto_deposit(&self, interval: Option<Duration>, threshold: u64, buffer: u64) {
@@ -52,10 +52,10 @@ async fn deposits_when_a_cheque_leaves_too_little() -> Result<()> {
         both.fills_up_to(40).await?;
         assert_eq!(both.deposits().await?, 1, "{hardfork}");
 
-        // A cheque that is refused for want of a deposit brings it about.
+        // A cheque that is refused because the deposit is too small starts a deposit, too.
         both.issue(30).await?;
         assert!(matches!(both.issue(11).await.unwrap_err(), Error::InsufficientDeposit { .. }));
-        assert_eq!(both.deposits().await?, 1, "there was as much as the threshold");
+        assert_eq!(both.deposits().await?, 1, "the funds were at the threshold");
 
         both.book.stop_auto_deposit();
         both.issue(5).await?;
@@ -68,7 +68,7 @@ async fn deposits_when_a_cheque_leaves_too_little() -> Result<()> {
 async fn deposits_after_every_cheque_with_a_threshold_at_the_buffer_or_above() -> Result<()> {
     for (hardfork, threshold) in HARDFORKS.into_iter().zip([40, 50]) {
         let both = Both::start(hardfork, 40).await?;
-        // An interval is of no use then.
+        // The interval has no effect then.
         both.auto_deposit(OFTEN, threshold, 40);
         for count in 1..4 {
             both.issue(5).await?;
@@ -88,7 +88,7 @@ async fn deposits_every_interval_what_is_missing_of_the_buffer() -> Result<()> {
         both.fills_up_to(40).await?; // though no cheque was issued since
         both.issue(2).await?;
         both.fills_up_to(40).await?;
-        both.auto_deposit(NEVER, 1, 80); // in place of the other
+        both.auto_deposit(NEVER, 1, 80); // replaces the other settings
         assert_eq!(both.deposits().await?, 2, "{hardfork}");
     }
     Ok(())
@@ -96,7 +96,7 @@ async fn deposits_every_interval_what_is_missing_of_the_buffer() -> Result<()> {
 
 #[tokio::test]
 async fn deposits_once_for_what_is_missing_once() -> Result<()> {
-    // A deposit counts late, and until then there is the same shortage at every look.
+    // A deposit counts only after its confirmations; until then every check finds the same amount missing.
     let both = Both::confirmed("osaka", 40, 3).await?;
     both.auto_deposit(OFTEN, 20, 40);
     both.issue(30).await?;
@@ -105,7 +105,7 @@ async fn deposits_once_for_what_is_missing_once() -> Result<()> {
         both.issue(1).await?;
         both.book.balance().await?;
     }
-    eventually("all that is missing is under way", || async {
+    eventually("all that is missing is available or pending", || async {
         let balance = both.book.balance().await?;
         Ok(balance.available + balance.pending == gwei(40))
     })
@@ -125,7 +125,7 @@ impl Both {
         Ok(inbox)
     }
 
-    /// How many cashes there were.
+    /// The number of cashes.
     fn cashes(&self) -> usize {
         self.payee.transactions().len()
     }
@@ -135,7 +135,7 @@ async fn is_cashed(inbox: &Inbox) -> Result<()> {
     eventually("the cash", || async { Ok(inbox.uncashed().await?.is_zero()) }).await
 }
 
-/// Lets the inbox look for reasons to cash a few times.
+/// Lets the inbox check a few times whether to cash.
 async fn looks(both: &Both, inbox: &Inbox) -> Result<()> {
     for _ in 0..10 {
         both.payee.refresh().await?;
@@ -166,7 +166,7 @@ async fn cashes_above_the_most_that_may_stay_uncashed() -> Result<()> {
         let inbox = both.auto_inbox(NEVER, 10).await?;
         inbox.receive(&both.issue(10).await?).await?;
         looks(&both, &inbox).await?;
-        assert_eq!(inbox.uncashed().await?, gwei(10), "{hardfork}: as much as may stay");
+        assert_eq!(inbox.uncashed().await?, gwei(10), "{hardfork}: the most that may stay uncashed");
         inbox.receive(&both.issue(1).await?).await?;
         is_cashed(&inbox).await?;
         assert_eq!(both.cashes(), 1, "{hardfork}");
@@ -220,7 +220,7 @@ async fn cashes_at_once_when_the_end_is_announced() -> Result<()> {
         both.command(announceKillCall {}).await?;
         is_cashed(&inbox).await?;
 
-        // From now on nothing is promised, and nothing taken.
+        // From now on nothing is promised, and nothing is accepted.
         both.payer.refresh().await?;
         assert!(matches!(both.issue(1).await.unwrap_err(), Error::KillAnnounced { .. }));
         both.command(cancelKillCall {}).await?;

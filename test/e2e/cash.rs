@@ -47,7 +47,7 @@ impl Story {
         self.chain.call(*self.contract.address(), signed.calldata())
     }
 
-    /// What the chain says when a cheque is cashed that it must not accept.
+    /// The error of the chain for a cheque that it must not accept.
     async fn refusal(&self, signed: &SignedCheque) -> alloy::contract::Error {
         self.cash(signed).call().await.unwrap_err()
     }

@@ -1,4 +1,4 @@
-//! A development chain for one story.
+//! A development chain for one test.
 
 use std::time::Duration;
 
@@ -22,7 +22,8 @@ use eyre::{OptionExt, Result};
 /// A chequebook on the chain.
 pub(crate) type Instance = ChequebookInstance<DynProvider>;
 
-/// An anvil, which ends with this value. Its first account owns the chequebooks, its second one is paid.
+/// An anvil process that ends when this value is dropped. Its first account owns the chequebooks, its second one is
+/// paid.
 pub(crate) struct Chain {
     pub(crate) anvil: AnvilInstance,
     pub(crate) provider: DynProvider,
@@ -38,7 +39,7 @@ impl Chain {
         let anvil = Anvil::new().args(["--hardfork", hardfork]).try_spawn()?;
         let wallet = anvil.wallet().ok_or_eyre("anvil has no accounts")?;
         let provider = ProviderBuilder::new().wallet(wallet).connect_http(anvil.endpoint_url()).erased();
-        // The chain is next door, and mines at once.
+        // The chain is local, and mines at once.
         provider.client().set_poll_interval(Duration::from_millis(10));
         Ok(Self { anvil, provider })
     }
@@ -59,7 +60,7 @@ impl Chain {
         Chequebook::new(address, self.provider.clone())
     }
 
-    /// A chequebook of the first account with a deposit of `wei`, which may already die.
+    /// A chequebook of the first account with a deposit of `wei`, which may already be killed.
     pub(crate) async fn create(&self, notice_period: u32, wei: u64) -> Result<Instance> {
         let builder = Chequebook::deploy_builder(self.provider.clone(), self.account(0), Address::ZERO, notice_period);
         let chequebook = self.chequebook(builder.value(U256::from(wei)).deploy().await?);
@@ -89,14 +90,14 @@ impl Chain {
         Ok(self.cheque(contract, amount, scheme).sign(&self.key(signer)?).await?)
     }
 
-    /// Puts factory and clearing house at their addresses.
+    /// Deploys the factory and the clearing house at their addresses.
     pub(crate) async fn infrastructure(&self) -> Result<()> {
         for (code, address) in [(&FACTORY, chequebook::factory()), (&HOUSE, chequebook::clearing_house())] {
             let input = Bytes::from([B256::ZERO.as_slice(), code.as_ref()].concat());
             // not by an account whose nonces a wallet counts
             let sent = self.call(chequebook::DEPLOYER, input).from(self.account(9)).send().await?;
             eyre::ensure!(sent.get_receipt().await?.status(), "not created");
-            eyre::ensure!(!self.provider.get_code_at(address).await?.is_empty(), "nothing at {address}");
+            eyre::ensure!(!self.provider.get_code_at(address).await?.is_empty(), "no code at {address}");
         }
         Ok(())
     }

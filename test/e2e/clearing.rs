@@ -19,7 +19,7 @@ fn payee(index: u8) -> Address {
 }
 
 impl Both {
-    /// Cheques over so many gwei, to different payees, of both kinds.
+    /// Cheques over `gweis`, to different payees, of both schemes.
     async fn cheques(&self, book: &Chequebook, gweis: &[u64]) -> Result<Vec<SignedCheque>> {
         let mut cheques = Vec::new();
         for (index, amount) in (0..).zip(gweis) {
@@ -38,7 +38,7 @@ impl Both {
     }
 }
 
-/// The one transaction that all of them have.
+/// The one transaction that all the answers share.
 fn one(answers: Vec<Result<Transaction, Error>>) -> Result<Transaction> {
     let transactions = answers.into_iter().collect::<Result<Vec<_>, _>>()?;
     let first = transactions.first().cloned().ok_or_eyre("no transaction")?;
@@ -47,7 +47,7 @@ fn one(answers: Vec<Result<Transaction, Error>>) -> Result<Transaction> {
 }
 
 #[tokio::test]
-async fn cashes_cheques_of_both_forms_and_kinds_in_one_transaction() -> Result<()> {
+async fn cashes_cheques_of_both_forms_and_schemes_in_one_transaction() -> Result<()> {
     for hardfork in HARDFORKS {
         let both = Both::start(hardfork, 100).await?;
         let second = both.second_book().await?;
@@ -64,7 +64,7 @@ async fn cashes_cheques_of_both_forms_and_kinds_in_one_transaction() -> Result<(
             assert!(matches!(answer.unwrap_err(), Error::AlreadyCashed { .. }));
         }
 
-        // A backup has all of it, the terms of the clone included.
+        // A backup contains everything, including the terms of the clone.
         for wallet in [&both.payer, &both.payee] {
             let backup = Backup::export(wallet).await?;
             let text = serde_json::to_string(&backup)?;
@@ -76,7 +76,7 @@ async fn cashes_cheques_of_both_forms_and_kinds_in_one_transaction() -> Result<(
 }
 
 #[tokio::test]
-async fn one_that_is_no_good_keeps_none_of_the_others() -> Result<()> {
+async fn an_invalid_cheque_does_not_stop_the_others() -> Result<()> {
     let both = Both::start("osaka", 100).await?;
     let mut cheques = both.cheques(&both.book, &[1, 2, 3, 4]).await?;
     both.payee.cashing().cash(&cheques[1], Overdraft::Refuse).await?.confirmed().await?;
@@ -105,7 +105,7 @@ async fn one_that_is_no_good_keeps_none_of_the_others() -> Result<()> {
     Ok(())
 }
 
-/// What changes between the look and the block is skipped, and reported; no chequebook is bounced by being late.
+/// A cheque whose chequebook changes before the block is skipped and reported; a late cheque overdraws no chequebook.
 #[tokio::test]
 async fn what_is_late_is_skipped_and_can_be_cashed_again() -> Result<()> {
     for hardfork in HARDFORKS {
@@ -121,14 +121,14 @@ async fn what_is_late_is_skipped_and_can_be_cashed_again() -> Result<()> {
         }
         both.chain.provider.anvil_set_auto_mine(false).await?;
         let cash = one(both.payee.cashing().cash_many(&cheques, Overdraft::Refuse).await)?;
-        // Until it is included, it is under way for each of them.
+        // Until it is included, it is the pending transaction of each cheque.
         assert_eq!(inboxes[1].cash(Overdraft::Refuse).await?.nonce(), cash.nonce());
         assert_eq!(one(both.payee.cashing().cash_many(&cheques, Overdraft::Refuse).await)?.nonce(), cash.nonce());
         both.chain.provider.anvil_set_balance(both.book.address(), gwei(99)).await?;
         both.chain.provider.anvil_mine(Some(1), None).await?;
         cash.confirmed().await?;
 
-        // The packed ones came first, and left too little for the typed one.
+        // The packed cheques came first, and left too little for the typed one.
         let skipped = both.payee.cashing().skipped(&cash).await?;
         assert_eq!(skipped.len(), 1, "{hardfork}");
         assert_eq!((skipped[0].beneficiary, skipped[0].reason.as_str()), (payee(1), "NotCovered"));
@@ -144,7 +144,7 @@ async fn what_is_late_is_skipped_and_can_be_cashed_again() -> Result<()> {
 }
 
 #[tokio::test]
-async fn many_cheques_take_as_many_transactions_as_the_gas_wants() -> Result<()> {
+async fn many_cheques_take_as_many_transactions_as_the_gas_requires() -> Result<()> {
     let both = Both::start("osaka", 1_000).await?;
     let mut cheques = Vec::new();
     for index in 0..170_u8 {
@@ -181,7 +181,7 @@ async fn cashes_singly_where_there_is_no_clearing_house() -> Result<()> {
 }
 
 #[tokio::test]
-async fn inboxes_that_cash_by_themselves_do_so_together() -> Result<()> {
+async fn inboxes_that_cash_automatically_share_a_transaction() -> Result<()> {
     let both = Both::start("osaka", 100).await?;
     let mut inboxes = Vec::new();
     for (index, cheque) in (0..).zip(both.cheques(&both.book, &[1, 2, 3, 4, 5]).await?) {

@@ -1,5 +1,5 @@
-//! Chequebooks that are clones: created by the factory, proven by their address, and good for cheques before they are
-//! created.
+//! Chequebooks that are clones: created by the factory, proven by their address, and able to issue cheques before they
+//! are created.
 
 use alloy::{
     primitives::{Address, B256, U256},
@@ -30,7 +30,7 @@ async fn a_clone_pays_and_ends_like_any_chequebook() -> Result<()> {
         assert_eq!(both.book.terms().owner, both.payer.account());
         assert_eq!(both.book.terms().notice_period, NOTICE);
 
-        // The payee knows the address alone: the factory says that it is genuine.
+        // The payee knows only the address: the factory confirms that it is genuine.
         let inbox = both.inbox().await?;
         assert_eq!((inbox.terms().owner, inbox.terms().signer), (both.book.terms().owner, both.book.terms().signer));
         inbox.receive(&both.issue(30).await?).await?;
@@ -51,7 +51,7 @@ async fn a_clone_pays_and_ends_like_any_chequebook() -> Result<()> {
     Ok(())
 }
 
-/// The library and the factory agree, down to the zero that stands for the owner.
+/// The library and the factory compute the same address, also for the zero signer that means the owner.
 #[tokio::test]
 async fn the_address_follows_from_the_terms_alone() -> Result<()> {
     let both = Both::start("osaka", 1).await?;
@@ -83,7 +83,7 @@ async fn the_address_follows_from_the_terms_alone() -> Result<()> {
 }
 
 #[tokio::test]
-async fn cheques_are_good_before_the_chequebook_is_opened() -> Result<()> {
+async fn cheques_are_accepted_before_the_chequebook_is_created() -> Result<()> {
     for hardfork in HARDFORKS {
         let both = Both::start(hardfork, 1).await?;
         let terms = NewChequebook::default().notice_period(NOTICE).form(CLONE);
@@ -95,7 +95,7 @@ async fn cheques_are_good_before_the_chequebook_is_opened() -> Result<()> {
         let cheque = book.outbox(beneficiary, Scheme::Packed).issue(gwei(20)).await?;
         assert!(both.chain.provider.get_code_at(book.address()).await?.is_empty());
 
-        // Only who says so takes it.
+        // Only a payee whose policy allows it accepts the cheque.
         let clone = book.clone_terms().ok_or_eyre("no clone")?;
         let careful = Inbox::open_clone(&both.payee, &clone, beneficiary, both.policy()).await?;
         assert_eq!(careful.contract(), book.address());
@@ -103,7 +103,7 @@ async fn cheques_are_good_before_the_chequebook_is_opened() -> Result<()> {
         assert!(matches!(refused, Error::NotCreated { contract } if contract == book.address()));
         drop(careful);
         let refused = Inbox::open(&both.payee, book.address(), beneficiary, both.policy()).await.unwrap_err();
-        assert!(matches!(refused, Error::NoCode { .. }), "the address alone does not tell the terms");
+        assert!(matches!(refused, Error::NoCode { .. }), "the address alone does not show the terms");
 
         let policy = both.policy().accept_counterfactual(true);
         let inbox = Inbox::open_clone(&both.payee, &clone, beneficiary, policy).await?;
@@ -143,7 +143,7 @@ async fn a_payer_finds_a_prepared_chequebook_again() -> Result<()> {
     assert_eq!(book.balance().await?.available, gwei(30));
     assert_eq!(book.outbox(somebody(3), Scheme::Packed).latest_cheque().await?, Some(cheque));
     drop(book);
-    // To prepare it once more changes nothing, and clone it later neither.
+    // Preparing it again changes nothing, nor does creating it later.
     let book = Chequebook::prepare(&payer, both.chain.key(PAYER)?, terms).await?;
     assert_eq!(book.balance().await?.issued, gwei(20));
     payer.factory().create(&clone.ok_or_eyre("no clone")?, gwei(1)).await?.confirmed().await?;
@@ -152,7 +152,7 @@ async fn a_payer_finds_a_prepared_chequebook_again() -> Result<()> {
     Ok(())
 }
 
-/// Somebody may hold cheques of a chequebook that the store knows nothing of.
+/// Somebody may hold cheques of a chequebook that the store has no record of.
 #[tokio::test]
 async fn prepares_no_chequebook_that_was_used_before() -> Result<()> {
     let both = Both::formed("osaka", 10, 0, CLONE).await?;
@@ -176,9 +176,9 @@ async fn prepares_no_chequebook_that_was_used_before() -> Result<()> {
     let refused = Chequebook::prepare(&stranger, both.chain.key(PAYER)?, direct).await.unwrap_err();
     assert!(matches!(refused, Error::NotAClone), "{refused:?}");
 
-    // What was created is recovered like any other.
-    let opened = Chequebook::recover(&stranger, both.book.address(), both.chain.key(PAYER)?, []).await?;
-    assert_eq!(opened.balance().await?.funded, gwei(10));
+    // A chequebook that was created is recovered like any other.
+    let recovered = Chequebook::recover(&stranger, both.book.address(), both.chain.key(PAYER)?, []).await?;
+    assert_eq!(recovered.balance().await?.funded, gwei(10));
     Ok(())
 }
 
@@ -193,9 +193,9 @@ async fn needs_a_factory() -> Result<()> {
     Ok(())
 }
 
-/// Anyone can make a clone of the implementation; only what the factory made is a chequebook.
+/// Anyone can deploy a clone of the implementation; only a clone that the factory created is a chequebook.
 #[tokio::test]
-async fn a_clone_that_the_factory_did_not_make_is_no_chequebook() -> Result<()> {
+async fn a_clone_that_the_factory_did_not_create_is_no_chequebook() -> Result<()> {
     let both = Both::formed("osaka", 10, 0, CLONE).await?;
     let code = both.chain.provider.get_code_at(both.book.address()).await?;
     let forged = somebody(0x66);
@@ -205,7 +205,7 @@ async fn a_clone_that_the_factory_did_not_make_is_no_chequebook() -> Result<()> 
     Ok(())
 }
 
-/// What the address proves, no node can deny: here one that shows the code of a direct deployment.
+/// A node cannot contradict what the address proves: here it shows the code of a direct deployment.
 #[tokio::test]
 async fn a_node_cannot_put_other_code_at_the_address_of_a_clone() -> Result<()> {
     let both = Both::start("osaka", 10).await?;
@@ -219,9 +219,9 @@ async fn a_node_cannot_put_other_code_at_the_address_of_a_clone() -> Result<()> 
     Ok(())
 }
 
-/// Two inboxes of one clone cash at the same time: it is opened once.
+/// Several inboxes of one clone cash at the same time: it is created once.
 #[tokio::test]
-async fn a_clone_is_opened_once_for_all_its_inboxes() -> Result<()> {
+async fn a_clone_is_created_once_for_all_its_inboxes() -> Result<()> {
     let both = Both::start("osaka", 1).await?;
     let terms = NewChequebook::default().notice_period(NOTICE).form(CLONE);
     let book = Chequebook::prepare(&both.payer, both.chain.key(PAYER)?, terms).await?;
@@ -239,14 +239,14 @@ async fn a_clone_is_opened_once_for_all_its_inboxes() -> Result<()> {
     for cash in [cashes.0, cashes.1, cashes.2] {
         cash.confirmed().await?;
     }
-    let opened = both.payee.transactions().into_iter().filter(|one| matches!(one.purpose(), Purpose::Create { .. }));
-    assert_eq!(opened.count(), 1);
+    let created = both.payee.transactions().into_iter().filter(|one| matches!(one.purpose(), Purpose::Create { .. }));
+    assert_eq!(created.count(), 1);
     assert_eq!(both.chain.balance(book.address()).await?, gwei(44));
     Ok(())
 }
 
 #[tokio::test]
-async fn an_inbox_that_cashes_by_itself_opens_the_clone() -> Result<()> {
+async fn an_inbox_that_cashes_automatically_creates_the_clone() -> Result<()> {
     let both = Both::start("osaka", 1).await?;
     let terms = NewChequebook::default().notice_period(NOTICE).form(CLONE);
     let book = Chequebook::prepare(&both.payer, both.chain.key(PAYER)?, terms).await?;
@@ -261,7 +261,7 @@ async fn an_inbox_that_cashes_by_itself_opens_the_clone() -> Result<()> {
 
 /// CB11, on the chain itself: before Cancun the account of a dead clone is gone, and its address stays taken.
 #[tokio::test]
-async fn a_dead_clone_is_never_opened_again() -> Result<()> {
+async fn a_dead_clone_is_never_created_again() -> Result<()> {
     for hardfork in HARDFORKS {
         let both = Both::formed(hardfork, 10, 0, CLONE).await?;
         let clone = both.book.clone_terms().ok_or_eyre("no clone")?;
@@ -273,7 +273,7 @@ async fn a_dead_clone_is_never_opened_again() -> Result<()> {
 
         let refused = both.payee.factory().create(&clone, gwei(10)).await.unwrap_err();
         assert!(matches!(&refused, Error::Refused { refusal } if refusal.contains("AlreadyCreated")), "{refused:?}");
-        let open = ChequebookFactory::createCall {
+        let create = ChequebookFactory::createCall {
             owner: clone.terms.owner,
             signer: clone.terms.signer,
             noticePeriod: clone.terms.notice_period,
@@ -281,7 +281,7 @@ async fn a_dead_clone_is_never_opened_again() -> Result<()> {
         };
         let sent = both
             .chain
-            .call(factory(), open.abi_encode().into())
+            .call(factory(), create.abi_encode().into())
             .from(both.chain.account(5))
             .gas(1_000_000)
             .send()

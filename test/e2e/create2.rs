@@ -1,5 +1,5 @@
-//! Why a chequebook needs plain CREATE before Cancun: at a CREATE2 address it can be created a second time, and its
-//! cheques are cashed again. From Cancun on the dead keep their address.
+//! Why a chequebook needs plain CREATE before Cancun: at a CREATE2 address it can be created a second time, and its old
+//! cheques can be cashed again. From Cancun on, a dead chequebook keeps its address.
 
 use alloy::primitives::{Address, B256, Bytes, U256, address};
 use chequebook::{Scheme, bindings::Chequebook};
@@ -12,8 +12,8 @@ const DEPLOYER: Address = address!("0x4e59b44847b379578588920cA78FbF26c0B4956C")
 const DEPOSIT: u64 = 100;
 const PROMISED: u64 = 300;
 
-/// Has a chequebook overdrawn, and tries to create it anew with what it owes, and to cash the same cheque again.
-/// Returns whether it could be created, and what the beneficiary was paid in all, in wei.
+/// Overdraws a chequebook, then tries to create it again with the amount that it owes, and to cash the same cheque
+/// again. Returns whether it was created again, and the total that the beneficiary was paid, in wei.
 async fn recreate(hardfork: &str) -> Result<(bool, U256)> {
     let chain = Chain::under(hardfork)?;
     let create = Chequebook::deploy_builder(&chain.provider, chain.account(0), Address::ZERO, 0).calldata().clone();
@@ -22,8 +22,8 @@ async fn recreate(hardfork: &str) -> Result<(bool, U256)> {
     let cheque = chain.signed(address, PROMISED, Scheme::Packed, 0).await?;
     let before = chain.balance(chain.account(1)).await?;
 
-    let opened = chain.call(DEPLOYER, input.clone()).value(U256::from(DEPOSIT)).send().await?.get_receipt().await?;
-    assert!(opened.status());
+    let created = chain.call(DEPLOYER, input.clone()).value(U256::from(DEPOSIT)).send().await?.get_receipt().await?;
+    assert!(created.status());
     let bounced = chain.call(address, cheque.calldata()).send().await?.get_receipt().await?;
     assert!(bounced.status());
     assert_eq!(chain.balance(chain.account(1)).await?.checked_sub(before), Some(U256::from(DEPOSIT)));
@@ -37,7 +37,7 @@ async fn recreate(hardfork: &str) -> Result<(bool, U256)> {
 }
 
 #[tokio::test]
-async fn before_cancun_a_bounced_cheque_is_good_again_after_a_re_creation() -> Result<()> {
+async fn before_cancun_a_bounced_cheque_can_be_cashed_again_after_a_re_creation() -> Result<()> {
     assert_eq!(recreate("shanghai").await?, (true, U256::from(DEPOSIT + PROMISED)));
     Ok(())
 }

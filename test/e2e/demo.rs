@@ -15,7 +15,7 @@ fn text(bytes: &[u8]) -> &str {
     str::from_utf8(bytes).unwrap()
 }
 
-/// The lines that do not depend on how fast the machine is.
+/// The lines that do not depend on the speed of the machine.
 fn steady_lines(output: &Output) -> Vec<&str> {
     let timed = |line: &&str| line.starts_with("issued") || line.starts_with("received");
     text(&output.stdout).lines().filter(|line| !timed(line)).collect()
@@ -69,7 +69,7 @@ fn says_how_to_get_anvil_where_it_is_missing() {
 
 #[test]
 fn fails_where_the_chain_shows_something_else() {
-    // An anvil of before Cancun, whatever it is asked for: there the code dies with the chequebook.
+    // An anvil that always runs rules from before Cancun: there a dead chequebook leaves no code.
     let older = concat!(env!("CARGO_MANIFEST_DIR"), "/test/e2e/support/shanghai");
     let path = format!("{older}:{}", env::var("PATH").unwrap());
     let output = demo(&["--cheques", "3"]).env("PATH", path).output().unwrap();

@@ -1,4 +1,4 @@
-//! Nodes that cannot be relied on: nothing is lost, and nothing is paid twice.
+//! Unreliable nodes: nothing is lost, and nothing is paid twice.
 
 mod proxy;
 
@@ -35,8 +35,12 @@ struct World {
 }
 
 async fn wallet(chain: &Chain, proxy: &Proxy, key: usize, directory: &TempDir) -> Result<Wallet, Error> {
-    let config = Config::default().confirmations(0).poll_interval(Duration::from_millis(20)).max_age(Duration::ZERO).// so that each receipt asks the node
-        rpc_timeout(DELAY / 3);
+    // With a maximum age of zero, each receipt asks the node.
+    let config = Config::default()
+        .confirmations(0)
+        .poll_interval(Duration::from_millis(20))
+        .max_age(Duration::ZERO)
+        .rpc_timeout(DELAY / 3);
     let provider = ProviderBuilder::new().connect_http(proxy.url.parse().unwrap());
     let store = Redb::open_or_create(directory.path().join(key.to_string()))?;
     Wallet::open(provider, chain.key(key).unwrap(), store, config).await
@@ -59,7 +63,7 @@ impl World {
         Ok(Self { chain, proxy, directory, payer, payee, book, inboxes })
     }
 
-    /// Does something, and says whether it was done.
+    /// Executes a random action. Returns an error if it failed.
     async fn act(&self, dice: [u8; 32], sure: &mut Sure) -> Result<(), Error> {
         let inbox = &self.inboxes[usize::from(dice[0]) % self.inboxes.len()];
         let amount = gwei(1 + u64::from(dice[1] % 9));
@@ -80,7 +84,7 @@ impl World {
         Ok(())
     }
 
-    /// With a node that behaves, everything comes to its end, and the books agree with the chain to the wei.
+    /// With a reliable node, everything is settled, and the totals equal those of the chain, to the wei.
     async fn settle(&self, sure: &Sure) -> Result<()> {
         self.proxy.set(Fault::None, 0);
         let mut paid = U256::ZERO;
@@ -111,7 +115,7 @@ impl World {
                 deposited += amount;
             }
         }
-        ensure!(deposited == sure.deposited, "deposited {deposited}, and told of {}", sure.deposited);
+        ensure!(deposited == sure.deposited, "deposited {deposited}, acknowledged {}", sure.deposited);
         let balance = self.book.balance().await?;
         ensure!(balance.issued == sure.issued && balance.issued == paid, "issued {balance:?}, {paid} paid");
         ensure!(paid >= sure.received, "paid {paid}, received {}", sure.received);
@@ -125,7 +129,7 @@ impl World {
     }
 }
 
-/// What was told to be done. In wei.
+/// What was acknowledged as done. In wei.
 #[derive(Default)]
 struct Sure {
     deposited: U256,
@@ -142,7 +146,7 @@ async fn survives(fault: Fault) -> Result<()> {
         match world.act(keccak256(round.to_be_bytes()).0, &mut sure).await {
             Ok(()) => done += 1,
             Err(Error::Rpc { .. } | Error::RpcTimeout { .. }) => failed += 1,
-            // Cheques that got lost are in those that arrive, which are cashed at other times then.
+            // Cheques that arrive include the lost ones, so the cashes happen at other times.
             Err(Error::NothingReceived { .. } | Error::AlreadyCashed { .. }) => {}
             Err(error) => eyre::bail!("{fault:?}, round {round}: {error}"),
         }
@@ -188,7 +192,7 @@ async fn signs_nothing_for_another_chain() -> Result<()> {
     world.proxy.set(Fault::ChainId, 100);
     let refused = world.payer.refresh().await.unwrap_err();
     assert!(matches!(refused, Error::WrongChain { found: 1, expected: 31_337 }), "{refused:?}");
-    // What is signed names the chain that the store belongs to, whatever the node says now.
+    // Everything is signed for the chain that the store belongs to, whatever the node says now.
     let cheque = world.book.outbox(somebody(1), Scheme::Typed).issue(gwei(1)).await?;
     assert_eq!(cheque.cheque().chain_id, 31_337);
     world.proxy.set(Fault::None, 0);
@@ -213,6 +217,6 @@ async fn offers_no_price_that_only_a_liar_asks_for() -> Result<()> {
     let refused = world.payer.cashing().cash(&cheque, Overdraft::Refuse).await.unwrap_err();
     assert!(matches!(refused, Error::FeeTooHigh { .. }), "{refused:?}");
     assert!(world.payer.transactions().iter().all(|sent| matches!(sent.status(), Status::Confirmed { .. })));
-    assert_eq!(world.payer.transactions().len(), 1, "but for the deployment");
+    assert_eq!(world.payer.transactions().len(), 1, "only the deployment");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A payer and a payee on one chain, as the stories of the wallet need them.
+//! A payer and a payee on one chain, for the tests of the wallet.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -22,7 +22,7 @@ pub(crate) const PAYER: usize = 0;
 pub(crate) const PAYEE: usize = 1;
 /// In seconds.
 pub(crate) const NOTICE: u32 = 86_400;
-/// How long to wait for what should happen at once.
+/// How long to wait for something that should happen at once.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Both sides.
@@ -36,12 +36,12 @@ pub(crate) struct Both {
 }
 
 impl Both {
-    /// A chequebook with a deposit of so many gwei, on a chain where every block is final.
+    /// A chequebook with a deposit of `gwei`, on a chain where every block is final.
     pub(crate) async fn start(hardfork: &str, gwei: u64) -> Result<Self> {
         Self::confirmed(hardfork, gwei, 0).await
     }
 
-    /// The same, where a block is final once so many follow it. The deposit is.
+    /// The same, where a block is final after `confirmations` more blocks. The deposit is final.
     pub(crate) async fn confirmed(hardfork: &str, gwei: u64, confirmations: u64) -> Result<Self> {
         Self::formed(hardfork, gwei, confirmations, Form::Direct).await
     }
@@ -55,7 +55,7 @@ impl Both {
         let payee = open(&chain, PAYEE, directory.path().join("payee"), confirmations).await?;
         let terms = NewChequebook::default().deposit(self::gwei(gwei)).notice_period(NOTICE).form(form);
         let book = Chequebook::create(&payer, chain.key(PAYER)?, terms).await?;
-        chain.provider.anvil_mine(Some(confirmations + 1), None).await?; // it may die from now on
+        chain.provider.anvil_mine(Some(confirmations + 1), None).await?; // it may be killed from now on
         Ok(Self { chain, directory, confirmations, payer, payee, book })
     }
 
@@ -68,7 +68,7 @@ impl Both {
         Ok(Inbox::open(&self.payee, self.book.address(), self.payee.account(), self.policy()).await?)
     }
 
-    /// A cheque over so many gwei more to the payee's account.
+    /// A cheque that promises the payee's account `gwei` more.
     pub(crate) async fn issue(&self, gwei: u64) -> Result<SignedCheque, Error> {
         self.book.outbox(self.payee.account(), Scheme::Typed).issue(self::gwei(gwei)).await
     }
@@ -81,7 +81,7 @@ impl Both {
         self.chain.balance(self.book.address()).await
     }
 
-    /// What the owner does with the chequebook.
+    /// Sends a transaction of the owner to the chequebook.
     pub(crate) async fn command(&self, call: impl SolCall) -> Result<()> {
         let receipt = self.chain.call(self.book.address(), Bytes::from(call.abi_encode())).send().await?;
         eyre::ensure!(receipt.get_receipt().await?.status(), "the command was refused");
@@ -100,7 +100,7 @@ pub(crate) fn gwei(gwei: u64) -> U256 {
     Unit::GWEI.wei() * U256::from(gwei)
 }
 
-/// Asks until the answer is yes.
+/// Asks until the answer is true.
 pub(crate) async fn eventually<F: Future<Output = Result<bool>>>(what: &str, ask: impl Fn() -> F) -> Result<()> {
     let end = Instant::now() + PATIENCE;
     while !ask().await? {
@@ -110,7 +110,7 @@ pub(crate) async fn eventually<F: Future<Output = Result<bool>>>(what: &str, ask
     Ok(())
 }
 
-/// Some address that nobody has.
+/// An address that nobody owns.
 pub(crate) const fn somebody(index: u8) -> Address {
     Address::repeat_byte(index)
 }

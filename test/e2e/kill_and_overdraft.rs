@@ -1,4 +1,4 @@
-//! Chequebooks that are overdrawn, ended, unknown, or none; and how a payer gets its state back.
+//! Chequebooks that are overdrawn, ended, unknown or not genuine; and how a payer recovers its state.
 
 use alloy::{
     network::TransactionBuilder,
@@ -27,7 +27,7 @@ async fn both_sides_see_an_overdraft() -> Result<()> {
         let other = Inbox::open(&both.payee, address, somebody(1), both.policy()).await?;
         inbox.receive(&both.issue(60 * MUCH).await?).await?;
 
-        // Only who goes around the wallet can promise more than there is.
+        // Only a payer that bypasses the wallet can promise more than the balance.
         let key = both.chain.key(PAYER)?;
         let cheque = |beneficiary, wei| Cheque {
             contract: address,
@@ -58,7 +58,7 @@ async fn both_sides_see_an_overdraft() -> Result<()> {
         assert!(after > before, "{hardfork}: paid 30 gwei, less the gas");
         assert_eq!(both.balance().await?, U256::ZERO);
 
-        // The payer cannot go on.
+        // The payer cannot continue.
         assert!(
             matches!(both.book.deposit(gwei(1)).await.unwrap_err(), Error::Dead { contract } if contract == address)
         );
@@ -67,7 +67,7 @@ async fn both_sides_see_an_overdraft() -> Result<()> {
         both.payer.shutdown().await;
         let payer = open(&both.chain, PAYER, both.path("payer"), 0).await?;
         let opened = Chequebook::open(&payer, address, key.clone()).await.unwrap_err();
-        // Before Cancun nothing is left to be looked at.
+        // Before Cancun no code is left.
         assert!(matches!(opened, Error::Dead { .. } | Error::NoCode { .. }), "{hardfork}: {opened:?}");
         assert_eq!(matches!(opened, Error::NoCode { .. }), hardfork == "shanghai");
 
@@ -123,7 +123,7 @@ async fn a_payee_takes_what_its_policy_allows() -> Result<()> {
     assert!(matches!(refused, Error::NoticeTooShort { found: 86_400, expected: 90_000, .. }), "{refused:?}");
     drop(inbox);
 
-    // What two inboxes have not cashed must be covered together, and by what is confirmed.
+    // The uncashed amounts of two inboxes must be covered together, and by the confirmed balance.
     let inbox = open(both.policy()).await?;
     inbox.receive(&second).await?;
     let other = Inbox::open(&both.payee, address, somebody(2), both.policy()).await?;
@@ -158,7 +158,7 @@ async fn opens_only_what_is_known_ours_genuine_and_alive() -> Result<()> {
     let key = || both.chain.key(PAYER);
     assert!(matches!(Chequebook::open(&both.payer, address, key()?).await.unwrap_err(), Error::AlreadyOpen { .. }));
 
-    // The payee's store has no record of it; and even with one, it has not the key.
+    // The payee's store has no record of it; and even with a record, the payee does not have the key.
     let refused = Chequebook::open(&both.payee, address, key()?).await.unwrap_err();
     assert!(matches!(refused, Error::NoRecord { contract } if contract == address), "{refused:?}");
     let refused = Chequebook::recover(&both.payee, address, both.chain.key(PAYEE)?, []).await.unwrap_err();
@@ -211,7 +211,7 @@ async fn recovers_from_cheques_and_chain_what_a_payer_lost() -> Result<()> {
         let next = book.outbox(somebody(2), Scheme::Packed).issue(gwei(1)).await?;
         assert_eq!(next.cheque().amount, gwei(8), "{hardfork}: on top of what was cashed");
 
-        // Once more, with less: what the store has is kept.
+        // Recover again, with fewer cheques: what the store has is kept.
         drop(book);
         let book = Chequebook::recover(&both.payee, address, key()?, [older]).await?;
         assert_eq!(book.balance().await?.issued, gwei(28));

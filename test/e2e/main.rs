@@ -1,5 +1,5 @@
-//! The contracts, the wallet and the harness against a development chain: one module a story. Needs anvil and forge on
-//! the PATH.
+//! The contracts, the wallet and the harness against a development chain: one module per topic. Needs anvil and forge
+//! on the PATH.
 #![allow(clippy::arithmetic_side_effects, clippy::unwrap_used, reason = "tests")]
 
 mod automatic;

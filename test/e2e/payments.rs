@@ -1,5 +1,5 @@
-//! Issue, receive, deposit and cash, on the oldest hardfork that runs the contract and on the newest: all that
-//! go-ethereum's tests of its cheques covered, and what it got wrong.
+//! Issue, receive, deposit and cash, on the oldest hardfork that runs the contract and on the newest: everything that
+//! go-ethereum's tests of its cheques covered, and the cases that it got wrong.
 
 use alloy::{
     primitives::{Address, U256},
@@ -28,7 +28,7 @@ async fn each_cheque_contains_those_before() -> Result<()> {
             assert_eq!(inbox.receive(&cheque).await?, gwei(amount));
             assert_eq!(inbox.uncashed().await?, gwei(total));
         }
-        // A lost message is no lost money: the next one contains it.
+        // A lost message loses no money: the next cheque includes its amount.
         outbox.issue(gwei(1)).await?;
         assert_eq!(inbox.receive(&outbox.issue(gwei(2)).await?).await?, gwei(3));
 
@@ -39,7 +39,7 @@ async fn each_cheque_contains_those_before() -> Result<()> {
 }
 
 #[tokio::test]
-async fn issues_no_more_than_is_there_and_not_to_nobody() -> Result<()> {
+async fn issues_no_more_than_is_available_and_not_to_nobody() -> Result<()> {
     let both = Both::start("osaka", 100).await?;
     both.issue(60).await?;
     let refused = both.book.outbox(somebody(1), Scheme::Packed).issue(gwei(41)).await.unwrap_err();
@@ -142,11 +142,11 @@ async fn a_backup_that_was_tampered_with_is_refused() -> Result<()> {
     );
     let less = refusal(&|bad| bad["chequebooks"][0]["issued"][0]["amount"] = "1".into());
     assert!(matches!(less.downcast_ref(), Some(Error::Cheque(chequebook::Error::WrongSigner { .. }))), "{less}");
-    let doubled = refusal(&|bad| {
+    let duplicate = refusal(&|bad| {
         let line = issued(bad);
         bad["chequebooks"][0]["issued"].as_array_mut().unwrap().push(line);
     });
-    assert!(matches!(doubled.downcast_ref(), Some(Error::BadBackup { .. })), "{doubled}");
+    assert!(matches!(duplicate.downcast_ref(), Some(Error::BadBackup { .. })), "{duplicate}");
     let half = refusal(&|bad| bad["chequebooks"][0]["issued"][0]["scheme"] = serde_json::Value::Null);
     assert!(matches!(half.downcast_ref(), Some(Error::BadBackup { .. })), "{half}");
     let foreign = refusal(&|bad| {
@@ -263,14 +263,14 @@ async fn a_cheque_pays_once_whoever_cashes_it() -> Result<()> {
     for hardfork in HARDFORKS {
         let both = Both::start(hardfork, 100).await?;
         let policy = both.policy();
-        // The account that sends the transaction is another one than that which is paid.
+        // The account that sends the transaction is not the account that is paid.
         let inbox = Inbox::open(&both.payee, both.book.address(), somebody(1), policy).await?;
         assert!(matches!(inbox.cash(Overdraft::Refuse).await.unwrap_err(), Error::NothingReceived { .. }));
         let older = both.book.outbox(somebody(1), Scheme::Packed).issue(gwei(10)).await?;
         let newer = both.book.outbox(somebody(1), Scheme::Typed).issue(gwei(5)).await?;
         inbox.receive(&newer).await?;
 
-        // Two at once are one transaction.
+        // Two calls at once result in one transaction.
         let (one, two) = tokio::join!(inbox.cash(Overdraft::Refuse), inbox.cash(Overdraft::Refuse));
         let (one, two) = (one?, two);
         one.confirmed().await?;
@@ -289,7 +289,7 @@ async fn a_cheque_pays_once_whoever_cashes_it() -> Result<()> {
         let last = both.book.outbox(somebody(1), Scheme::Packed).issue(gwei(1)).await?;
         inbox.receive(&last).await?;
         both.payer.cashing().cash(&last, Overdraft::Refuse).await?.confirmed().await?;
-        assert_eq!(inbox.uncashed().await?, U256::ZERO, "seen, though somebody else did it");
+        assert_eq!(inbox.uncashed().await?, U256::ZERO, "seen, although somebody else cashed");
         assert_eq!(both.chain.balance(somebody(1)).await?, gwei(16));
     }
     Ok(())

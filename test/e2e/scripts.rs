@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::chain::{Chain, Instance};
 
-/// The notice that Deploy gives by default, in seconds.
+/// The default notice period of Deploy, in seconds.
 const ONE_DAY: u64 = 86400;
 const ONE_ETHER: u64 = 1_000_000_000_000_000_000;
 
@@ -23,7 +23,7 @@ fn assert_prints(text: &str, line: &str) {
 
 /* DEPLOY */
 
-/// The chequebook that Deploy says it made.
+/// The chequebook that Deploy prints.
 fn deployed(chain: &Chain, text: &str) -> Result<Instance> {
     let line = text.lines().find_map(|line| line.trim().strip_prefix("Chequebook: "));
     Ok(chain.chequebook(line.ok_or_eyre("no chequebook in the output")?.trim().parse()?))
@@ -177,7 +177,7 @@ async fn refuses_account_that_is_no_chequebook() -> Result<()> {
 /* CASH */
 
 #[tokio::test]
-async fn cashes_both_kinds_of_cheque_of_the_client() -> Result<()> {
+async fn cashes_cheques_of_the_thin_crate_with_both_schemes() -> Result<()> {
     let (chain, chequebook) = Chain::with_chequebook(60, 100).await?;
     let contract = *chequebook.address();
     let before = chain.balance(chain.account(1)).await?;

@@ -1,6 +1,6 @@
-//! A process that pays and is paid is killed at any moment: no promise is lost, and nothing is paid twice.
+//! A process that pays and is paid is killed at a random moment: no promise is lost, and nothing is paid twice.
 //!
-//! `CHEQUEBOOK_KILLS` sets how often, `CHEQUEBOOK_SEED` when.
+//! `CHEQUEBOOK_KILLS` sets the number of kills, `CHEQUEBOOK_SEED` their moments.
 
 mod child;
 
@@ -32,7 +32,7 @@ const PAYEE: usize = 1;
 const BENEFICIARIES: u8 = 4;
 const DEPOSIT: u64 = 1_000_000_000_000_000_000;
 
-/// What may be under way when the end comes.
+/// The actions that may be unfinished when the process is killed.
 const KINDS: [&str; 6] = ["start", "issue", "receive", "deposit", "cash", "deploy"];
 
 fn beneficiary(index: u8) -> Address {
@@ -76,34 +76,34 @@ impl Sides {
     }
 }
 
-/// What left the processes before they died.
+/// The output of the processes before they died.
 #[derive(Default)]
 struct Heard {
     issued: BTreeMap<Address, U256>,
     received: BTreeMap<Address, U256>,
-    /// How many were begun, and the nonces of those that were acknowledged.
+    /// How many were started, and the nonces of those that were acknowledged.
     deposits: (usize, Vec<u64>),
     cashes: (usize, Vec<u64>),
     deployed: Vec<Address>,
-    /// How often each kind was under way at the end.
+    /// How often each kind was unfinished at the end.
     hits: BTreeMap<&'static str, usize>,
 }
 
 impl Heard {
-    /// Takes in all that one process said.
+    /// Reads all that one process printed.
     fn listen(&mut self, lines: &[String]) -> Result<()> {
-        let mut open: BTreeMap<&str, i64> = BTreeMap::from([("start", 1)]);
+        let mut unfinished: BTreeMap<&str, i64> = BTreeMap::from([("start", 1)]);
         for line in lines {
             let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
             let kind = KINDS.into_iter().find(|kind| rest.starts_with(kind));
             match word {
-                "begin" => *open.entry(kind.ok_or_eyre("no such kind")?).or_default() += 1,
+                "begin" => *unfinished.entry(kind.ok_or_eyre("no such kind")?).or_default() += 1,
                 "done" => {
                     let kind = kind.ok_or_eyre("no such kind")?;
-                    *open.entry(kind).or_default() -= 1;
+                    *unfinished.entry(kind).or_default() -= 1;
                     self.done(kind, rest.strip_prefix(kind).unwrap_or_default().trim())?;
                 }
-                _ => continue, // of the test harness
+                _ => continue, // printed by the test harness
             }
             if line == "begin deposit" {
                 self.deposits.0 += 1;
@@ -113,7 +113,7 @@ impl Heard {
             }
         }
         for kind in KINDS {
-            if open.get(kind).is_some_and(|count| *count > 0) {
+            if unfinished.get(kind).is_some_and(|count| *count > 0) {
                 *self.hits.entry(kind).or_default() += 1;
             }
         }
@@ -129,7 +129,7 @@ impl Heard {
                 *newest = cheque.cheque().amount.max(*newest);
             }
             "deposit" => self.deposits.1.push(what.parse()?),
-            // One that was under way already is acknowledged again.
+            // A transaction that was already pending is acknowledged again.
             "cash" if !self.cashes.1.contains(&what.parse()?) => self.cashes.1.push(what.parse()?),
             "deploy" => self.deployed.push(what.parse()?),
             _ => {}
@@ -138,7 +138,7 @@ impl Heard {
     }
 }
 
-/// Starts this test binary as the process that is to be killed.
+/// Starts this test binary as the process to kill.
 fn spawn(chain: &Chain, directory: &Path, contract: Address, seed: u64) -> Result<Child> {
     let mut command = Command::new(env::current_exe()?);
     command.args(["--exact", "sigkill::child::lives_until_it_is_killed", "--ignored", "--nocapture", "--quiet"]);
@@ -151,20 +151,20 @@ fn spawn(chain: &Chain, directory: &Path, contract: Address, seed: u64) -> Resul
     Ok(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?)
 }
 
-/// Lets a process live for some time, counted from its start or from when it is ready, and returns what it said.
+/// Kills a process after some time, counted from its start or from when it is ready. Returns what it printed.
 async fn kill_after(mut child: Child, from_start: bool, time: Duration) -> Result<Vec<String>> {
     let stdout = child.stdout.take().ok_or_eyre("no output")?;
     let (ready, is_ready) = tokio::sync::oneshot::channel();
     let reader = std::thread::spawn(move || {
         let mut ready = Some(ready);
         let mut lines = Vec::new();
-        // The last line may be cut off: then it did not leave the process.
+        // The last line may be incomplete: then it does not count.
         for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
             let line = String::from_utf8_lossy(&line).into_owned();
             if line == "done start"
                 && let Some(ready) = ready.take()
             {
-                let _ = ready.send(()); // nobody may wait
+                let _ = ready.send(()); // the receiver may be gone
             }
             lines.push(line);
         }
@@ -200,10 +200,10 @@ async fn check(sides: &Sides, heard: &Heard) -> Result<()> {
     Ok(())
 }
 
-/// In the end everything is settled, and the books agree with the chain to the wei.
+/// In the end everything is settled, and the totals equal those of the chain, to the wei.
 async fn settle(chain: &Chain, sides: &Sides, heard: &Heard) -> Result<()> {
     for (index, inbox) in (0..BENEFICIARIES).zip(&sides.inboxes) {
-        // What was issued and did not arrive is sent once more.
+        // Cheques that were issued and not received are sent again.
         if let Some(last) = sides.book.outbox(beneficiary(index), Scheme::Packed).latest_cheque().await?
             && let Err(error) = inbox.receive(&last).await
         {
@@ -236,7 +236,7 @@ async fn settle(chain: &Chain, sides: &Sides, heard: &Heard) -> Result<()> {
     ensure!(deposits.len() <= heard.deposits.0, "{} deposits of {}", deposits.len(), heard.deposits.0);
     let left = chain.balance(sides.book.address()).await?;
     ensure!(left + paid == funded, "{left} left and {paid} paid of {funded}");
-    // Every nonce is one of ours, and none was used for two.
+    // Every nonce is ours, and none was used for two transactions.
     for (wallet, key) in [(&sides.payer, PAYER), (&sides.payee, PAYEE)] {
         let count = chain.provider.get_transaction_count(chain.account(key)).await?;
         ensure!(count == u64::try_from(wallet.transactions().len())?, "{count} transactions of {:?}", wallet);
@@ -284,13 +284,13 @@ async fn loses_nothing_and_pays_nothing_twice() -> Result<()> {
     let together = purposes.filter(|purpose| matches!(purpose, Purpose::CashMany { .. })).count();
     sides.shutdown().await;
 
-    println!("under way at the end of {kills} processes: {:?}", heard.hits);
+    println!("unfinished at the end of {kills} processes: {:?}", heard.hits);
     println!("deposits {}, cashes {}", heard.deposits.1.len(), heard.cashes.1.len());
     println!("of which {together} cashed several cheques");
     ensure!(kills < 200 || together >= 3, "only {together} transactions cashed several cheques");
     for kind in KINDS {
         let hits = heard.hits.get(kind).copied().unwrap_or_default();
-        ensure!(kills < 200 || hits >= 3, "{kind} was under way only {hits} times in {kills}");
+        ensure!(kills < 200 || hits >= 3, "{kind} was unfinished only {hits} times in {kills}");
     }
     Ok(())
 }

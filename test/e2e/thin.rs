@@ -18,7 +18,7 @@ const DEPOSIT: u64 = 1_000;
 
 type Contract = ChequebookContract<DynProvider>;
 
-/// A chequebook in each form, whose owner, account 0, signs; it may die from the next block on.
+/// A chequebook in each form, owned and signed by account 0; it may be killed from the next block on.
 async fn both_forms(chain: &Chain) -> Result<[Contract; 2]> {
     chain.infrastructure().await?;
     let terms = Terms::new(chain.account(0));
@@ -77,7 +77,7 @@ async fn produces_and_redeems_until_the_end_in_both_forms() -> Result<()> {
 }
 
 #[tokio::test]
-async fn tells_an_announced_end() -> Result<()> {
+async fn shows_an_announced_end() -> Result<()> {
     let chain = Chain::start()?;
     let terms = Terms { notice_period: 60, ..Terms::new(chain.account(0)) };
     let book = ChequebookContract::deploy(chain.provider.clone(), terms, U256::ZERO).await?;
@@ -89,13 +89,13 @@ async fn tells_an_announced_end() -> Result<()> {
 }
 
 #[tokio::test]
-async fn verifies_without_asking_anybody() -> Result<()> {
+async fn verifies_without_a_request() -> Result<()> {
     let chain = Chain::start()?;
     let [book, other] = both_forms(&chain).await?;
     let good = signed(&chain, &book, 1, Scheme::Typed, 0).await?;
     let foreign = signed(&chain, &book, 1, Scheme::Typed, 2).await?;
     let elsewhere = chequebook::Cheque { chain_id: 1, ..*good.cheque() }.sign(&chain.key(0)?).await?;
-    drop(chain); // and the node is gone
+    drop(chain); // the node is gone with it
 
     book.verify(&good)?;
     let refusals = [other.verify(&good), book.verify(&foreign), book.verify(&elsewhere)].map(Result::unwrap_err);
@@ -133,7 +133,7 @@ async fn takes_no_other_contract_for_a_chequebook() -> Result<()> {
     chain.provider.anvil_set_code(altered, code.into()).await?;
     assert!(matches!(at(altered).await, Error::NotGenuine { .. }));
 
-    // Code of a clone, byte for byte, but created by somebody else: PUSH2 89, DUP1, PUSH1 10, …
+    // The exact code of a clone, but not created by the factory: PUSH2 89, DUP1, PUSH1 10, …
     let creation = [alloy::primitives::hex!("6100593d81600a3d39f3").as_slice(), &clone.code()].concat();
     let request = TransactionRequest::default().with_deploy_code(creation);
     let receipt = chain.provider.send_transaction(request).await?.get_receipt().await?;

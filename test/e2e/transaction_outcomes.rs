@@ -1,4 +1,4 @@
-//! What becomes of a transaction: dropped, replaced, priced out, or on a block that a reorganisation drops.
+//! The outcomes of a transaction: dropped, replaced, priced out, or in a block that a reorganisation drops.
 
 use alloy::{
     consensus::Transaction as _,
@@ -128,7 +128,7 @@ async fn a_cash_that_comes_too_late_is_reverted() -> Result<()> {
     both.mine_by_hand().await?;
     let cash = inbox.cash(Overdraft::Refuse).await?;
     both.is_waiting(&cash).await?;
-    // Somebody else offers more for the same.
+    // Somebody else offers a higher fee for the same cash.
     let first = TransactionRequest::default().with_from(both.chain.account(5)).with_to(both.book.address());
     let first = first
         .with_input(cheque.calldata())
@@ -206,7 +206,7 @@ async fn a_deposit_that_a_reorganisation_drops_is_made_again() -> Result<()> {
         both.mine_by_hand().await?;
         both.chain.provider.anvil_reorg(ReorgOptions { depth: 2, tx_block_pairs: Vec::new() }).await?;
         assert_eq!(both.balance().await?, gwei(100), "{hardfork}: dropped");
-        assert_eq!(figures().await?, (gwei(100), gwei(5)), "{hardfork}: not yet there");
+        assert_eq!(figures().await?, (gwei(100), gwei(5)), "{hardfork}: not yet counted");
         both.is_waiting(&deposit).await?;
         both.mine(3).await?;
         deposit.confirmed().await?;
@@ -232,7 +232,7 @@ async fn a_cash_that_a_reorganisation_drops_is_uncashed_and_sent_again() -> Resu
         both.mine_by_hand().await?;
         both.chain.provider.anvil_reorg(ReorgOptions { depth: 1, tx_block_pairs: Vec::new() }).await?;
         assert_eq!(inbox.uncashed().await?, gwei(10), "{hardfork}");
-        assert_eq!(both.book.balance().await?.funded, gwei(100), "{hardfork}: what was paid is summed anew");
+        assert_eq!(both.book.balance().await?.funded, gwei(100), "{hardfork}: the payments are summed again");
         both.is_waiting(&cash).await?;
         both.mine(1).await?;
         assert_eq!(inbox.uncashed().await?, U256::ZERO, "{hardfork}");

@@ -1,5 +1,5 @@
-//! How many cheques a second a payer issues durably, by many callers at once and by one alone, with few beneficiaries and
-//! with many, beside the raw speed of signing on the same cores.
+//! How many cheques per second a payer issues durably: with many callers and with one, for few beneficiaries and for
+//! many. The raw speed of signing on the same cores is measured for comparison.
 #![allow(
     missing_docs,
     clippy::arithmetic_side_effects,
@@ -20,12 +20,12 @@ use tokio::task::JoinSet;
 
 use self::support::{MANY, World, beneficiary, example, group, now, raw, runtime};
 
-/// Some order in which beneficiaries are paid.
+/// A shuffled order in which beneficiaries are paid.
 fn shuffled(index: u64, count: u64) -> u64 {
     index.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29).wrapping_mul(0xbf58_476d_1ce4_e5b9) % count
 }
 
-/// Issues `count` cheques to the beneficiaries that `which` names, from so many tasks.
+/// Issues `count` cheques to the beneficiaries that `which` returns, from `callers` tasks.
 async fn issue(book: &Chequebook, callers: u64, count: u64, which: impl Fn(u64) -> u64 + Copy + Send + 'static) {
     let mut tasks = JoinSet::new();
     for caller in 0..callers {

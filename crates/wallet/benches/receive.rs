@@ -1,5 +1,5 @@
-//! How many cheques a second a payee of many payers receives durably, beside the raw speed of recovering signers on the same
-//! cores.
+//! How many cheques per second a payee of many payers receives durably. The raw speed of recovering signers on the same
+//! cores is measured for comparison.
 #![allow(
     missing_docs,
     clippy::arithmetic_side_effects,

@@ -1,10 +1,10 @@
-//! The payer: promises an amount to somebody, and prints the cheque to be sent to them.
+//! The payer: promises an amount to a beneficiary, and prints the cheque to send.
 //!
 //! ```sh
 //! KEY=0x… cargo run --example pay -- <rpc url> <store> <chequebook, or "new:<deposit in wei>"> <beneficiary> <wei>
 //! ```
 //!
-//! The key signs the cheques, and pays for gas and deposits. The store is created where there is none; keep it, or the
+//! The key signs the cheques, and pays for gas and deposits. The store is created if there is none; keep it, or the
 //! payer forgets what it promised.
 
 use std::{env, error::Error};
@@ -32,18 +32,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
         None => Chequebook::open(&wallet, chequebook.parse()?, key).await?,
     };
 
-    // A deposit counts once it is confirmed. Whoever cannot wait for that gets `Error::InsufficientDeposit`.
+    // A deposit counts once it is confirmed. Without waiting, `issue` returns `Error::InsufficientDeposit`.
     let amount: U256 = wei.parse()?;
     let cheque = chequebook.outbox(beneficiary.parse()?, Scheme::Typed).issue(amount).await?;
     println!("{}", serde_json::to_string(&cheque)?);
 
     let balance = chequebook.balance().await?;
     eprintln!("promised {} of {} wei, {} left", balance.issued, balance.funded, balance.available);
-    wallet.shutdown().await; // waits until all is on the disk
+    wallet.shutdown().await; // waits until everything is on the disk
     Ok(())
 }
 
-/// How many blocks make a deposit final: 12, or what CONFIRMATIONS says. A development chain has no use for any.
+/// How many blocks make a deposit final: CONFIRMATIONS, or 12. A development chain needs none.
 fn confirmations() -> Result<u64, Box<dyn Error>> {
     match env::var("CONFIRMATIONS") {
         Ok(confirmations) => Ok(confirmations.parse()?),

@@ -1,4 +1,4 @@
-//! The payee: reads cheques, one JSON text a line, says what each is worth, and cashes the newest at the end.
+//! The payee: reads cheques, one JSON text per line, says what each is worth, and cashes the latest at the end.
 //!
 //! ```sh
 //! KEY=0x… cargo run --example receive -- <rpc url> <store> <chequebook> [--cash] < cheques
@@ -34,11 +34,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let inbox = Inbox::open(&wallet, chequebook.parse()?, beneficiary, policy).await?;
 
     for line in stdin().lock().lines() {
-        // What cannot be read and what cannot be accepted is the sender's problem: say so, and go on.
+        // A cheque that cannot be read or accepted is the sender's problem: say so, and continue.
         match serde_json::from_str::<SignedCheque>(&line?) {
             Ok(cheque) => match inbox.receive(&cheque).await {
                 Ok(added) => println!("accepted {added} wei"),
-                // Nothing can be kept any more, so nothing can be taken.
+                // Nothing can be stored any more, so nothing can be accepted.
                 Err(error @ Error::Store(_)) => return Err(error.into()),
                 Err(error) => println!("refused: {error}"),
             },
@@ -55,7 +55,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// How many blocks make a deposit final: 12, or what CONFIRMATIONS says. A development chain has no use for any.
+/// How many blocks make a deposit final: CONFIRMATIONS, or 12. A development chain needs none.
 fn confirmations() -> Result<u64, Box<dyn std::error::Error>> {
     match env::var("CONFIRMATIONS") {
         Ok(confirmations) => Ok(confirmations.parse()?),

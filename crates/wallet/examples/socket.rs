@@ -1,10 +1,10 @@
-//! Payer and payee over a socket: a thousand payments on a development chain, with a connection that breaks in the middle.
+//! Payer and payee over a socket: a thousand payments on a development chain. The connection breaks in the middle.
 //!
 //! ```sh
 //! cargo run --example socket # needs anvil on the PATH
 //! ```
 //!
-//! The protocol is as small as can be: a line with a cheque one way, a line with the wei that it adds the other way.
+//! The protocol is minimal: the payer sends a line with a cheque, the payee answers a line with the wei that it adds.
 
 use std::{error::Error, net::SocketAddr};
 
@@ -56,14 +56,14 @@ async fn pay(outbox: &Outbox, address: SocketAddr) -> Result<(), Box<dyn Error>>
         let cheque = outbox.issue(U256::ONE).await?;
         send(&mut stream, &cheque).await?;
         if payment == PAYMENTS / 2 {
-            // Does the payee have it? The newest cheque is always good enough to be sent again.
+            // The payee may or may not have it. Sending the latest cheque again is idempotent.
             stream = BufReader::new(TcpStream::connect(address).await?);
             let newest = outbox.latest_cheque().await?.ok_or("no cheque was issued")?;
             send(&mut stream, &newest).await?;
-            let _added = answer(&mut stream).await?; // nothing, if it had arrived
-            println!("connected again, and sent the newest cheque once more");
+            let _added = answer(&mut stream).await?; // zero if the cheque had arrived
+            println!("connected again, and sent the latest cheque again");
         } else if answer(&mut stream).await? != U256::ONE {
-            return Err("the payee counts otherwise than we do".into());
+            return Err("the payee acknowledged another amount than 1 wei".into());
         }
     }
     Ok(())
@@ -74,19 +74,19 @@ async fn send(stream: &mut BufReader<TcpStream>, cheque: &SignedCheque) -> Resul
     Ok(stream.get_mut().write_all(format!("{line}\n").as_bytes()).await?)
 }
 
-/// What the payee acknowledges, in wei.
+/// The amount that the payee acknowledges, in wei.
 async fn answer(stream: &mut BufReader<TcpStream>) -> Result<U256, Box<dyn Error>> {
     let mut answer = String::new();
     stream.read_line(&mut answer).await?;
     answer.trim_end().parse().map_err(|_| format!("the payee answers {answer:?}, expected a number of wei").into())
 }
 
-/// Takes cheques until all is paid.
+/// Accepts cheques until everything is paid.
 async fn serve(inbox: &Inbox, listener: &TcpListener) -> Result<(), Box<dyn Error>> {
     let mut paid = U256::ZERO;
     while paid < U256::from(PAYMENTS) {
         let (stream, _) = listener.accept().await?;
-        // That a connection breaks is no reason to stop: what was acknowledged is durable.
+        // A broken connection is no reason to stop: what was acknowledged is durable.
         if let Err(error) = serve_one(inbox, stream, &mut paid).await {
             eprintln!("connection lost: {error}");
         }
@@ -101,7 +101,7 @@ async fn serve_one(inbox: &Inbox, stream: TcpStream, paid: &mut U256) -> Result<
     while *paid < U256::from(PAYMENTS) && stream.read_line(&mut line).await? > 0 {
         let added = match inbox.receive(&serde_json::from_str(&line)?).await {
             Ok(added) => added,
-            // It came a second time, because the payer did not get our answer. It adds nothing.
+            // A duplicate, because the payer did not get our answer. It adds nothing.
             Err(chequebook_wallet::Error::StaleCheque { .. }) => U256::ZERO,
             Err(error) => return Err(error.into()),
         };

@@ -1,4 +1,4 @@
-//! Many tasks at once: for the last wei, given up midway, and hostile.
+//! Many tasks at once: they compete for the last wei, are dropped midway, or are hostile.
 #![allow(clippy::arithmetic_side_effects, clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 #[allow(dead_code, reason = "not every test looks at everything")]
@@ -32,7 +32,7 @@ async fn wallet(sim: &Sim, name: &str, store: &Memory) -> Wallet {
     Wallet::open(sim.provider(), key(name), store.clone(), config).await.unwrap()
 }
 
-/// A chequebook with a deposit of so many wei.
+/// A chequebook with a deposit of `wei`.
 async fn payer(wei: u64) -> (Sim, Chequebook) {
     let sim = Sim::new(&[key("payer").address(), key("payee").address()]);
     let wallet = wallet(&sim, "payer", &Memory::new()).await;
@@ -41,7 +41,7 @@ async fn payer(wei: u64) -> (Sim, Chequebook) {
     (sim, book)
 }
 
-/// The newest amounts of the first so many beneficiaries, summed.
+/// The sum of the promises to the first `count` beneficiaries.
 async fn promised(book: &Chequebook, count: u64) -> U256 {
     let mut sum = U256::ZERO;
     for index in 0..count {
@@ -79,9 +79,9 @@ async fn a_crowd_gets_the_last_wei_and_no_more() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Issues that are given up at any point promise all or nothing, and set nothing aside for ever.
+    /// Issues that are dropped at any point promise all or nothing, and leave nothing reserved.
     #[test]
-    fn an_issue_that_is_given_up_leaks_nothing(polls in prop::collection::vec((0..3_u64, 0..40_u64, 0..6_usize), 1..40)) {
+    fn an_issue_that_is_dropped_leaks_nothing(polls in prop::collection::vec((0..3_u64, 0..40_u64, 0..6_usize), 1..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let (_sim, book) = payer(500).await;
@@ -97,7 +97,7 @@ proptest! {
             }
             let balance = book.balance().await.unwrap();
             assert_eq!(balance.issued, promised(&book, 3).await);
-            assert_eq!(balance.available, balance.funded.saturating_sub(balance.issued), "something is set aside");
+            assert_eq!(balance.available, balance.funded.saturating_sub(balance.issued), "something is still reserved");
             if !balance.available.is_zero() {
                 book.outbox(beneficiary(9), Scheme::Packed).issue(balance.available).await.unwrap();
             }
@@ -105,7 +105,7 @@ proptest! {
     }
 }
 
-/// A device that refuses a packed cheque, which it cannot show, and thinks about a typed one for ever.
+/// A device that refuses a packed cheque, which it cannot show, and never answers for a typed one.
 struct Stubborn(PrivateKeySigner);
 
 #[async_trait::async_trait]
@@ -148,7 +148,7 @@ async fn what_is_not_signed_is_not_promised_and_stays_available() {
     while available().await == U256::from(100) {
         tokio::task::yield_now().await;
     }
-    // Meanwhile it is set aside, and for others there is less.
+    // Meanwhile the amount is reserved, and less is available for others.
     let refused = book.outbox(beneficiary(2), Scheme::Packed).issue(U256::from(60)).await.unwrap_err();
     assert!(
         matches!(refused, Error::InsufficientDeposit { available, .. } if available == U256::from(40)),
@@ -160,7 +160,7 @@ async fn what_is_not_signed_is_not_promised_and_stays_available() {
     assert_eq!(book.outbox(beneficiary(1), Scheme::Typed).latest_cheque().await.unwrap(), None);
 }
 
-/// All that can be wrong with a cheque, each refused for its own reason.
+/// Cheques with every possible fault, each with its own error.
 async fn bad(good: Cheque) -> Vec<(SignedCheque, fn(&Error) -> bool)> {
     let (payer, thief) = (key("payer"), key("thief"));
     let sign = async |cheque: Cheque, key: &PrivateKeySigner| cheque.sign(key).await.unwrap();
@@ -186,7 +186,7 @@ async fn bad(good: Cheque) -> Vec<(SignedCheque, fn(&Error) -> bool)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_flood_of_bad_cheques_is_refused_and_costs_no_write_and_no_question() {
+async fn a_flood_of_bad_cheques_is_refused_and_costs_no_write_and_no_request() {
     const TASKS: usize = 64;
     const FLOOD: usize = 100_000;
     let (sim, book) = payer(10_000).await;
@@ -227,7 +227,7 @@ async fn a_flood_of_bad_cheques_is_refused_and_costs_no_write_and_no_question() 
     let ((), added) = tokio::join!(flood(), good);
     assert_eq!(added, U256::from(200), "good cheques come through");
 
-    // What is left of it all is one row, and that of the newest good cheque.
+    // Only one row remains: that of the latest valid cheque.
     assert_eq!(store.scan(&[]).unwrap().len(), content.len());
     assert!(sim.all_requests() - asked < 100, "questions: {}", sim.all_requests() - asked);
     assert_eq!(inbox.uncashed().await.unwrap(), U256::from(300));

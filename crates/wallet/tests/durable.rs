@@ -1,4 +1,4 @@
-//! Nothing leaves the wallet, and nothing is acknowledged, before it is durable; and what happens when it cannot be.
+//! Nothing leaves the wallet, and nothing is acknowledged, before it is durable; and what happens if the store fails.
 #![allow(clippy::arithmetic_side_effects, clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 #[allow(dead_code, reason = "not every test looks at everything")]
@@ -39,7 +39,7 @@ struct Gate {
     inner: Memory,
     mode: Arc<AtomicU8>,
     commits: Arc<AtomicUsize>,
-    /// What a commit that waits needs to go on.
+    /// A waiting commit needs one of these to continue.
     permits: Arc<Mutex<Receiver<()>>>,
     permit: Sender<()>,
 }
@@ -55,7 +55,7 @@ impl Gate {
         self.mode.store(mode, Ordering::SeqCst);
     }
 
-    /// Lets every commit go on that waits, or will.
+    /// Lets all commits continue, waiting and later ones.
     fn open(&self) {
         self.set(FINE);
         self.permit.send(()).unwrap();
@@ -80,7 +80,7 @@ impl Store for Gate {
         match self.mode.load(Ordering::SeqCst) {
             WAITS => self.permits.lock().unwrap().recv_timeout(Duration::from_secs(20)).unwrap(),
             FULL => return Err(StoreError::other(io::Error::from(io::ErrorKind::StorageFull))),
-            PANICS => panic!("as the test wants it"),
+            PANICS => panic!("as the test says"),
             _ => {}
         }
         self.inner.commit(writes)
@@ -95,7 +95,7 @@ fn payee() -> Address {
     key("payee").address()
 }
 
-/// A payer and a payee, each with a gate before its store.
+/// A payer and a payee, each with a gate in front of its store.
 struct World {
     sim: Sim,
     payer_gate: Gate,
@@ -117,10 +117,10 @@ impl World {
         let payer = wallet(&sim, "payer", &payer_gate).await;
         let terms = NewChequebook::default().deposit(U256::from(1_000)).notice_period(86_400);
         let book = Chequebook::create(&payer, key("payer"), terms).await.unwrap();
-        let payee_client = wallet(&sim, "payee", &payee_gate).await;
+        let payee_wallet = wallet(&sim, "payee", &payee_gate).await;
         let policy = Policy::default().confirmations(0);
-        let inbox = Inbox::open(&payee_client, book.address(), payee(), policy).await.unwrap();
-        Self { sim, payer_gate, payee_gate, book, payee: payee_client, inbox }
+        let inbox = Inbox::open(&payee_wallet, book.address(), payee(), policy).await.unwrap();
+        Self { sim, payer_gate, payee_gate, book, payee: payee_wallet, inbox }
     }
 
     async fn cheque(&self, amount: u64) -> chequebook::SignedCheque {
@@ -128,14 +128,14 @@ impl World {
     }
 }
 
-/// Waits until a commit has begun that was not there `before`.
+/// Waits until a commit has begun in addition to the `before` earlier ones.
 async fn begun(gate: &Gate, before: usize) {
     while gate.commits() == before {
         yield_now().await;
     }
 }
 
-/// Gives a task every chance to end that it should not take.
+/// Gives a task every chance to end, and checks that it still waits.
 async fn still_waits<T>(task: &JoinHandle<T>) {
     for _ in 0..1_000 {
         yield_now().await;
@@ -176,7 +176,7 @@ async fn acknowledges_no_cheque_before_it_is_durable() {
     assert_eq!(receive.await.unwrap().unwrap(), U256::from(5));
 }
 
-/// Who hears that a cheque is stale may take that for an acknowledgement.
+/// A payer may take a stale-cheque error as an acknowledgement.
 #[tokio::test]
 async fn calls_no_cheque_stale_before_the_newer_one_is_durable() {
     let world = World::new().await;
@@ -214,7 +214,7 @@ async fn sends_no_transaction_before_it_is_durable() {
     still_waits(&cash).await;
     assert_eq!(world.sim.head(), head, "the transaction was mined before it was stored");
 
-    // Nobody waits any more. It is sent nevertheless: its nonce is given out.
+    // Nobody waits any more. It is still sent, because its nonce is assigned.
     cash.abort();
     world.payee_gate.open();
     while world.sim.head() == head {
@@ -224,7 +224,7 @@ async fn sends_no_transaction_before_it_is_durable() {
     assert_eq!(world.payee.transactions().len(), 1);
 }
 
-/// A node that is asked while it imports a block counts the nonce, and has no receipt yet.
+/// During the import of a block, a node counts the nonce but has no receipt yet.
 #[tokio::test]
 async fn a_receipt_that_comes_late_is_no_replacement() {
     let world = World::new().await;
@@ -272,7 +272,7 @@ async fn a_full_disk_stops_everything_and_loses_nothing() {
     assert!(matches!(world.book.outbox(payee(), Scheme::Packed).issue(U256::ONE).await, Err(Error::Store(_))));
     assert!(matches!(world.inbox.receive(&cheque).await, Err(Error::Store(_))));
     assert!(matches!(world.book.deposit(U256::ONE).await, Err(Error::Store(_))));
-    // There may be room again, but nobody knows what was written.
+    // There may be space again, but it is not known what was written.
     for gate in [&world.payer_gate, &world.payee_gate] {
         gate.set(FINE);
     }
@@ -288,7 +288,7 @@ async fn a_full_disk_stops_everything_and_loses_nothing() {
     }
     assert_eq!(world.sim.balance_at(world.book.address(), u64::MAX), U256::from(1_000), "deposits");
 
-    // Opened again, everything is as it was acknowledged.
+    // After opening the store again, everything acknowledged is there.
     let payer = wallet(&world.sim, "payer", &world.payer_gate).await;
     let book = Chequebook::open(&payer, world.book.address(), key("payer")).await.unwrap();
     assert_eq!(book.outbox(payee(), Scheme::Packed).latest_cheque().await.unwrap(), Some(cheque));
@@ -307,11 +307,11 @@ async fn a_store_that_panics_keeps_nobody_waiting() {
 }
 
 #[tokio::test]
-async fn a_stopped_client_does_nothing_more() {
+async fn a_wallet_that_is_shut_down_does_nothing_more() {
     let world = World::new().await;
     let cheque = world.cheque(5).await;
     world.payee.shutdown().await;
     assert!(matches!(world.inbox.receive(&cheque).await, Err(Error::Store(StoreError::Closed))));
     assert!(matches!(world.inbox.cash(Overdraft::Refuse).await, Err(Error::Store(StoreError::Closed))));
-    world.payee.shutdown().await; // once more does no harm
+    world.payee.shutdown().await; // idempotent
 }

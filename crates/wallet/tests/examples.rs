@@ -68,7 +68,7 @@ fn pay_and_receive_pass_money_from_one_to_the_other() {
 #[test]
 fn socket_loses_no_payment_with_its_connection() {
     let output = text(&example("socket").output().unwrap());
-    let expected = "connected again, and sent the newest cheque once more\n\
+    let expected = "connected again, and sent the latest cheque again\n\
         promised 1000 wei\n\
         uncashed 1000 wei\n\
         uncashed 0 wei, after one transaction for 1000 payments\n";

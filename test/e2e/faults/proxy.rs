@@ -1,4 +1,4 @@
-//! Between the wallet and its node: loses, delays, doubles and garbles what passes.
+//! A proxy between the wallet and its node: it loses, delays, duplicates and garbles messages.
 
 use std::{
     sync::{
@@ -18,29 +18,29 @@ use tokio::{
     time::sleep,
 };
 
-/// What is done to a request.
+/// The fault applied to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     None,
-    /// The node never hears of it.
+    /// The request does not reach the node.
     LoseRequest,
-    /// The node acts, and nobody hears of it.
+    /// The node executes the request, but the answer is lost.
     LoseAnswer,
     /// The answer comes after the wallet has given up.
     Delay,
-    /// The node hears it twice.
+    /// The request reaches the node twice.
     Double,
-    /// The node says that something is wrong with itself.
+    /// The node answers with an internal error.
     Status500,
-    /// The answer is no JSON.
+    /// The answer is not JSON.
     Garbage,
     /// The answer names another chain.
     ChainId,
-    /// The answer asks for a thousand times as much for gas.
+    /// The answer contains a gas price that is a thousand times too high.
     Price,
 }
 
-/// How long an answer is delayed. Clients in these tests wait for less.
+/// How long an answer is delayed. The wallets in these tests wait for a shorter time.
 pub(super) const DELAY: Duration = Duration::from_millis(300);
 
 /// A node that misbehaves, in front of one that does not.
@@ -75,7 +75,7 @@ impl Proxy {
         Ok(Self { url, settings, listener })
     }
 
-    /// From now on, so many of a hundred requests meet with this.
+    /// From now on, `percent` of the requests meet this fault.
     pub(super) fn set(&self, fault: Fault, percent: u8) {
         *self.settings.fault.lock().unwrap() = (fault, percent);
     }

@@ -12,7 +12,7 @@ use super::{ONE_DAY, ONE_ETHER, assert_prints, deployed, forge::Script, with};
 use crate::{chain::Chain, fixture::somebody};
 
 impl Chain {
-    fn open(&self) -> Script<'_> {
+    fn create_clone(&self) -> Script<'_> {
         self.script("Create").set("DEPOSIT", 100)
     }
 }
@@ -28,7 +28,7 @@ async fn puts_factory_and_clearing_house_in_place_once() -> Result<()> {
     assert_prints(&text, "Factory: works on a copy of the chain, forge broadcasts it now.");
     assert_prints(&text, "Clearing house: works on a copy of the chain, forge broadcasts it now.");
     for (name, address) in [("Factory:       ", factory), ("Clearing house:", house)] {
-        assert!(!chain.provider.get_code_at(address).await?.is_empty(), "nothing at {address}");
+        assert!(!chain.provider.get_code_at(address).await?.is_empty(), "no code at {address}");
         assert_prints(&show().sends_nothing().await?, &format!("{name} {address} (there)"));
     }
     chain.script("Infrastructure").from(Some(3)).sends_nothing().await?;
@@ -39,7 +39,7 @@ async fn puts_factory_and_clearing_house_in_place_once() -> Result<()> {
 async fn refuses_where_something_is_missing() -> Result<()> {
     let chain = Chain::start()?;
     let missing = |what: &str, address: Address| format!("NotOnThisChain(\"{what}\", {address})");
-    chain.open().refuses(missing("factory", factory())).await?;
+    chain.create_clone().refuses(missing("factory", factory())).await?;
     let many = chain.script("CashMany").set("CHEQUES", "[]");
     many.refuses(missing("clearing house", clearing_house())).await?;
     chain.provider.anvil_set_code(DEPLOYER, Bytes::new()).await?;
@@ -47,7 +47,7 @@ async fn refuses_where_something_is_missing() -> Result<()> {
 }
 
 #[tokio::test]
-async fn opens_a_clone_where_it_said_it_would() -> Result<()> {
+async fn creates_a_clone_at_the_predicted_address() -> Result<()> {
     let chain = Chain::start()?;
     chain.infrastructure().await?;
     let (owner, signer) = (chain.account(1), chain.account(2));
@@ -77,7 +77,7 @@ async fn opens_a_clone_where_it_said_it_would() -> Result<()> {
 }
 
 #[tokio::test]
-async fn opens_with_defaults_that_protect_payees() -> Result<()> {
+async fn creates_with_defaults_that_protect_payees() -> Result<()> {
     let chain = Chain::start()?;
     chain.infrastructure().await?;
     let chequebook = deployed(&chain, &chain.script("Create").succeeds()?)?;
@@ -85,19 +85,19 @@ async fn opens_with_defaults_that_protect_payees() -> Result<()> {
     assert_eq!(chequebook.signer().call().await?, chain.account(0));
     assert_eq!(chequebook.noticePeriod().call().await?, U256::from(ONE_DAY));
 
-    chain.open().set("OWNER", Address::ZERO).refuses("ZeroAddress(\"OWNER\")").await?;
-    chain.open().set("SIGNER", factory()).refuses(format!("SignerIsContract({})", factory())).await?;
-    chain.open().set("SALT", "0x12").refuses("vm.envBytes32: failed parsing $SALT as type `bytes32`").await?;
+    chain.create_clone().set("OWNER", Address::ZERO).refuses("ZeroAddress(\"OWNER\")").await?;
+    chain.create_clone().set("SIGNER", factory()).refuses(format!("SignerIsContract({})", factory())).await?;
+    chain.create_clone().set("SALT", "0x12").refuses("vm.envBytes32: failed parsing $SALT as type `bytes32`").await?;
     let error = "vm.envAddress: environment variable \"OWNER\" not found";
     chain.script("Create").sig("predict()").refuses(error).await
 }
 
-/// Deposit, Cash and Kill take a clone for what it is, and nothing else that looks like one.
+/// Deposit, Cash and Kill accept a clone, but nothing that only looks like one.
 #[tokio::test]
 async fn a_clone_is_a_chequebook_to_every_script() -> Result<()> {
     let chain = Chain::start()?;
     chain.infrastructure().await?;
-    let chequebook = deployed(&chain, &chain.open().set("NOTICE_PERIOD", 0).succeeds()?)?;
+    let chequebook = deployed(&chain, &chain.create_clone().set("NOTICE_PERIOD", 0).succeeds()?)?;
     let contract = *chequebook.address();
     chain.provider.evm_mine(None).await?;
 
@@ -128,7 +128,7 @@ async fn cashes_many_and_says_what_it_skipped() -> Result<()> {
     let (chain, first) = Chain::with_chequebook(60, 100).await?;
     chain.infrastructure().await?;
     let first = *first.address();
-    let second = *deployed(&chain, &chain.open().succeeds()?)?.address();
+    let second = *deployed(&chain, &chain.create_clone().succeeds()?)?.address();
     let [a, b, c, d] = [1, 2, 3, 4].map(|index| somebody(0xb0 + index));
     let stale = cheque(&chain, first, a, 10, Scheme::Packed).await?;
     chain.script("Cash").set("CHEQUEBOOK", first).set("CHEQUE", &stale).succeeds()?;
@@ -157,7 +157,7 @@ async fn cashes_many_and_says_what_it_skipped() -> Result<()> {
 }
 
 #[tokio::test]
-async fn refuses_cheques_that_are_no_good() -> Result<()> {
+async fn refuses_invalid_cheques() -> Result<()> {
     let (chain, chequebook) = Chain::with_chequebook(60, 100).await?;
     chain.infrastructure().await?;
     let contract = *chequebook.address();
@@ -174,7 +174,7 @@ async fn refuses_cheques_that_are_no_good() -> Result<()> {
     many(json!([with(&good, "chainId", json!(1))])).refuses("WrongChain(1, 31337 [3.133e4])").await?;
     many(json!([good])).set("GAS_EACH", 1_u64 << 32).refuses("GasEachTooHigh(4294967296 [4.294e9],").await?;
 
-    // The same promise in the other form of its signature, which the contract would take.
+    // The same promise with the high form of its signature, which the contract would accept.
     let signature: Bytes = good["signature"].as_str().ok_or_eyre("no signature")?.parse()?;
     let order = U256::from_str_radix("FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141", 16)?;
     let high = order - U256::from_be_slice(&signature[32..64]);

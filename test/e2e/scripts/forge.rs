@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::chain::{Chain, Instance};
 
-/// What the scripts read: not to be inherited from whoever runs the tests.
+/// The variables that the scripts read. They must not be inherited from the caller of the tests.
 const VARIABLES: [&str; 12] = [
     "OWNER",
     "SIGNER",
@@ -31,10 +31,10 @@ const VARIABLES: [&str; 12] = [
     "GAS_EACH",
 ];
 
-/// Whether the scripts are built. Locked while forge runs: two of them would write the same files.
+/// Whether the scripts are built. Locked while forge runs: two processes would write the same files.
 static BUILT: Mutex<bool> = Mutex::new(false);
 
-/// Forge, which leaves all that it writes in cargo's target folder.
+/// A forge command that writes only to cargo's target folder.
 fn forge() -> Command {
     let mut command = Command::new("forge");
     command.current_dir(env!("CARGO_MANIFEST_DIR"));
@@ -43,14 +43,14 @@ fn forge() -> Command {
     {
         command.env(variable, format!("{}/forge/{folder}", env!("CARGO_TARGET_TMPDIR")));
     }
-    command.env("FOUNDRY_AST", "false"); // no script needs it, and forge starts twice as fast without
+    command.env("FOUNDRY_AST", "false"); // no script needs it, and without it forge starts twice as fast
     for variable in VARIABLES {
         command.env_remove(variable);
     }
     command
 }
 
-/// Whether forge succeeds, and what it prints.
+/// Whether forge succeeds, and its output.
 fn output(command: &mut Command) -> Result<(bool, String)> {
     let output = command.output().wrap_err("forge does not start, is it on PATH?")?;
     let text = [output.stdout, output.stderr].concat();
@@ -58,7 +58,7 @@ fn output(command: &mut Command) -> Result<(bool, String)> {
 }
 
 impl Chain {
-    /// A chain with a chequebook, made as [`create`](Self::create) does.
+    /// A chain with a chequebook, created by [`create`](Self::create).
     pub(super) async fn with_chequebook(notice_period: u32, wei: u64) -> Result<(Self, Instance)> {
         let chain = Self::start()?;
         let chequebook = chain.create(notice_period, wei).await?;
@@ -111,7 +111,7 @@ impl Script<'_> {
         self.from(None).dry()
     }
 
-    /// Whether forge succeeds, and what it prints.
+    /// Whether forge succeeds, and its output.
     fn run(mut self) -> Result<(bool, String)> {
         if let Some(account) = self.wallet {
             let key = hex::encode_prefixed(self.chain.key(account)?.to_bytes());
@@ -130,14 +130,14 @@ impl Script<'_> {
         output(&mut self.command)
     }
 
-    /// What forge prints, which must succeed.
+    /// The output of forge, which must succeed.
     pub(super) fn succeeds(self) -> Result<String> {
         let (success, text) = self.run()?;
         ensure!(success, "forge failed: {text}");
         Ok(text)
     }
 
-    /// What forge prints, which must succeed and send nothing.
+    /// The output of forge, which must succeed and send nothing.
     pub(super) async fn sends_nothing(self) -> Result<String> {
         let chain = self.chain;
         let before = chain.provider.get_block_number().await?;

@@ -1,4 +1,4 @@
-//! The process that is killed. It says what it begins, and what is done once it is.
+//! The process that is killed. It prints what it begins, and what it has done.
 
 use std::{
     convert::Infallible,
@@ -23,7 +23,7 @@ use super::{BENEFICIARIES, beneficiary};
 /// The deposit of a small chequebook, in wei.
 pub(super) const SMALL: u64 = 7;
 
-/// Says a line as a whole.
+/// Prints a line as a whole.
 fn say(line: &str) {
     let mut stdout = stdout().lock();
     stdout.write_all(format!("{line}\n").as_bytes()).unwrap();
@@ -39,7 +39,7 @@ struct Process {
 }
 
 impl Process {
-    /// A number below `below`, each time another one.
+    /// A pseudorandom number below `below`.
     fn dice(&self, below: u64) -> u64 {
         let random = self.random.fetch_add(1, Ordering::Relaxed);
         let [.., last] = keccak256(random.to_be_bytes()).0;
@@ -57,7 +57,7 @@ impl Process {
         say("begin receive");
         match self.inboxes[usize::from(index)].receive(&cheque).await {
             Ok(_) => say(&format!("done receive {text}")),
-            // The other task was faster with a newer one.
+            // The other task has already delivered a newer cheque.
             Err(Error::StaleCheque { .. }) => say(&format!("done receive {text}")),
             Err(error) => return Err(error.into()),
         }
@@ -71,7 +71,7 @@ impl Process {
         Ok(())
     }
 
-    /// Cashes what there is, all at once.
+    /// Cashes all latest cheques at once.
     async fn cash_many(&self) -> Result<()> {
         let mut cheques = Vec::new();
         for inbox in &self.inboxes {
@@ -115,7 +115,7 @@ impl Process {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a process for the test beside it"]
+#[ignore = "run by another test"]
 async fn lives_until_it_is_killed() -> Result<()> {
     let directory = PathBuf::from(env::var("CHILD_DIRECTORY")?);
     let contract: Address = env::var("CHILD_CONTRACT")?.parse()?;

@@ -1,4 +1,4 @@
-//! What the benchmarks share: a chain, chequebooks on it, and the raw speed to compare with. Needs anvil on the PATH.
+//! Shared by the benchmarks: a chain, chequebooks on it, and the raw speed for comparison. Needs anvil on the PATH.
 
 use std::{
     task::{Context, Poll, Waker},
@@ -18,9 +18,9 @@ use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
-/// What the raw speed is measured with, and the wallet too.
+/// The number of cores for the wallet and for the raw speed.
 pub(crate) const CORES: u64 = 2;
-/// How many tasks, or payers, are at work at once.
+/// How many tasks, or payers, work at the same time.
 pub(crate) const MANY: usize = 64;
 
 /// Anvil, and a directory for the stores.

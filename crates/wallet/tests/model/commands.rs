@@ -1,11 +1,11 @@
-//! What can happen to a payer, its payees and their chain.
+//! The events that a payer, its payees and their chain may meet.
 
 use proptest::prelude::*;
 
-/// How many are paid.
+/// The number of payees.
 pub(crate) const PAYEES: usize = 3;
 
-/// One thing that happens.
+/// One event.
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
     Issue {
@@ -13,13 +13,13 @@ pub(crate) enum Command {
         amount: u64,
         typed: bool,
     },
-    /// Begins to issue, and drops that after so many polls.
+    /// Begins to issue, and drops the future after `polls` polls.
     Abandon {
         to: usize,
         amount: u64,
         polls: usize,
     },
-    /// Sends the newest cheque once more.
+    /// Sends the latest cheque again.
     Resend {
         to: usize,
     },
@@ -28,7 +28,7 @@ pub(crate) enum Command {
         to: usize,
         amount: u64,
     },
-    /// Sends the newest cheque with another amount.
+    /// Sends the latest cheque with another amount.
     Alter {
         to: usize,
         more: u64,
@@ -40,7 +40,7 @@ pub(crate) enum Command {
         to: usize,
         consent: bool,
     },
-    /// A stranger cashes the newest cheque.
+    /// A stranger cashes the latest cheque.
     CashByStranger {
         to: usize,
     },
@@ -57,7 +57,7 @@ pub(crate) enum Command {
     Kill,
     RestartPayer,
     RestartPayee,
-    /// Loses so many of a thousand requests during the next commands.
+    /// Loses `per_mille` of a thousand requests during the next commands.
     Faults {
         per_mille: u64,
     },

@@ -1,5 +1,5 @@
-//! Payer, payee and a chain in memory, driven through random sequences, beside a model that is too simple to be wrong: the
-//! equation of the payer, and CB2 of the contract. `CHEQUEBOOK_MODEL_CASES` sets how many sequences.
+//! Payer, payee and a chain in memory, driven through random sequences, and compared with a model that is too simple to
+//! be wrong: the equation of the payer, and CB2 of the contract. `CHEQUEBOOK_MODEL_CASES` sets the number of sequences.
 #![allow(clippy::arithmetic_side_effects, clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod commands;
@@ -44,7 +44,7 @@ struct World {
     contract: Address,
     payee: Wallet,
     inboxes: Vec<Inbox>,
-    /// The largest amount that a cheque to each payee was seen with.
+    /// The largest amount of a cheque to each payee.
     signed: BTreeMap<Address, U256>,
     /// The amount that each inbox acknowledged last.
     received: BTreeMap<Address, U256>,
@@ -52,7 +52,7 @@ struct World {
 }
 
 async fn wallet(sim: &Sim, name: &str, store: &Memory) -> Wallet {
-    // Looks at the chain only when it is told to, so that a sequence has the same course each time.
+    // Looks at the chain only when told to, so that each run of a sequence is the same.
     let config = Config::default()
         .confirmations(CONFIRMATIONS)
         .poll_interval(Duration::from_secs(3_600))
@@ -98,7 +98,7 @@ impl World {
         self.inboxes.clear();
         for index in 0..PAYEES {
             let inbox = Inbox::open(&self.payee, self.contract, payee(index), policy).await.unwrap();
-            inbox.stop_auto_cash(); // it would cash at an announcement
+            inbox.stop_auto_cash(); // it would cash when the end is announced
             self.inboxes.push(inbox);
         }
     }
@@ -107,7 +107,7 @@ impl World {
         self.sim.killable_at(self.contract) == U256::MAX
     }
 
-    /// What the equation says: funded and issued.
+    /// Funded and issued, computed by the equation.
     async fn equation(&self, book: &Chequebook) -> (U256, U256) {
         let final_block = self.sim.head().saturating_sub(CONFIRMATIONS);
         let sent = self.sim.sent_at(self.contract, final_block).into_values().fold(U256::ZERO, |sum, sent| sum + sent);
@@ -150,7 +150,7 @@ impl World {
             }
             Command::Mine { blocks } => self.sim.mine(blocks),
             Command::Rollback { depth, keep } => {
-                // The chequebook itself stays: its deployment is deep enough.
+                // The chequebook itself stays: its deployment is too deep to be dropped.
                 self.sim.rollback(depth.min(usize::try_from(self.sim.head()).unwrap() - 2), keep);
             }
             Command::Forget => self.sim.forget(),
@@ -312,7 +312,7 @@ impl World {
             );
             let newest = inbox.latest_cheque().await.unwrap().map_or(U256::ZERO, |newest| newest.cheque().amount);
             let received = self.received.get(&payee(index)).copied().unwrap_or_default();
-            assert_eq!(newest, received, "what was acknowledged is there");
+            assert_eq!(newest, received, "what was acknowledged is kept");
             assert_eq!(inbox.uncashed().await.unwrap(), newest.saturating_sub(sent), "uncashed");
         }
         if faulty {
@@ -321,7 +321,7 @@ impl World {
         }
     }
 
-    /// In the end, every transaction that was begun was done once, or not at all, and the wallet knows which.
+    /// In the end, every transaction that was started was executed once or not at all, and the wallet knows which.
     async fn settle(&mut self) {
         self.sim.faults(0);
         for _ in 0..12 {
@@ -349,7 +349,7 @@ async fn asks_the_chain_once_for_all_cheques_of_all_inboxes() {
     let config = Config::default().confirmations(CONFIRMATIONS).poll_interval(Duration::from_secs(3_600));
     world.payee = Wallet::open(world.sim.provider(), key("cashier"), Memory::new(), config).await.unwrap();
     world.open_inboxes().await;
-    world.inboxes[0].uncashed().await.unwrap(); // the last inbox to open is now part of the view
+    world.inboxes[0].uncashed().await.unwrap(); // the last inbox is now part of the snapshot
     let book = world.book.clone().unwrap();
 
     let before = world.sim.all_requests();
@@ -358,7 +358,7 @@ async fn asks_the_chain_once_for_all_cheques_of_all_inboxes() {
         let cheque = book.outbox(payee(to), Scheme::Typed).issue(U256::ONE).await.unwrap();
         assert_eq!(world.inboxes[to].receive(&cheque).await.unwrap(), U256::ONE);
     }
-    // The tasks that look at the chain may look for the first time meanwhile: that takes some questions for each wallet.
+    // The tasks that watch the chain may start meanwhile, which takes some requests for each wallet.
     let asked = world.sim.all_requests() - before;
     assert!(asked < 50, "{asked} requests for a hundred issues and receipts");
 }

@@ -1,5 +1,5 @@
-//! Damage to the file: it is refused, or it did not matter. In one byte alone, which the library does not protect, it
-//! brings back the commit before the last one.
+//! Damage to the file: either the file is refused, or the damage does not matter. The exception is one byte that the
+//! library does not protect: damage there brings back the commit before the last one.
 
 use std::{fs, path::Path, sync::LazyLock};
 
@@ -8,12 +8,12 @@ use proptest::prelude::*;
 
 use super::{put, remove, scratch, write_private};
 
-/// More than what the library keeps at the beginning of a file, in bytes.
+/// More than the size of the library's header, in bytes.
 const HEADER: usize = 512;
-/// What the library writes at once, in bytes.
+/// The size of a page of the library, in bytes.
 const PAGE: usize = 4096;
 
-/// The bytes of a file, and what is in it.
+/// The bytes of a file, and its content.
 struct Image {
     bytes: Vec<u8>,
     content: Vec<Entry>,
@@ -21,7 +21,7 @@ struct Image {
 
 struct Images {
     closed: Image,
-    /// Taken while the store was open, as if the process had been killed; and the same, one commit before.
+    /// Taken while the store was open, as if the process had been killed. `before` is the same, one commit earlier.
     killed: Image,
     before: Image,
 }
@@ -46,7 +46,7 @@ fn image(path: &Path, store: &Redb) -> Image {
     Image { bytes: fs::read(path).unwrap(), content: store.scan(b"").unwrap() }
 }
 
-/// What is in a store of these bytes, or why it is refused.
+/// The content of a store with these bytes, or why it is refused.
 fn open(bytes: &[u8]) -> Result<Vec<Entry>, StoreError> {
     let directory = scratch();
     let path = directory.path().join("store");
@@ -54,7 +54,7 @@ fn open(bytes: &[u8]) -> Result<Vec<Entry>, StoreError> {
     Redb::open(&path)?.scan(b"")
 }
 
-/// Like [`open`], and the store works from then on.
+/// Like [`open`], and checks that the store works afterwards.
 fn open_and_use(bytes: &[u8]) -> Result<Vec<Entry>, StoreError> {
     let directory = scratch();
     let path = directory.path().join("store");
@@ -67,7 +67,7 @@ fn open_and_use(bytes: &[u8]) -> Result<Vec<Entry>, StoreError> {
     Ok(content)
 }
 
-/// Whether the bytes are refused. If not, they must contain what they did when they were written.
+/// Whether the bytes are refused. If not, the content must be what was written.
 fn refused(bytes: &[u8], image: &Image) -> bool {
     match open(bytes) {
         Ok(content) => {
@@ -102,7 +102,7 @@ fn unprotected(image: &Image) -> Vec<usize> {
         match open(&flipped(image, bit)) {
             Ok(content) if content == image.content => {}
             Ok(content) => {
-                assert!(content == IMAGES.before.content, "bit {bit} brings back what never was");
+                assert!(content == IMAGES.before.content, "bit {bit} brings back a content that never existed");
                 bytes.push(bit / 8);
             }
             Err(StoreError::Corrupt { .. }) => refusals += 1,
@@ -147,6 +147,6 @@ proptest! {
         let image = if killed { &IMAGES.killed } else { &IMAGES.closed };
         let len = at.index(image.bytes.len());
         let len = if whole_pages { len / PAGE * PAGE } else { len };
-        prop_assert!(refused(&image.bytes[..len], image) || killed, "a closed file has no end that it does not need");
+        prop_assert!(refused(&image.bytes[..len], image) || killed, "a closed file needs all its bytes");
     }
 }

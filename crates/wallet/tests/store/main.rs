@@ -27,12 +27,12 @@ fn entry(key: &str, value: &str) -> Entry {
     (key.into(), value.into())
 }
 
-/// Where the file system is in memory, if there is such a place: there, nothing waits for a disk.
+/// A directory in memory if the system has one: there, nothing waits for a disk.
 fn scratch() -> TempDir {
     TempDir::new_in("/dev/shm").or_else(|_| tempdir()).unwrap()
 }
 
-/// Makes `bytes` a file that only its owner may use.
+/// Writes `bytes` to a file that only its owner may use.
 fn write_private(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
@@ -145,7 +145,7 @@ fn refuses_to_be_opened_twice() {
     let opened = Redb::open(&path).unwrap();
     assert!(matches!(Redb::open(&path), Err(StoreError::InUse { .. })));
     opened.commit(&[put("key", "value")]).unwrap();
-    assert_eq!(opened.scan(b"").unwrap(), [entry("key", "value")], "a refused attempt disturbs nothing");
+    assert_eq!(opened.scan(b"").unwrap(), [entry("key", "value")], "a refused attempt changes nothing");
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn commit_in_two_phases(mut transaction: redb::WriteTransaction) {
 }
 
 #[test]
-fn refuses_what_is_no_store_and_leaves_it_alone() {
+fn refuses_what_is_not_a_store_and_does_not_change_it() {
     let directory = scratch();
     let path = directory.path().join("store");
     for bytes in [&b""[..], b"a", b"redb", &[0; 4096], &b"dear diary, ".repeat(1000)] {

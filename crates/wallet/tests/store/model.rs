@@ -1,4 +1,4 @@
-//! Random commits, beside a map that cannot be wrong.
+//! Random commits, compared with a map that cannot be wrong.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ enum Step {
     Reopen,
 }
 
-/// A key: short and of few letters, so that they meet.
+/// A key: short and of few letters, so that keys repeat.
 fn key() -> impl Strategy<Value = Vec<u8>> {
     vec(prop_oneof![Just(0), Just(1), Just(0x7f), Just(0xff)], 0..4)
 }

@@ -1,4 +1,5 @@
-//! Other processes, some of which do not end well. They are this test program, told to run one of the ignored tests.
+//! Other processes, some of which are killed or fail. They are this test program, started to run one of the ignored
+//! tests.
 
 use std::{
     env,
@@ -16,15 +17,15 @@ use tempfile::tempdir;
 use super::{put, scratch};
 
 const STORE: &str = "CHEQUEBOOK_TEST_STORE";
-/// Written before a number by a child that was told that the number is stored.
+/// A child prints this before a number once the number is stored.
 const ACKNOWLEDGED: &str = "acknowledged ";
 
-/// The store that this process was started for, if it is a child.
+/// The path of the store if this process is a child.
 fn store_of_child() -> Option<PathBuf> {
     env::var_os(STORE).map(PathBuf::from)
 }
 
-/// Runs an ignored test of this module in a process of its own. `shell` runs before it, and limits it.
+/// Runs an ignored test of this module in its own process. `shell` runs before it, and sets its limits.
 fn spawn(test: &str, store: &Path, shell: &str) -> (Child, Lines<BufReader<ChildStdout>>) {
     let arguments = ["--exact", test, "--ignored", "--nocapture", "--test-threads=1"].map(OsString::from);
     let mut child = Command::new("sh")
@@ -43,7 +44,7 @@ fn acknowledged(line: &str) -> Option<u64> {
     line.split_once(ACKNOWLEDGED)?.1.parse().ok()
 }
 
-/// Commits ever higher numbers, and says so, until it fails.
+/// Commits increasing numbers, and prints each, until it fails.
 fn count_up(store: &Redb, padding: usize) -> StoreError {
     let mut number = last(store);
     loop {
@@ -122,13 +123,13 @@ fn child_creates() {
 }
 
 #[test]
-fn creates_a_file_for_its_owner_whatever_the_mask() {
+fn creates_a_file_for_its_owner_whatever_the_umask() {
     for mask in ["000", "022", "077", "777"] {
         let directory = scratch();
         let path = directory.path().join("store");
         let (mut child, _lines) = spawn("process::child_creates", &path, &format!("umask {mask};"));
         assert!(child.wait().unwrap().success());
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "with mask {mask}");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "with umask {mask}");
     }
 }
 
@@ -139,7 +140,7 @@ fn child_fills_the_disk() {
     let store = Redb::open(&path).unwrap();
     let error = count_up(&store, 3000);
     assert!(matches!(error, StoreError::Other(_)), "{error:?}");
-    // The handle stays failed, even for what would still fit.
+    // The handle stays failed, even for a write that would still fit.
     for _ in 0..3 {
         store.commit(&[put("after", "failure")]).unwrap_err();
     }
@@ -152,7 +153,7 @@ fn keeps_every_acknowledged_commit_when_the_disk_is_full() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("store");
     drop(Redb::create(&path).unwrap());
-    // What is written beyond so many blocks fails, like on a full disk; without the trap, it would end the process.
+    // A write beyond the limit of 600 blocks fails, like on a full disk; without the trap, it would end the process.
     let (mut child, lines) = spawn("process::child_fills_the_disk", &path, "trap '' XFSZ; ulimit -f 600;");
     let numbers: Vec<_> = lines.filter_map(|line| acknowledged(&line.unwrap())).collect();
     assert!(child.wait().unwrap().success());

@@ -18,13 +18,13 @@ use crate::store::{Entry, Memory, Store, StoreError, Write};
 #[derive(Clone, Copy, PartialEq)]
 enum Commit {
     Succeeds,
-    /// But for the first so many.
+    /// Waits, except for the first ones, whose number is given.
     WaitsAfter(usize),
     Fails,
     Panics,
 }
 
-/// A store in memory that counts commits, holds them up, and fails.
+/// A store in memory that counts commits, delays them, and fails.
 #[derive(Clone)]
 struct Mock(Arc<Inner>);
 
@@ -62,7 +62,7 @@ impl Inner {
         self.changed.notify_all();
     }
 
-    /// Waits until the store was told to commit, so that what is submitted now is for the next commit.
+    /// Waits until a commit has begun, so that later batches belong to the next commit.
     fn until_committing(&self) {
         while self.commits.load(SeqCst) == 0 {
             std::thread::yield_now();
@@ -89,7 +89,7 @@ impl Store for Mock {
             .unwrap();
         match next {
             Commit::Fails => Err(StoreError::other(std::io::Error::other("no space left"))),
-            Commit::Panics => panic!("as told"),
+            Commit::Panics => panic!("as the test says"),
             Commit::Succeeds | Commit::WaitsAfter(_) => {
                 self.0.written.lock().unwrap().push(writes.iter().map(|write| write.key.clone()).collect());
                 self.0.memory.commit(writes)
@@ -251,7 +251,7 @@ async fn refuses_rows_that_are_not_what_they_should_be() {
     }
 }
 
-/// A store whose scans take long enough for others to get in between.
+/// A store whose scans take so long that a commit can happen meanwhile.
 struct Slow(Memory);
 
 impl Store for Slow {

@@ -1,7 +1,7 @@
-//! A chain in memory, behind the JSON-RPC of a node. It mines when it is told to, and forgets what it is told to forget,
-//! so that a test can drive a wallet through thousands of situations a second, each time the same.
+//! A chain in memory, behind the JSON-RPC of a node. It mines and forgets on command, so that a test can drive a wallet
+//! through thousands of situations per second, each run the same.
 //!
-//! It speaks for the newest hardforks, where the code of a dead chequebook stays.
+//! It follows the newest hardforks, where the code of a dead chequebook stays.
 
 mod rpc;
 mod state;
@@ -21,9 +21,9 @@ use alloy::{
 pub(crate) use self::state::CHAIN_ID;
 use self::state::{COINBASE, Message, State};
 
-/// What every transaction needs, in gas.
+/// The gas of every transaction.
 const GAS: u64 = 50_000;
-/// In wei for each gas.
+/// In wei per gas.
 const BASE_FEE: u64 = 1_000;
 
 /// A transaction in a block.
@@ -47,23 +47,23 @@ struct Block {
 struct Chain {
     blocks: Vec<Block>,
     pending: BTreeMap<(Address, u64), TxEnvelope>,
-    /// Makes each block another one than that which it replaces.
+    /// Makes each block different from the one that it replaces.
     salt: u64,
     auto_mine: bool,
-    /// The receipts of the newest block are not there yet.
+    /// Whether the receipts of the newest block are not available yet.
     late_receipts: bool,
     requests: usize,
-    /// Per mille of requests that are lost: half of them before they act, half of them after.
+    /// How many of a thousand requests are lost: half of them before execution, half of them after.
     faults: u64,
     random: u64,
 }
 
-/// The chain. Clones are the same one.
+/// The chain. Clones of this handle are the same chain.
 #[derive(Clone)]
 pub(crate) struct Sim(Arc<Mutex<Chain>>);
 
 impl Sim {
-    /// A chain on which these accounts have much ether. It mines each transaction as it comes.
+    /// A chain on which these accounts have much ether. It mines each transaction at once.
     pub(crate) fn new(rich: &[Address]) -> Self {
         let mut state = State::default();
         for account in rich {
@@ -94,12 +94,12 @@ impl Sim {
         self.lock().auto_mine = on;
     }
 
-    /// From now on the state is a block ahead of the receipts, as with a node that is asked while it imports a block.
+    /// From now on the state is a block ahead of the receipts, like on a node that is importing a block.
     pub(crate) fn late_receipts(&self) {
         self.lock().late_receipts = true;
     }
 
-    /// Mines blocks, the first with all that is pending.
+    /// Mines blocks, the first with all pending transactions.
     pub(crate) fn mine(&self, blocks: usize) {
         for _ in 0..blocks {
             self.lock().mine();
@@ -123,19 +123,19 @@ impl Sim {
         }
     }
 
-    /// Forgets all that is pending.
+    /// Forgets all pending transactions.
     pub(crate) fn forget(&self) {
         self.lock().pending.clear();
     }
 
-    /// Loses so many of a thousand requests from now on: some before they act, some after.
+    /// Loses `per_mille` of a thousand requests from now on: some before execution, some after.
     pub(crate) fn faults(&self, per_mille: u64) {
         self.lock().faults = per_mille;
     }
 
     /* ACT */
 
-    /// Sends from an account whose key we need not have, in a block of its own. Says whether it was done.
+    /// Sends from any account, without its key, in a separate block. Returns whether it succeeded.
     pub(crate) fn act(&self, from: Address, to: Address, input: Bytes) -> bool {
         let mut chain = self.lock();
         let (number, time) = chain.next();
@@ -143,7 +143,7 @@ impl Sim {
         let message = Message { from, to: Some(to), created: to, value: U256::ZERO, input, block: number, time };
         let outcome = block.state.execute(&message);
         let success = outcome.is_ok();
-        // It is nobody's transaction, but its events are there for all.
+        // The transaction has no sender in the wallets, but everybody sees its events.
         let logs = outcome.map(|(_, logs)| logs.into_iter().map(|log| (to, log)).collect()).unwrap_or_default();
         let transaction = rpc::nobodys_transaction(number);
         block.included.push(Included { transaction, from, contract: None, success, logs });
@@ -162,22 +162,22 @@ impl Sim {
         self.at(block, |state| state.balance(account))
     }
 
-    /// All that a chequebook says that it paid up to a block, in wei.
+    /// What the chequebook reports as paid up to a block, in wei.
     pub(crate) fn sent_at(&self, contract: Address, block: u64) -> BTreeMap<Address, U256> {
         self.at(block, |state| state.books.get(&contract).map(|book| book.sent.clone()).unwrap_or_default())
     }
 
-    /// What really went from a chequebook to each beneficiary, in wei.
+    /// What the chequebook really paid to each beneficiary, in wei.
     pub(crate) fn paid(&self, contract: Address) -> BTreeMap<Address, U256> {
         self.at(u64::MAX, |state| state.books.get(&contract).map(|book| book.paid.clone()).unwrap_or_default())
     }
 
-    /// Zero, a time, or the largest number.
+    /// Zero, a time in Unix seconds, or the largest number.
     pub(crate) fn killable_at(&self, contract: Address) -> U256 {
         self.at(u64::MAX, |state| state.books[&contract].killable_at)
     }
 
-    /// The value of all transactions with success from an account to another, in wei.
+    /// The value of all successful transactions from one account to another, in wei.
     pub(crate) fn transferred(&self, from: Address, to: Address) -> U256 {
         let chain = self.lock();
         let all = chain.blocks.iter().flat_map(|block| &block.included).filter(|included| included.success);
@@ -185,7 +185,7 @@ impl Sim {
         mine.fold(U256::ZERO, |sum, included| sum + included.transaction.value())
     }
 
-    /// How many questions were asked.
+    /// The number of requests.
     pub(crate) fn all_requests(&self) -> usize {
         self.lock().requests
     }
@@ -240,13 +240,13 @@ impl Chain {
         self.blocks.push(block);
     }
 
-    /// A number below 1,000, each time another one.
+    /// A pseudorandom number below 1,000.
     fn dice(&mut self) -> u64 {
         self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.random >> 33) % 1_000
     }
 
-    /// Takes a transaction, as a node does.
+    /// Accepts or refuses a transaction, as a node does.
     fn accept(&mut self, transaction: TxEnvelope) -> Result<B256, &'static str> {
         let from = transaction.recover_signer().map_err(|_| "invalid signature")?;
         if transaction.chain_id() != Some(CHAIN_ID) {

@@ -1,4 +1,4 @@
-//! The questions that a node answers.
+//! The requests that a node answers.
 
 use std::task::{Context, Poll};
 
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::{BASE_FEE, Block, CHAIN_ID, Chain, GAS, Included, Sim, state::Message};
 
-/// What a node says: an answer, or an error with code, message and data.
+/// The answer of a node, or an error with code, message and data.
 type Answer = Result<Value, (i64, &'static str, Option<Bytes>)>;
 
 #[derive(Clone)]
@@ -98,7 +98,7 @@ impl Chain {
                 self.read(parameters, 1, |block| block.simulate(parse(parameters, 0)).map(|output| json!(output)))
             }
             "eth_estimateGas" => {
-                // What is pending is not seen by it.
+                // It does not see pending transactions.
                 self.head().simulate(parse(parameters, 0)).map(|_| json!(U64::from(GAS)))
             }
             "eth_feeHistory" => ok(json!({
@@ -241,7 +241,7 @@ impl Block {
     }
 }
 
-/// A transaction that stands for one whose key we do not have.
+/// A placeholder for a transaction whose key we do not have.
 pub(super) fn nobodys_transaction(number: u64) -> TxEnvelope {
     let transaction = TxEip1559 { chain_id: CHAIN_ID, nonce: number, to: TxKind::Create, ..TxEip1559::default() };
     transaction.into_signed(Signature::new(U256::ONE, U256::ONE, false)).into()

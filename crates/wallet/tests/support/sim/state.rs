@@ -1,4 +1,4 @@
-//! The state of the simulated chain, and the rules of the contract on it, written down once more.
+//! The state of the simulated chain, and a second implementation of the contract's rules.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -19,7 +19,7 @@ use serde_json::Value;
 pub(crate) const CHAIN_ID: u64 = 31_337;
 pub(crate) const COINBASE: Address = address!("0x00000000000000000000000000000000c01bba5e");
 
-/// What the compiler made of the contract.
+/// The compiled contract.
 static ARTIFACT: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("../../../../../rust-client/abi/Chequebook.json")).unwrap());
 
@@ -31,7 +31,7 @@ pub(crate) struct Book {
     pub(crate) notice: u32,
     pub(crate) born_at: u64,
     pub(crate) killable_at: U256,
-    /// What the contract says that it paid.
+    /// What the contract reports as paid.
     pub(crate) sent: BTreeMap<Address, U256>,
     /// What it really paid.
     pub(crate) paid: BTreeMap<Address, U256>,
@@ -45,7 +45,7 @@ pub(crate) struct State {
     pub(crate) books: BTreeMap<Address, Book>,
 }
 
-/// What a transaction or a call says.
+/// A transaction or a call.
 pub(crate) struct Message {
     pub(crate) from: Address,
     /// `None` creates a chequebook at the address.
@@ -76,7 +76,7 @@ impl State {
         *self.balances.entry(to).or_default() += value;
     }
 
-    /// Executes a message, or changes nothing.
+    /// Executes a message. After an error, nothing is changed.
     pub(crate) fn execute(&mut self, message: &Message) -> Outcome {
         let mut after = self.clone();
         let outcome = after.run(message)?;
@@ -140,7 +140,7 @@ impl State {
         Ok((answer.into(), Vec::new()))
     }
 
-    /// What only the owner may call.
+    /// The functions that only the owner may call.
     fn command(&mut self, contract: Address, message: &Message, command: &ChequebookCalls) -> Outcome {
         let (now, owner) = (U256::from(message.time), self.book(contract).owner);
         if message.from != owner {
@@ -215,7 +215,7 @@ impl State {
         Ok((Bytes::new(), logs))
     }
 
-    /// The code of a chequebook, as the compiler and the constructor make it.
+    /// The code of a chequebook, with the immutables that the constructor writes.
     pub(crate) fn code(&self, contract: Address) -> Bytes {
         let Some(book) = self.books.get(&contract) else { return Bytes::new() };
         let mut code = hex::decode(ARTIFACT["deployedBytecode"].as_str().unwrap()).unwrap();

@@ -11,13 +11,14 @@ const SHARDS: usize = 1024;
 /// Locks for addresses. Their number is fixed, so none is ever removed. Two addresses may share a lock, which only
 /// costs time.
 pub(crate) struct Locks {
-    shards: [Mutex<()>; SHARDS],
+    /// On the heap: futures that create a handle would carry all of them on the stack.
+    shards: Box<[Mutex<()>]>,
     hasher: RandomState,
 }
 
 impl Default for Locks {
     fn default() -> Self {
-        Self { shards: [const { Mutex::const_new(()) }; SHARDS], hasher: RandomState::new() }
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), hasher: RandomState::new() }
     }
 }
 

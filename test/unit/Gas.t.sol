@@ -128,7 +128,7 @@ contract GasDirectTest is GasTest, DirectForm {
         return Limits({
             deposit: 23_300,
             firstCashPacked: 60_200,
-            repeatCashPacked: 43_100,
+            repeatCashPacked: 43_000,
             firstCashTyped: 60_700,
             repeatCashTyped: 43_500,
             overdraft: 81_800,

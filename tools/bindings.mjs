@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Writes what forge built into the files that the Rust client is generated from; with --check it compares instead,
-// and fails on any drift. Immutables are named, so that the client can tell where a deployment keeps which value.
+// Writes what forge built into the files that the Rust crate is generated from; with --check it compares instead,
+// and fails on any drift. Immutables are named, so that the crate can tell where a deployment keeps which value.
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 
 const CONTRACTS = ["Chequebook", "ChequebookFactory", "ClearingHouse"];

@@ -116,7 +116,7 @@ fn break_even(page: &mut String, figures: &Figures) -> eyre::Result<()> {
     let [direct_later, clone_later] = [direct.checked_add(later[0]), clone.checked_add(later[1])];
     writeln!(
         page,
-        "A clone is opened for {}, a chequebook deployed directly for {}, each with a deposit. From {} cashes on, the \
+        "A clone is created for {}, a chequebook deployed directly for {}, each with a deposit. From {} cashes on, the \
          direct one has\ncost less in all.\n\nUnder the Glamsterdam schedule, where a byte of code costs {} gas instead \
          of {} and a new slot {} instead of {}: {} and {},\nand the direct one costs less from {} cashes on. That is \
          computed from the figures above, and from these two prices alone; it was\nnot measured. (What both forms pay \

@@ -1,30 +1,34 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
+import {EtherAsset} from "./Asset.sol";
 import {ChequebookBase} from "./ChequebookBase.sol";
 import {Mortal} from "./Mortal.sol";
 import {Owned} from "./Owned.sol";
-import {IMortal, IOwned} from "./interfaces/IChequebook.sol";
-import {Terms} from "./libraries/Terms.sol";
+import {IChequebook, IMortal, IOwned} from "./interfaces/IChequebook.sol";
 
 /// @title Chequebook
-/// @notice The form that is deployed directly: the cheapest to cash from. Owner, signer and notice period are
-/// immutable.
-contract Chequebook is ChequebookBase {
+/// @notice The direct form: the cheapest to cash from. Owner, signer and notice period are immutable.
+/// @dev {ChequebookFactory} creates it, and checks the terms. **Created in any other way it proves nothing**: another
+/// constructor can write storage first, and then leave exactly this code.
+contract Chequebook is ChequebookBase, EtherAsset {
     address private immutable _owner;
     address private immutable _signer;
     uint256 private immutable _noticePeriod;
     uint256 private immutable _bornAt;
 
-    /// @param owner_ The account that may announce, cancel and kill; not zero.
-    /// @param signer_ The address that must sign cheques; zero stands for the owner.
+    /// @param owner_ The account that may announce, cancel and kill.
+    /// @param signer_ The address that must sign cheques.
     /// @param noticePeriod_ The minimum time between the announcement of a kill and the kill, in seconds.
     constructor(address owner_, address signer_, uint32 noticePeriod_) payable {
         _owner = owner_;
-        _signer = Terms.signerFor(owner_, signer_);
+        _signer = signer_;
         _noticePeriod = noticePeriod_;
         _bornAt = block.number;
     }
+
+    /// @inheritdoc IChequebook
+    receive() external payable alive {}
 
     /* CONSTANTS */
 

@@ -1,64 +1,120 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {Clones} from "@openzeppelin/contracts/proxy/Clones.sol";
+import {Create2} from "@openzeppelin/contracts/utils/Create2.sol";
 
+import {Chequebook} from "./Chequebook.sol";
 import {ChequebookClone} from "./ChequebookClone.sol";
-import {IChequebook} from "./interfaces/IChequebook.sol";
+import {TokenChequebook} from "./TokenChequebook.sol";
+import {IChequebook, IOwned} from "./interfaces/IChequebook.sol";
 import {IChequebookFactory} from "./interfaces/IChequebookFactory.sol";
-import {Terms} from "./libraries/Terms.sol";
 
 /// @title ChequebookFactory
-/// @notice Creates chequebooks as minimal clones. It has no owner, holds no ether and cannot be changed.
-/// @dev It is created by the deterministic deployment proxy that most chains have, with salt zero. So it has the same
-/// address on every chain, and no other code can be at that address.
+/// @notice Creates every chequebook. It has no owner, holds no ether and cannot be changed.
+/// @dev The deterministic deployment proxy, which most chains have, creates it with salt zero. So it has the same
+/// address on every chain, and only exactly this code can have that address.
 contract ChequebookFactory is IChequebookFactory {
     /// @inheritdoc IChequebookFactory
     address public immutable implementation;
 
     /// @inheritdoc IChequebookFactory
-    mapping(address chequebook => uint256 blockNumber) public bornAt;
+    address public immutable tokenImplementation;
+
+    mapping(address chequebook => Record) private _records;
 
     constructor() {
         implementation = address(new ChequebookClone());
+        tokenImplementation = address(new TokenChequebook());
+    }
+
+    /* READ */
+
+    /// @inheritdoc IChequebookFactory
+    function record(address chequebook) external view returns (Record memory) {
+        return _records[chequebook];
     }
 
     /// @inheritdoc IChequebookFactory
-    function predict(address owner, address signer, uint32 noticePeriod, bytes32 salt) external view returns (address) {
-        return _predict(Terms.encode(owner, signer, noticePeriod), _salt(salt));
+    function bornAt(address chequebook) external view returns (uint256) {
+        return _records[chequebook].bornAt;
     }
 
     /// @inheritdoc IChequebookFactory
-    function create(address owner, address signer, uint32 noticePeriod, bytes32 salt)
-        external
-        payable
-        returns (IChequebook)
-    {
-        bytes memory terms = Terms.encode(owner, signer, noticePeriod);
-        address chequebook = _predict(terms, _salt(salt));
-        if (bornAt[chequebook] != 0) revert AlreadyCreated(chequebook);
+    function predict(Form form, Terms memory terms, bytes32 salt) external view returns (address) {
+        bytes memory code = _creationCode(form, terms, _requireValid(form, terms));
 
-        bornAt[chequebook] = block.number;
+        return Create2.computeAddress(_bind(salt), keccak256(code));
+    }
 
-        emit Created({
-            owner: owner,
-            chequebook: chequebook,
-            signer: Terms.signerFor(owner, signer),
-            noticePeriod: noticePeriod,
-            salt: salt
-        });
+    /* CREATE */
 
-        Clones.cloneDeterministicWithImmutableArgs(implementation, terms, _salt(salt), msg.value);
+    /// @inheritdoc IChequebookFactory
+    function create(Form form, Terms memory terms, bytes32 salt) external payable returns (IChequebook) {
+        address signer = _requireValid(form, terms);
+        if (form == Form.Token) _requireToken(terms.token);
+        bytes memory code = _creationCode(form, terms, signer);
+        bytes32 bound = _bind(salt);
+        address chequebook = Create2.computeAddress(bound, keccak256(code));
+        // First: a creation at an address that has code burns all gas.
+        Record storage known = _records[chequebook];
+        if (known.bornAt != 0) revert AlreadyCreated(chequebook);
+
+        known.bornAt = uint64(block.number);
+        known.form = form;
+        known.token = terms.token;
+
+        emit Created({owner: terms.owner, chequebook: chequebook, token: terms.token});
+
+        Create2.deploy(msg.value, bound, code);
 
         return IChequebook(payable(chequebook));
     }
 
-    function _predict(bytes memory terms, bytes32 salt) private view returns (address) {
-        return Clones.predictDeterministicAddressWithImmutableArgs(implementation, terms, salt);
+    /// @dev Returns the signer that is meant.
+    function _requireValid(Form form, Terms memory terms) private pure returns (address) {
+        if (form == Form.None) revert NoForm();
+        if (terms.owner == address(0)) revert IOwned.ZeroOwner();
+        if ((form == Form.Token) != (terms.token != address(0))) revert InvalidToken(form, terms.token);
+
+        return terms.signer == address(0) ? terms.owner : terms.signer;
     }
 
-    /// @dev Makes the chain a part of the address.
-    function _salt(bytes32 salt) private view returns (bytes32) {
+    function _requireToken(address token) private view {
+        if (token.code.length == 0) revert InvalidToken(Form.Token, token);
+        if (msg.value != 0) revert EtherRefused();
+    }
+
+    /* ADDRESSES */
+
+    /// @dev What CREATE2 runs, and what the address follows from. Both kinds of clone are the bytes of ERC-1167, with
+    /// the terms behind them ({CloneBase}).
+    function _creationCode(Form form, Terms memory terms, address signer) private view returns (bytes memory) {
+        if (form == Form.Direct) {
+            return bytes.concat(type(Chequebook).creationCode, abi.encode(terms.owner, signer, terms.noticePeriod));
+        }
+        if (form == Form.Clone) {
+            return abi.encodePacked(
+                hex"6100593d81600a3d39f3363d3d373d3d3d363d73",
+                implementation,
+                hex"5af43d82803e903d91602b57fd5bf3",
+                terms.owner,
+                signer,
+                terms.noticePeriod
+            );
+        }
+        return abi.encodePacked(
+            hex"61006d3d81600a3d39f3363d3d373d3d3d363d73",
+            tokenImplementation,
+            hex"5af43d82803e903d91602b57fd5bf3",
+            terms.owner,
+            signer,
+            terms.noticePeriod,
+            terms.token
+        );
+    }
+
+    /// @dev Binds a salt to the chain.
+    function _bind(bytes32 salt) private view returns (bytes32) {
         return keccak256(abi.encode(block.chainid, salt));
     }
 }

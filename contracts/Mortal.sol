@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
+import {Asset} from "./Asset.sol";
 import {Owned} from "./Owned.sol";
 import {IMortal} from "./interfaces/IChequebook.sol";
 
 /// @title Mortal
 /// @notice How a chequebook ends.
-abstract contract Mortal is IMortal, Owned {
+abstract contract Mortal is IMortal, Owned, Asset {
     /// @dev The `killableAt` of a dead chequebook.
     uint256 internal constant NEVER = type(uint256).max;
 
@@ -56,21 +57,23 @@ abstract contract Mortal is IMortal, Owned {
             if (block.timestamp < killableAt) revert NoticeRunning(killableAt, block.timestamp);
         }
 
-        emit Killed({refund: address(this).balance});
+        uint256 refund = _balance();
 
-        _die(payable(msg.sender));
+        emit Killed({refund: refund});
+
+        _die(payable(msg.sender), refund);
     }
 
     /// @dev The only way to die. Callers must write all other state before, and do nothing after. Never in the block of
     /// creation, because EIP-6780 still erases a contract that is destroyed in the transaction that created it. A
     /// chequebook at a CREATE2 address could then be overdrawn, erased and created again with `sent` zero, and its old
     /// cheques could be cashed again.
-    function _die(address payable recipient) internal {
+    function _die(address payable recipient, uint256 balance) internal {
         _checkAlive();
         if (block.number == _birthBlock()) revert BornThisBlock();
 
         killableAt = NEVER;
 
-        selfdestruct(recipient);
+        _release(recipient, balance);
     }
 }

@@ -4,39 +4,33 @@ pragma solidity ^0.8.24;
 import {IChequebook} from "./IChequebook.sol";
 
 /// @title IClearingHouse
-/// @notice Cashes many cheques, of one or of many chequebooks, in one transaction. A cheque that cannot be cashed is
-/// skipped and reported, and the others are cashed all the same. The clearing house has no state and holds no ether:
-/// each chequebook pays its beneficiary directly.
+/// @notice Cashes many cheques, of any chequebooks to any beneficiaries, in one transaction, each only if its
+/// chequebook covers it. So nothing that goes through it can overdraw a chequebook. A cheque that cannot be cashed is
+/// skipped and reported; the others are cashed all the same. It has no storage, and no part in the payment: each
+/// chequebook pays its beneficiary itself. Never make a cheque out to it: what an overdraft pays it stays there for
+/// ever.
 interface IClearingHouse {
-    /// @notice A cheque of the chequebook that its batch names.
-    /// @param beneficiary The account that the cheque pays.
-    /// @param amount The cumulative amount promised to `beneficiary`, in wei.
+    /// @notice A cheque.
+    /// @param chequebook The chequebook that pays.
+    /// @param beneficiary The account that is paid.
+    /// @param amount The cumulative amount promised to `beneficiary`, in wei or in the token's smallest unit.
+    /// @param typed Whether it is a typed cheque; otherwise it is a packed one.
     /// @param r The first half of the signature.
-    /// @param vs The second half, the low `s`, with the parity of `v` in its highest bit (ERC-2098).
+    /// @param vs The second half, `s`, which must be the low one, with the parity of `v` in its highest bit (ERC-2098).
     struct Cheque {
+        IChequebook chequebook;
         address payable beneficiary;
         uint256 amount;
+        bool typed;
         bytes32 r;
         bytes32 vs;
     }
 
-    /// @notice Cheques of one chequebook, of one kind. A chequebook may have several batches.
-    /// @param typed Whether all its cheques are typed; otherwise all are packed.
-    /// @param onlyIfCovered Whether to skip a cheque for which the balance is too low at that moment. Otherwise it is
-    /// an overdraft: it pays the whole balance, and the chequebook dies.
-    struct Batch {
-        IChequebook chequebook;
-        bool typed;
-        bool onlyIfCovered;
-        Cheque[] cheques;
-    }
-
-    /// @notice Emitted when a cheque is not cashed. `reason` is the selector of an error: {NotCovered}, {NoChequebook},
-    /// {Failed}, or the error of the chequebook.
+    /// @notice Emitted when a cheque is not cashed. `reason` is the selector of an error: {NoChequebook}, {Failed}, or
+    /// the error of the chequebook.
+    /// @dev Warning: what is skipped is public. Anybody can submit it to `cash` of its chequebook, and a cheque that is
+    /// not covered overdraws it there. Simulate first, and leave out what would be skipped.
     event Skipped(address indexed chequebook, address indexed beneficiary, uint256 amount, bytes4 reason);
-
-    /// @notice A reason: the balance is too low for the cheque, and its batch is `onlyIfCovered`.
-    error NotCovered();
 
     /// @notice A reason: the address has no code. The chequebook is counterfactual or erased, or never was one.
     error NoChequebook();
@@ -50,14 +44,17 @@ interface IClearingHouse {
     /// @notice Cashes cheques, in the order given. Anyone may submit them.
     /// @dev Emits {Skipped} for each cheque that is not cashed; for each cheque that is cashed, its chequebook emits
     /// `Cashed`.
-    /// @dev Warning: without `onlyIfCovered`, a cheque for which the balance is too low kills its chequebook.
     ///
     /// Requirements:
-    /// - There must be enough gas for each cheque to use all of `gasEach`, so that no cheque can use the gas of the
+    /// - The available gas must be enough for each cheque to use all of `gasEach`, so that none can take it from the
     ///   others.
     ///
-    /// @param gasEach The maximum gas for one cheque. The first cash of a beneficiary needs 40,000; 25,000 more if its
-    /// account is new; 4,000 more if the chequebook is a clone; and the gas that the beneficiary's own code uses.
-    /// @return cashed The number of cheques that were cashed. The others were skipped.
-    function cash(Batch[] calldata batches, uint32 gasEach) external returns (uint256 cashed);
+    /// @param cheques The cheques.
+    /// @param gasEach The most gas that one cheque may use. The first cash of a beneficiary needs 40,000 from a direct
+    /// chequebook, 43,500 from a clone and 48,500 from a token chequebook, with OpenZeppelin's ERC20 as the token;
+    /// 25,500 more if its account is new, or 18,000 more if it has no tokens yet. What the code of the beneficiary, or
+    /// of another token, uses comes on top.
+    /// @return cashed How many calls succeeded. A call to what is not a chequebook can succeed without any payment: to
+    /// a contract with a fallback function, or to an account that is delegated (EIP-7702) to an address without code.
+    function cash(Cheque[] calldata cheques, uint32 gasEach) external returns (uint256 cashed);
 }

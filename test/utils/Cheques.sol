@@ -41,14 +41,33 @@ library Cheques {
         return abi.encodeWithSelector(selector, beneficiary, amount, signature.v, signature.r, signature.s);
     }
 
-    /// @notice The cheque in the format of the clearing house.
-    function compact(address payable beneficiary, uint256 amount, Signature memory signature)
+    /// @notice The calldata that cashes a cheque of this scheme only if it is covered.
+    function coveredCall(Scheme scheme, address payable beneficiary, uint256 amount, Signature memory signature)
         internal
         pure
-        returns (IClearingHouse.Cheque memory)
+        returns (bytes memory)
     {
-        bytes32 vs = bytes32(uint256(signature.v - 27) << 255 | uint256(signature.s));
-        return IClearingHouse.Cheque({beneficiary: beneficiary, amount: amount, r: signature.r, vs: vs});
+        bytes4 selector =
+            scheme == Scheme.Packed ? IChequebook.cashIfCovered.selector : IChequebook.cashTypedIfCovered.selector;
+        return abi.encodeWithSelector(selector, beneficiary, amount, signature.v, signature.r, signature.s);
+    }
+
+    /// @notice The cheque in the format of the clearing house.
+    function compact(
+        Scheme scheme,
+        IChequebook chequebook,
+        address payable beneficiary,
+        uint256 amount,
+        Signature memory signature
+    ) internal pure returns (IClearingHouse.Cheque memory) {
+        return IClearingHouse.Cheque({
+            chequebook: chequebook,
+            beneficiary: beneficiary,
+            amount: amount,
+            typed: scheme == Scheme.Typed,
+            r: signature.r,
+            vs: bytes32(uint256(signature.v - 27) << 255 | uint256(signature.s))
+        });
     }
 
     /// @notice The other signature by the same signer over the same digest: a high `s` for a low one, and vice versa.

@@ -78,7 +78,7 @@ fmt: setup
 bindings: build
 	node tools/bindings.mjs
 
-gas-report: setup
+gas-report: build
 	cargo run --package chequebook-gas-report $(CARGO_FLAGS)
 
 bench: setup

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {Chequebook} from "../../contracts/Chequebook.sol";
 import {IChequebook} from "../../contracts/interfaces/IChequebook.sol";
 import {CloneForm, DirectForm, FormTest} from "../Forms.t.sol";
 import {Scheme, Signature} from "../utils/Cheques.sol";
@@ -17,7 +16,7 @@ abstract contract CashFuzzTest is FormTest {
 
     /// @dev CB2, CB8: cheques of both kinds, in any order and with duplicates, pay the largest amount in total.
     function testFuzz_Cash_InAnyOrderAndRepetition(Entry[] calldata entries) public {
-        Chequebook chequebook = _createInEarlierBlock(NOTICE, 2 * uint256(type(uint96).max));
+        IChequebook chequebook = _createInEarlierBlock(NOTICE, 2 * uint256(type(uint96).max));
         uint256[2] memory largest;
 
         for (uint256 i; i < entries.length && i < MAX_CHEQUES; i++) {
@@ -52,7 +51,7 @@ abstract contract CashFuzzTest is FormTest {
         signer.addr = vm.addr(signer.key);
         stranger = submitter;
         amount = bound(amount, 1, MAX_ETHER);
-        Chequebook chequebook = _createInEarlierBlock(NOTICE, MAX_ETHER);
+        IChequebook chequebook = _createInEarlierBlock(NOTICE, MAX_ETHER);
         vm.assume(beneficiary != address(chequebook));
         assumePayable(beneficiary);
         assumeNotForgeAddress(beneficiary);
@@ -72,7 +71,7 @@ abstract contract CashFuzzTest is FormTest {
         Scheme scheme = _scheme(typed);
         balance = bound(balance, 0, MAX_ETHER);
         sent = bound(sent, 0, MAX_ETHER);
-        Chequebook chequebook = _createInEarlierBlock(NOTICE, balance + sent);
+        IChequebook chequebook = _createInEarlierBlock(NOTICE, balance + sent);
         if (sent > 0) _cash(scheme, chequebook, payee, sent);
         uint256 snapshot = vm.snapshotState();
 
@@ -101,7 +100,7 @@ abstract contract CashFuzzTest is FormTest {
     }
 
     function test_Overdraft_ByTheLargestAmountThereIs() public {
-        Chequebook chequebook = _createInEarlierBlock(NOTICE, DEPOSIT);
+        IChequebook chequebook = _createInEarlierBlock(NOTICE, DEPOSIT);
 
         _cash(Scheme.Packed, chequebook, payee, type(uint256).max);
 

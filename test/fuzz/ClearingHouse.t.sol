@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {Chequebook} from "../../contracts/Chequebook.sol";
 import {ClearingHouse} from "../../contracts/ClearingHouse.sol";
+import {IChequebook} from "../../contracts/interfaces/IChequebook.sol";
 import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
 import {CloneForm, DirectForm, FormTest} from "../Forms.t.sol";
 import {GasBurner, Refuser} from "../mocks/Payees.sol";
@@ -22,7 +22,7 @@ abstract contract ClearingHouseFuzzTest is FormTest {
     }
 
     ClearingHouse private house = _newClearingHouse();
-    Chequebook[2] private chequebooks;
+    IChequebook[2] private chequebooks;
     address payable[4] private payees =
         [payee, otherPayee, payable(address(new Refuser())), payable(address(new GasBurner()))];
 
@@ -67,7 +67,7 @@ abstract contract ClearingHouseFuzzTest is FormTest {
     }
 
     function _single(Input calldata input) private returns (bool success) {
-        (Chequebook chequebook, address payable to, uint256 amount, Signature memory signature) = _read(input);
+        (IChequebook chequebook, address payable to, uint256 amount, Signature memory signature) = _read(input);
         if (_codeSize(address(chequebook)) == 0) return false; // a call would "succeed"
 
         vm.prank(stranger);
@@ -76,7 +76,7 @@ abstract contract ClearingHouseFuzzTest is FormTest {
     }
 
     function _batch(Input calldata input) private view returns (IClearingHouse.Batch memory batch) {
-        (Chequebook chequebook, address payable to, uint256 amount, Signature memory signature) = _read(input);
+        (IChequebook chequebook, address payable to, uint256 amount, Signature memory signature) = _read(input);
         batch = IClearingHouse.Batch(chequebook, input.typed, false, new IClearingHouse.Cheque[](1));
         batch.cheques[0] = Cheques.compact(to, amount, signature);
     }
@@ -85,7 +85,7 @@ abstract contract ClearingHouseFuzzTest is FormTest {
     function _read(Input calldata input)
         private
         view
-        returns (Chequebook chequebook, address payable to, uint256 amount, Signature memory signature)
+        returns (IChequebook chequebook, address payable to, uint256 amount, Signature memory signature)
     {
         chequebook = chequebooks[input.chequebook % chequebooks.length];
         to = payees[input.payee % payees.length];

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {Chequebook} from "../../contracts/Chequebook.sol";
 import {IChequebook, IMortal} from "../../contracts/interfaces/IChequebook.sol";
 import {CloneForm, DirectForm, FormTest} from "../Forms.t.sol";
 import {Refuser} from "../mocks/Payees.sol";
@@ -36,7 +35,7 @@ abstract contract HardforksFuzzTest is FormTest {
         uint64 value;
     }
 
-    Chequebook private chequebook;
+    IChequebook private chequebook;
     Refuser private refuser = new Refuser();
 
     function testFuzz_CB10_SameOutcomeUnderEveryHardfork(Step[] calldata steps, bool patient) public {

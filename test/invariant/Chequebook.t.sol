@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {Chequebook} from "../../contracts/Chequebook.sol";
+import {IChequebook} from "../../contracts/interfaces/IChequebook.sol";
 import {BaseTest} from "../Base.t.sol";
 import {ChequebookHandler} from "./handlers/ChequebookHandler.sol";
 import {Ledger} from "./handlers/Ledger.sol";
@@ -47,9 +47,9 @@ abstract contract ChequebookInvariantTest is BaseTest {
     function assertInvariants() external view {
         _assertNoBreaches();
         address payable[] memory payees = handler.allPayees();
-        Chequebook[] memory chequebooks = handler.allChequebooks();
+        IChequebook[] memory chequebooks = handler.allChequebooks();
         for (uint256 i; i < chequebooks.length; i++) {
-            Chequebook chequebook = chequebooks[i];
+            IChequebook chequebook = chequebooks[i];
             Ledger.Record memory record = handler.record(chequebook);
             bool erased = address(chequebook).code.length == 0;
 
@@ -80,7 +80,7 @@ abstract contract ChequebookInvariantTest is BaseTest {
         _assertEqual(breaches[11], 0, "CB11: none dies in the block of its creation");
     }
 
-    function _assertCB2(Chequebook chequebook, address payable[] memory payees, bool erased) private view {
+    function _assertCB2(IChequebook chequebook, address payable[] memory payees, bool erased) private view {
         (uint256[] memory received, uint256[] memory largest) = handler.payments(chequebook);
         for (uint256 i; i < payees.length; i++) {
             if (!erased) _assertEqual(received[i], chequebook.sent(payees[i]), "CB2: received is sent");
@@ -90,7 +90,7 @@ abstract contract ChequebookInvariantTest is BaseTest {
         }
     }
 
-    function _assertCB7(Chequebook chequebook, Ledger.Record memory record, bool erased) private view {
+    function _assertCB7(IChequebook chequebook, Ledger.Record memory record, bool erased) private view {
         uint256 announced = record.announcedAt == 0 ? 0 : record.announcedAt + record.notice;
         uint256 found = erased ? NEVER : chequebook.killableAt();
         _assertEqual(found, record.dead ? NEVER : announced, "CB7: dead is forever");

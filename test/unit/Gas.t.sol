@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {Chequebook} from "../../contracts/Chequebook.sol";
 import {ClearingHouse} from "../../contracts/ClearingHouse.sol";
+import {IChequebook} from "../../contracts/interfaces/IChequebook.sol";
 import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
 import {CloneForm, DirectForm, FormTest} from "../Forms.t.sol";
 import {Cheques, Scheme} from "../utils/Cheques.sol";
@@ -32,7 +32,7 @@ abstract contract GasTest is FormTest {
     /// @dev What every transaction costs before any code runs.
     uint256 private constant INTRINSIC_GAS = 21_000;
 
-    Chequebook private chequebook;
+    IChequebook private chequebook;
     ClearingHouse private house = _newClearingHouse();
 
     function setUp() public {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {Chequebook} from "../../../contracts/Chequebook.sol";
 import {ClearingHouse} from "../../../contracts/ClearingHouse.sol";
 import {IChequebook, IMortal, IOwned} from "../../../contracts/interfaces/IChequebook.sol";
 import {IClearingHouse} from "../../../contracts/interfaces/IClearingHouse.sol";
@@ -25,7 +24,7 @@ abstract contract ChequebookHandler is Ledger, FormTest {
 
     /// @dev The cheque that the reenterer cashes while it is paid.
     struct Prepared {
-        Chequebook chequebook;
+        IChequebook chequebook;
         uint256 amount;
         uint256 payments;
     }
@@ -63,12 +62,12 @@ abstract contract ChequebookHandler is Ledger, FormTest {
         vm.assume(chequebooks.length < MAX_CHEQUEBOOKS);
         amount = bound(amount, 0, MAX_WEI);
         uint32 notice = patient ? NOTICE : 0;
-        Chequebook chequebook = _createInThisBlock(notice, amount);
+        IChequebook chequebook = _createInThisBlock(notice, amount);
         _addChequebook(chequebook, amount, notice, vm.getBlockNumber());
     }
 
     function deposit(uint256 which, uint256 amount) external watched(false) {
-        Chequebook chequebook = _pick(which);
+        IChequebook chequebook = _pick(which);
         amount = bound(amount, 0, MAX_WEI);
 
         bool success = _deposit(chequebook, amount);
@@ -79,7 +78,7 @@ abstract contract ChequebookHandler is Ledger, FormTest {
     }
 
     function forceEther(uint256 which, uint256 amount) external watched(false) {
-        Chequebook chequebook = _pick(which);
+        IChequebook chequebook = _pick(which);
         amount = bound(amount, 0, MAX_WEI);
 
         _force(address(chequebook), amount);
@@ -125,7 +124,7 @@ abstract contract ChequebookHandler is Ledger, FormTest {
     function cashForged(uint256 which, uint256 who, uint256 amount, bool typed, bool foreign) external watched(false) {
         Cheque memory cheque;
         cheque.chequebook = _pick(which);
-        Chequebook other = _pick(which % chequebooks.length + 1);
+        IChequebook other = _pick(which % chequebooks.length + 1);
         vm.assume(!_erased(cheque.chequebook) && address(cheque.chequebook) != address(other));
         cheque.beneficiary = payees[who % payees.length];
         cheque.amount = bound(amount, _sent(cheque.chequebook, cheque.beneficiary) + 1, type(uint256).max);
@@ -147,7 +146,7 @@ abstract contract ChequebookHandler is Ledger, FormTest {
 
     /// @dev The reenterer cashes this cheque during the next payment to it.
     function prepareReentrance(uint256 which, uint256 amount) external {
-        Chequebook chequebook = _pick(which);
+        IChequebook chequebook = _pick(which);
         amount = bound(amount, 1, address(chequebook).balance + 1) + _sent(chequebook, address(_reenterer));
         _recordPromise(chequebook, address(_reenterer), amount);
         _prepared = Prepared({chequebook: chequebook, amount: amount, payments: _reenterer.payments()});
@@ -161,14 +160,14 @@ abstract contract ChequebookHandler is Ledger, FormTest {
     /* END OF LIFE */
 
     function announceKill(uint256 which, bool byOwner) external watched(false) {
-        Chequebook chequebook = _pick(which);
+        IChequebook chequebook = _pick(which);
         if (_command(chequebook, byOwner, IMortal.announceKill.selector, _deadRefusal(chequebook))) {
             _record(chequebook).announcedAt = vm.getBlockTimestamp();
         }
     }
 
     function cancelKill(uint256 which, bool byOwner) external watched(false) {
-        Chequebook chequebook = _pick(which);
+        IChequebook chequebook = _pick(which);
         bytes memory refusal = _deadRefusal(chequebook);
         if (refusal.length == 0 && _record(chequebook).announcedAt == 0) {
             refusal = _error(IMortal.NotAnnounced.selector);
@@ -179,7 +178,7 @@ abstract contract ChequebookHandler is Ledger, FormTest {
     }
 
     function kill(uint256 which, bool byOwner) external watched(true) {
-        Chequebook chequebook = _pick(which);
+        IChequebook chequebook = _pick(which);
         uint256 before = owner.addr.balance;
         uint256 held = address(chequebook).balance;
         if (!_command(chequebook, byOwner, IMortal.kill.selector, _killRefusal(chequebook))) return;
@@ -198,7 +197,7 @@ abstract contract ChequebookHandler is Ledger, FormTest {
     /* HELPERS */
 
     function _cashAndCompare(Cheque memory cheque, Way way) private {
-        Chequebook chequebook = cheque.chequebook;
+        IChequebook chequebook = cheque.chequebook;
         bytes memory refusal = _refusal(chequebook, cheque.beneficiary, cheque.amount);
         bool erased = _erased(chequebook);
         uint256 sent = _sent(chequebook, cheque.beneficiary);
@@ -251,7 +250,7 @@ abstract contract ChequebookHandler is Ledger, FormTest {
         return cashed == 1;
     }
 
-    function _recordPromise(Chequebook chequebook, address beneficiary, uint256 amount) private {
+    function _recordPromise(IChequebook chequebook, address beneficiary, uint256 amount) private {
         if (amount > _largest[chequebook][beneficiary]) _largest[chequebook][beneficiary] = amount;
     }
 
@@ -269,13 +268,13 @@ abstract contract ChequebookHandler is Ledger, FormTest {
     /// @dev Whether the prepared cheque overdraws its chequebook when it is cashed during a payment. That payment may
     /// come from the same chequebook; it then goes to the same beneficiary, so `sent` plus balance does not change.
     function _preparedOverdraws() private view returns (bool) {
-        Chequebook chequebook = _prepared.chequebook;
+        IChequebook chequebook = _prepared.chequebook;
         if (address(chequebook) == address(0) || _erased(chequebook) || _record(chequebook).dead) return false;
         return _prepared.amount > _sent(chequebook, address(_reenterer)) + address(chequebook).balance;
     }
 
     /// @dev The error with which a cheque of the signer must be refused now; empty if it must be cashed.
-    function _refusal(Chequebook chequebook, address payable to, uint256 amount) private view returns (bytes memory) {
+    function _refusal(IChequebook chequebook, address payable to, uint256 amount) private view returns (bytes memory) {
         uint256 sent = _sent(chequebook, to);
         if (amount <= sent) return _staleCheque(amount, sent);
         if (amount - sent > address(chequebook).balance) {
@@ -288,11 +287,11 @@ abstract contract ChequebookHandler is Ledger, FormTest {
     }
 
     /// @dev The error with which a command of the owner must be refused now; empty if it must succeed.
-    function _deadRefusal(Chequebook chequebook) private view returns (bytes memory) {
+    function _deadRefusal(IChequebook chequebook) private view returns (bytes memory) {
         return _record(chequebook).dead ? _error(IMortal.Dead.selector) : bytes("");
     }
 
-    function _killRefusal(Chequebook chequebook) private view returns (bytes memory) {
+    function _killRefusal(IChequebook chequebook) private view returns (bytes memory) {
         Record storage record_ = _record(chequebook);
         if (record_.dead) return _error(IMortal.Dead.selector);
         if (!_noticeIsOver(chequebook)) {
@@ -305,13 +304,13 @@ abstract contract ChequebookHandler is Ledger, FormTest {
     }
 
     /// @dev CB6. True without a notice period.
-    function _noticeIsOver(Chequebook chequebook) private view returns (bool) {
+    function _noticeIsOver(IChequebook chequebook) private view returns (bool) {
         Record storage record_ = _record(chequebook);
         if (record_.notice == 0) return true;
         return record_.announcedAt != 0 && vm.getBlockTimestamp() >= record_.announcedAt + record_.notice;
     }
 
-    function _command(Chequebook chequebook, bool byOwner, bytes4 selector, bytes memory refusal)
+    function _command(IChequebook chequebook, bool byOwner, bytes4 selector, bytes memory refusal)
         private
         returns (bool success)
     {
@@ -331,11 +330,11 @@ abstract contract ChequebookHandler is Ledger, FormTest {
     }
 
     /// @dev CB7, CB11: a chequebook that dies was alive, and was not created in this block.
-    function _expectMayDie(Chequebook chequebook) private returns (bool) {
+    function _expectMayDie(IChequebook chequebook) private returns (bool) {
         return _expect(7, !_record(chequebook).dead) && _expect(11, !_bornNow(chequebook));
     }
 
-    function _bury(Chequebook chequebook) private {
+    function _bury(IChequebook chequebook) private {
         _record(chequebook).dead = true;
         _record(chequebook).diedAt = vm.getBlockNumber();
     }
@@ -353,20 +352,20 @@ abstract contract ChequebookHandler is Ledger, FormTest {
         return Cheques.cashCall(cheque.scheme, cheque.beneficiary, cheque.amount, signature);
     }
 
-    function _pick(uint256 which) private view returns (Chequebook) {
+    function _pick(uint256 which) private view returns (IChequebook) {
         return chequebooks[which % chequebooks.length];
     }
 
-    function _bornNow(Chequebook chequebook) private view returns (bool) {
+    function _bornNow(IChequebook chequebook) private view returns (bool) {
         return _record(chequebook).bornAt == vm.getBlockNumber();
     }
 
     /// @dev For an erased chequebook, the value that was read last.
-    function _sent(Chequebook chequebook, address beneficiary) private view returns (uint256) {
+    function _sent(IChequebook chequebook, address beneficiary) private view returns (uint256) {
         return _erased(chequebook) ? _seen[chequebook][beneficiary] : chequebook.sent(beneficiary);
     }
 
-    function _erased(Chequebook chequebook) private view returns (bool) {
+    function _erased(IChequebook chequebook) private view returns (bool) {
         return _codeSize(address(chequebook)) == 0;
     }
 

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.24;
 
 import {IChequebook} from "../../contracts/interfaces/IChequebook.sol";
-import {CloneForm, DirectForm, FormTest} from "../Forms.t.sol";
+import {CloneForm, DirectForm, FormTest, TokenForm} from "../Forms.t.sol";
 import {Scheme, Signature} from "../utils/Cheques.sol";
 
 abstract contract CashFuzzTest is FormTest {
@@ -33,8 +33,8 @@ abstract contract CashFuzzTest is FormTest {
                 _refused(scheme, chequebook, to, entry.amount, signature, _staleCheque(entry.amount, largest[who]));
             }
 
-            assertEq(payee.balance, largest[0]);
-            assertEq(otherPayee.balance, largest[1]);
+            assertEq(_balance(payee), largest[0]);
+            assertEq(_balance(otherPayee), largest[1]);
             assertEq(chequebook.sent(payee), largest[0]);
             assertEq(chequebook.sent(otherPayee), largest[1]);
         }
@@ -55,13 +55,14 @@ abstract contract CashFuzzTest is FormTest {
         vm.assume(beneficiary != address(chequebook));
         assumePayable(beneficiary);
         assumeNotForgeAddress(beneficiary);
-        uint256 before = beneficiary.balance;
+        vm.assume(!_isToken() || beneficiary != address(0)); // a token refuses that
+        uint256 before = _balance(beneficiary);
 
         _cash(_scheme(typed), chequebook, beneficiary, amount);
 
-        assertEq(beneficiary.balance - before, amount);
+        assertEq(_balance(beneficiary) - before, amount);
         assertEq(chequebook.sent(beneficiary), amount);
-        assertEq(address(chequebook).balance, MAX_ETHER - amount);
+        assertEq(_balance(address(chequebook)), MAX_ETHER - amount);
     }
 
     /// @dev Covered up to exactly the balance, an overdraft from one wei above it on.
@@ -77,13 +78,13 @@ abstract contract CashFuzzTest is FormTest {
 
         if (balance > 0) {
             _cash(scheme, chequebook, payee, sent + balance);
-            assertEq(payee.balance, sent + balance, "at the balance");
+            assertEq(_balance(payee), sent + balance, "at the balance");
             assertEq(chequebook.killableAt(), 0);
             assertTrue(vm.revertToState(snapshot));
         }
         if (balance > 1) {
             _cash(scheme, chequebook, payee, sent + balance - 1);
-            assertEq(payee.balance, sent + balance - 1, "just under the balance");
+            assertEq(_balance(payee), sent + balance - 1, "just under the balance");
             assertEq(chequebook.killableAt(), 0);
             assertTrue(vm.revertToState(snapshot));
         }
@@ -95,8 +96,8 @@ abstract contract CashFuzzTest is FormTest {
         emit IChequebook.Overdraft(owner.addr);
         _cash(scheme, chequebook, payee, amount);
 
-        assertEq(payee.balance, sent + balance, "over the balance");
-        assertEq(address(chequebook).balance, 0);
+        assertEq(_balance(payee), sent + balance, "over the balance");
+        assertEq(_balance(address(chequebook)), 0);
     }
 
     function test_Overdraft_ByTheLargestAmountThereIs() public {
@@ -104,10 +105,12 @@ abstract contract CashFuzzTest is FormTest {
 
         _cash(Scheme.Packed, chequebook, payee, type(uint256).max);
 
-        assertEq(payee.balance, DEPOSIT);
+        assertEq(_balance(payee), DEPOSIT);
     }
 }
 
 contract CashDirectFuzzTest is CashFuzzTest, DirectForm {}
 
 contract CashCloneFuzzTest is CashFuzzTest, CloneForm {}
+
+contract CashTokenFuzzTest is CashFuzzTest, TokenForm {}

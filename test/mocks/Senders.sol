@@ -35,3 +35,16 @@ contract LimitedCaller {
         return target.call{gas: gas}(data);
     }
 }
+
+/// @notice Measures what a creation costs within a transaction.
+contract GasMeter {
+    function create(bytes memory code) external returns (uint256 gas) {
+        address created;
+        gas = gasleft();
+        assembly {
+            created := create(0, add(code, 32), mload(code))
+        }
+        gas -= gasleft();
+        require(created != address(0), "not created");
+    }
+}

@@ -7,12 +7,13 @@ import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
 import {CloneForm, DirectForm, FormTest, TokenForm} from "../Forms.t.sol";
 import {AcceptsAnything, HostileChequebook} from "../mocks/Hostile.sol";
 import {Reenterer, Refuser} from "../mocks/Payees.sol";
+import {StandardToken} from "../mocks/Tokens.sol";
 import {Cheques, Scheme, Signature} from "../utils/Cheques.sol";
 import {Hardfork} from "../utils/Hardfork.sol";
 
 /// @notice What the clearing house cashes, skips and reports. What gas it needs is in HouseGas.t.sol.
 abstract contract ClearingHouseTest is FormTest {
-    uint32 private constant GAS_EACH = 200_000;
+    uint32 private constant GAS_EACH = 500_000;
 
     ClearingHouse private house = _newClearingHouse();
     IChequebook private first;
@@ -213,7 +214,7 @@ abstract contract ClearingHouseTest is FormTest {
         assertEq(_run(), 0);
     }
 
-    /* REENTRANCE AND THE HOUSE ITSELF */
+    /* REENTRANCE */
 
     /// @dev A payee cashes more between two cheques: the later one is compared with what is left.
     function test_Reentrance_OfAPayee_LeavesTheOthersTheirChecks() public {
@@ -246,13 +247,6 @@ abstract contract ClearingHouseTest is FormTest {
         assertEq(_balance(address(greedy)), 1 ether);
     }
 
-    /// @dev Ether by an overdraft, tokens by any cheque.
-    function test_WhatIsPaidToTheHouse_StaysThere() public {
-        _cash(Scheme.Packed, first, payable(address(house)), DEPOSIT + 1);
-
-        assertEq(_balance(address(house)), DEPOSIT);
-    }
-
     /* HELPERS */
 
     function _payee(uint256 index) private pure returns (address payable) {
@@ -272,6 +266,36 @@ abstract contract ClearingHouseTest is FormTest {
     function _expectSkipped(IChequebook chequebook, address beneficiary, uint256 amount, bytes4 reason) private {
         vm.expectEmit(address(house));
         emit IClearingHouse.Skipped(address(chequebook), beneficiary, amount, reason);
+    }
+}
+
+/// @notice A cheque that is made out to the clearing house.
+abstract contract PaidHouseTest is FormTest {
+    /// @dev Ether by an overdraft, tokens by any cheque.
+    function test_WhatIsPaidToTheHouse_StaysThere() public {
+        address payable house = payable(address(_newClearingHouse()));
+        IChequebook chequebook = _createInEarlierBlock(0, DEPOSIT);
+        Signature memory signature = _sign(Scheme.Packed, chequebook, house, 1 ether);
+
+        if (_isToken()) {
+            _submit(Scheme.Packed, chequebook, house, 1 ether, signature);
+        } else {
+            bytes memory reason = _error(IChequebook.PaymentFailed.selector);
+            _refused(Scheme.Packed, chequebook, house, 1 ether, signature, reason);
+        }
+        _cash(Scheme.Packed, chequebook, house, DEPOSIT + 1);
+
+        assertEq(_balance(house), DEPOSIT);
+    }
+}
+
+contract PaidHouseDirectTest is PaidHouseTest, DirectForm {}
+
+contract PaidHouseCloneTest is PaidHouseTest, CloneForm {}
+
+contract PaidHouseTokenTest is PaidHouseTest, TokenForm {
+    function setUp() public {
+        token = StandardToken(deployCode("Tokens.sol:StandardToken")); // calls nobody
     }
 }
 

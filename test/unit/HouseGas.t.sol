@@ -173,7 +173,7 @@ contract GasEachCloneTest is GasEachTest, CloneForm {
 
 contract GasEachTokenTest is GasEachTest, TokenForm {
     function setUp() public override {
-        token = new StandardToken();
+        token = StandardToken(deployCode("Tokens.sol:StandardToken"));
         super.setUp();
     }
 

@@ -5,13 +5,12 @@ import {ChequebookFactory} from "../../contracts/ChequebookFactory.sol";
 import {IOwned} from "../../contracts/interfaces/IChequebook.sol";
 import {IChequebookFactory} from "../../contracts/interfaces/IChequebookFactory.sol";
 import {BaseTest} from "../Base.t.sol";
-import {StandardToken} from "../mocks/Tokens.sol";
 
 /// @notice The terms that no chequebook can have. `predict` refuses them as `create` does: an address that it gives is
 /// one where a chequebook can be created.
 contract TermsTest is BaseTest {
     ChequebookFactory private immutable factory = _newFactory();
-    address private token = address(new StandardToken());
+    address private token = deployCode("Tokens.sol:StandardToken");
 
     function test_RevertWhen_TheFormIsNone() public {
         _refuses(IChequebookFactory.Form.None, owner.addr, address(0), _error(IChequebookFactory.NoForm.selector));

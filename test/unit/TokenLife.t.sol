@@ -35,7 +35,7 @@ contract TokenLifeTest is TokenForm {
 
     /// @dev Nothing reaches it, and it changes nothing.
     function test_ForcedEtherAndOtherTokens_AreStuck() public {
-        StandardToken other = new StandardToken();
+        StandardToken other = StandardToken(deployCode("Tokens.sol:StandardToken"));
         other.mint(address(chequebook), 5 ether);
         _forceEther(address(chequebook), 3 ether);
 
@@ -55,7 +55,7 @@ contract TokenLifeTest is TokenForm {
 
     /// @dev A stranger pays the gas (EIP-3009), also before the chequebook is created.
     function testFuzz_Deposit_ByASignatureThatAnyoneSubmits(uint256 amount, bool created) public {
-        AuthorizedToken authorized = new AuthorizedToken();
+        AuthorizedToken authorized = AuthorizedToken(deployCode("Tokens.sol:AuthorizedToken"));
         token = authorized;
         amount = bound(amount, 1, MAX_ETHER);
         authorized.mint(owner.addr, amount);

@@ -4,7 +4,8 @@ pragma solidity ^0.8.24;
 import {ClearingHouse} from "../../../contracts/ClearingHouse.sol";
 import {IChequebook, IMortal, IOwned} from "../../../contracts/interfaces/IChequebook.sol";
 import {IClearingHouse} from "../../../contracts/interfaces/IClearingHouse.sol";
-import {CloneForm, DirectForm, FormTest} from "../../Forms.t.sol";
+import {ITokenChequebook} from "../../../contracts/interfaces/ITokenChequebook.sol";
+import {CloneForm, DirectForm, FormTest, TokenForm} from "../../Forms.t.sol";
 import {GasBurner, Reenterer, Refuser} from "../../mocks/Payees.sol";
 import {Cheques, Scheme, Signature} from "../../utils/Cheques.sol";
 import {Ledger} from "./Ledger.sol";
@@ -13,13 +14,13 @@ import {Ledger} from "./Ledger.sol";
 /// action first predicts its outcome; one with another outcome fails the campaign.
 abstract contract ChequebookHandler is Ledger, FormTest {
     uint256 private constant MAX_CHEQUEBOOKS = 6;
-    uint256 private constant MAX_WEI = 1e20;
+    uint256 private constant MAX_AMOUNT = 1e20;
     uint32 private constant PAYMENT_GAS = 2_000_000;
 
     enum Way {
-        Direct,
-        ThroughTheHouse,
-        ThroughTheHouseIfCovered
+        ByCash,
+        IfCovered,
+        ThroughTheHouse
     }
 
     /// @dev The cheque that the reenterer cashes while it is paid.
@@ -44,7 +45,7 @@ abstract contract ChequebookHandler is Ledger, FormTest {
         uint256[] memory held = _balances();
         _;
         for (uint256 i; i < held.length; i++) {
-            _expect(3, mayPay || address(chequebooks[i]).balance >= held[i]);
+            _expect(3, mayPay || _balance(address(chequebooks[i])) >= held[i]);
         }
         for (uint256 i; i < chequebooks.length; i++) {
             if (_erased(chequebooks[i])) continue;
@@ -60,7 +61,7 @@ abstract contract ChequebookHandler is Ledger, FormTest {
 
     function create(bool patient, uint256 amount) external watched(false) {
         vm.assume(chequebooks.length < MAX_CHEQUEBOOKS);
-        amount = bound(amount, 0, MAX_WEI);
+        amount = bound(amount, 0, MAX_AMOUNT);
         uint32 notice = patient ? NOTICE : 0;
         IChequebook chequebook = _createInThisBlock(notice, amount);
         _addChequebook(chequebook, amount, notice, vm.getBlockNumber());
@@ -68,35 +69,41 @@ abstract contract ChequebookHandler is Ledger, FormTest {
 
     function deposit(uint256 which, uint256 amount) external watched(false) {
         IChequebook chequebook = _pick(which);
-        amount = bound(amount, 0, MAX_WEI);
+        amount = bound(amount, 0, MAX_AMOUNT);
 
         bool success = _deposit(chequebook, amount);
 
-        if (success) _record(chequebook).ethIn += amount;
-        bool dead = _record(chequebook).dead && !_erased(chequebook);
-        if (_expect(7, !success || !dead)) assertEq(success, !dead, "deposit");
+        if (success) _record(chequebook).amountIn += amount;
+        bool refused = _record(chequebook).dead && !_erased(chequebook) && !_isToken();
+        if (_expect(7, !success || !refused)) assertEq(success, !refused, "deposit");
     }
 
-    function forceEther(uint256 which, uint256 amount) external watched(false) {
+    function force(uint256 which, uint256 amount) external watched(false) {
         IChequebook chequebook = _pick(which);
-        amount = bound(amount, 0, MAX_WEI);
+        amount = bound(amount, 0, MAX_AMOUNT);
 
-        _force(address(chequebook), amount);
+        _force(chequebook, amount);
 
-        _record(chequebook).ethIn += amount;
+        _record(chequebook).amountIn += amount;
     }
 
     /* CASH */
 
-    /// @dev A new cheque, from one wei above `sent` to a little above the balance; with `farTooMuch`, far above it.
+    /// @dev A new cheque, from one unit above `sent` to a little above the balance; with `farTooMuch`, far above it.
     function cash(uint256 which, uint256 who, uint256 amount, bool typed, bool farTooMuch) external watched(true) {
-        _cashAndCompare(_newCheque(which, who, amount, typed, farTooMuch), Way.Direct);
+        _cashAndCompare(_newCheque(which, who, amount, typed, farTooMuch), Way.ByCash);
+    }
+
+    function cashIfCovered(uint256 which, uint256 who, uint256 amount, bool typed, bool farTooMuch)
+        external
+        watched(true)
+    {
+        _cashAndCompare(_newCheque(which, who, amount, typed, farTooMuch), Way.IfCovered);
     }
 
     /// @dev A new cheque through the clearing house, between two that it must skip.
-    function clear(uint256 which, uint256 who, uint256 amount, bool typed, bool onlyIfCovered) external watched(true) {
-        Way way = onlyIfCovered ? Way.ThroughTheHouseIfCovered : Way.ThroughTheHouse;
-        _cashAndCompare(_newCheque(which, who, amount, typed, false), way);
+    function clear(uint256 which, uint256 who, uint256 amount, bool typed, bool farTooMuch) external watched(true) {
+        _cashAndCompare(_newCheque(which, who, amount, typed, farTooMuch), Way.ThroughTheHouse);
     }
 
     function _newCheque(uint256 which, uint256 who, uint256 amount, bool typed, bool farTooMuch)
@@ -105,7 +112,7 @@ abstract contract ChequebookHandler is Ledger, FormTest {
     {
         cheque.chequebook = _pick(which);
         cheque.beneficiary = payees[who % payees.length];
-        uint256 balance = address(cheque.chequebook).balance;
+        uint256 balance = _balance(address(cheque.chequebook));
         cheque.amount = _sent(cheque.chequebook, cheque.beneficiary)
             + bound(amount, 1, farTooMuch ? type(uint128).max : balance + balance / 8 + 1);
         cheque.scheme = _scheme(typed);
@@ -115,9 +122,9 @@ abstract contract ChequebookHandler is Ledger, FormTest {
     }
 
     /// @dev CB8: a cheque that was signed before, and perhaps cashed.
-    function cashAgain(uint256 index) external watched(true) {
+    function cashAgain(uint256 index, uint8 way) external watched(true) {
         vm.assume(cheques.length > 0);
-        _cashAndCompare(cheques[index % cheques.length], Way.Direct);
+        _cashAndCompare(cheques[index % cheques.length], Way(way % 3));
     }
 
     /// @dev CB5, CB9: a cheque that another key signed, or that is of another chequebook.
@@ -137,9 +144,10 @@ abstract contract ChequebookHandler is Ledger, FormTest {
             cheque.amount
         );
 
-        (bool success, bytes memory answer) = _call(
-            stranger, cheque.chequebook, Cheques.cashCall(cheque.scheme, cheque.beneficiary, cheque.amount, forged)
-        );
+        bytes memory data = amount % 2 == 0
+            ? Cheques.cashCall(cheque.scheme, cheque.beneficiary, cheque.amount, forged)
+            : Cheques.coveredCall(cheque.scheme, cheque.beneficiary, cheque.amount, forged);
+        (bool success, bytes memory answer) = _call(stranger, cheque.chequebook, data);
 
         if (_expect(foreign ? 9 : 5, !success)) assertEq(answer, _error(IChequebook.InvalidSignature.selector));
     }
@@ -147,10 +155,12 @@ abstract contract ChequebookHandler is Ledger, FormTest {
     /// @dev The reenterer cashes this cheque during the next payment to it.
     function prepareReentrance(uint256 which, uint256 amount) external {
         IChequebook chequebook = _pick(which);
-        amount = bound(amount, 1, address(chequebook).balance + 1) + _sent(chequebook, address(_reenterer));
+        amount = bound(amount, 1, _balance(address(chequebook)) + 1) + _sent(chequebook, address(_reenterer));
         _recordPromise(chequebook, address(_reenterer), amount);
         _prepared = Prepared({chequebook: chequebook, amount: amount, payments: _reenterer.payments()});
-        _reenterer.prepare(chequebook, amount, _sign(Scheme.Packed, chequebook, address(_reenterer), amount));
+        address payable to = payable(_reenterer);
+        Signature memory signature = _sign(Scheme.Packed, chequebook, to, amount);
+        _reenterer.prepare(address(chequebook), Cheques.cashCall(Scheme.Packed, to, amount, signature));
     }
 
     function setRefusal(bool accepting) external {
@@ -179,14 +189,44 @@ abstract contract ChequebookHandler is Ledger, FormTest {
 
     function kill(uint256 which, bool byOwner) external watched(true) {
         IChequebook chequebook = _pick(which);
-        uint256 before = owner.addr.balance;
-        uint256 held = address(chequebook).balance;
+        uint256 before = _balance(owner.addr);
+        uint256 held = _balance(address(chequebook));
         if (!_command(chequebook, byOwner, IMortal.kill.selector, _killRefusal(chequebook))) return;
 
         Record storage record_ = _record(chequebook);
-        assertEq(owner.addr.balance - before, held, "refund");
-        record_.ethOut += held;
+        assertEq(_balance(owner.addr) - before, held, "refund");
+        record_.amountOut += held;
         _bury(chequebook);
+    }
+
+    /// @dev Of tokens only.
+    function reclaim(uint256 which, bool byOwner) external watched(true) {
+        IChequebook chequebook = _pick(which);
+        bool dead = _record(chequebook).dead;
+        bytes memory refusal = dead ? bytes("") : _error(ITokenChequebook.NotDead.selector);
+        uint256 before = _balance(owner.addr);
+        uint256 held = _balance(address(chequebook));
+        if (!byOwner) refusal = abi.encodeWithSelector(IOwned.NotOwner.selector, stranger);
+
+        (bool success, bytes memory answer) = _call(
+            byOwner ? owner.addr : stranger, chequebook, abi.encodeWithSelector(ITokenChequebook.reclaim.selector)
+        );
+
+        if (!_expect(5, byOwner || !success) || !_expect(3, dead || !success)) return;
+        assertEq(success, refusal.length == 0, "reclaim");
+        assertEq(answer, refusal);
+        if (!success) return;
+        assertEq(_balance(owner.addr) - before, held, "reclaimed");
+        _record(chequebook).amountOut += held;
+    }
+
+    function balanceOf(address account) external view returns (uint256) {
+        return _balance(account);
+    }
+
+    /// @dev Whether the asset is a token, so that the dead can be reclaimed from.
+    function isToken() external pure returns (bool) {
+        return _isToken();
     }
 
     function passTime(uint256 time) external {
@@ -198,54 +238,51 @@ abstract contract ChequebookHandler is Ledger, FormTest {
 
     function _cashAndCompare(Cheque memory cheque, Way way) private {
         IChequebook chequebook = cheque.chequebook;
-        bytes memory refusal = _refusal(chequebook, cheque.beneficiary, cheque.amount);
+        bytes memory refusal = _refusal(chequebook, cheque.beneficiary, cheque.amount, way != Way.ByCash);
         bool erased = _erased(chequebook);
         uint256 sent = _sent(chequebook, cheque.beneficiary);
-        uint256 balance = address(chequebook).balance;
+        uint256 balance = _balance(address(chequebook));
         bool overdraft = cheque.amount > sent + balance;
         bool innerOverdraft = _preparedOverdraws();
         uint256[] memory held = _balances();
-        uint256 before = cheque.beneficiary.balance;
+        uint256 before = _balance(cheque.beneficiary);
 
         bool success;
-        if (way == Way.Direct) {
-            bytes memory answer;
-            (success, answer) = _call(stranger, chequebook, _cashCall(cheque));
-            if (!erased) assertEq(answer, refusal);
-        } else {
-            success = _clear(cheque, way == Way.ThroughTheHouseIfCovered);
-            // the house skips a cheque of an erased chequebook and, if it is asked to, one that is not covered
-            if (erased || (overdraft && way == Way.ThroughTheHouseIfCovered)) refusal = "skipped";
+        if (way == Way.ThroughTheHouse) {
+            success = _clear(cheque);
+            if (erased) refusal = "skipped";
             erased = false;
+        } else {
+            bytes memory answer;
+            (success, answer) = _call(stranger, chequebook, _cashCall(cheque, way == Way.IfCovered));
+            if (!erased) assertEq(answer, refusal);
         }
 
-        bool unchanged = cheque.beneficiary.balance == before && address(chequebook).balance == balance;
+        bool unchanged = _balance(cheque.beneficiary) == before && _balance(address(chequebook)) == balance;
         if (!_expect(8, unchanged || cheque.amount > sent)) return;
         if (overdraft && success && !erased && !_expectMayDie(chequebook)) return;
         assertEq(success, erased || refusal.length == 0, "cash");
         if (success && !erased) {
-            if (overdraft) {
-                _bury(chequebook);
-            } else if (innerOverdraft && cheque.beneficiary == address(_reenterer) && _reentered()) {
+            if (overdraft) _bury(chequebook);
+            if (innerOverdraft && cheque.beneficiary == address(_reenterer) && _reentered()) {
                 _bury(_prepared.chequebook);
             }
         }
-        _recordPayments(cheque.beneficiary, held, cheque.beneficiary.balance - before);
+        _recordPayments(cheque.beneficiary, held, _balance(cheque.beneficiary) - before);
     }
 
-    /// @dev Three cheques: first a forged one, with the signature of the second and an amount higher by one wei; then
-    /// the cheque itself; then its duplicate.
-    function _clear(Cheque memory cheque, bool onlyIfCovered) private returns (bool) {
+    /// @dev Three cheques: first a forged one, with the signature of the second and an amount higher by one; then the
+    /// cheque itself; then its duplicate.
+    function _clear(Cheque memory cheque) private returns (bool) {
         Signature memory signature = _sign(cheque.scheme, cheque.chequebook, cheque.beneficiary, cheque.amount);
-        IClearingHouse.Batch[] memory batches = new IClearingHouse.Batch[](1);
-        bool typed = cheque.scheme == Scheme.Typed;
-        batches[0] = IClearingHouse.Batch(cheque.chequebook, typed, onlyIfCovered, new IClearingHouse.Cheque[](3));
-        batches[0].cheques[0] = Cheques.compact(cheque.beneficiary, cheque.amount + 1, signature);
-        batches[0].cheques[1] = Cheques.compact(cheque.beneficiary, cheque.amount, signature);
-        batches[0].cheques[2] = batches[0].cheques[1];
+        IClearingHouse.Cheque[] memory compact = new IClearingHouse.Cheque[](3);
+        for (uint256 i; i < 3; i++) {
+            uint256 amount = i == 0 ? cheque.amount + 1 : cheque.amount;
+            compact[i] = Cheques.compact(cheque.scheme, cheque.chequebook, cheque.beneficiary, amount, signature);
+        }
 
         vm.prank(stranger);
-        uint256 cashed = _house.cash(batches, PAYMENT_GAS);
+        uint256 cashed = _house.cash(compact, PAYMENT_GAS);
         assertLe(cashed, 1, "a forged cheque or a duplicate was cashed");
         return cashed == 1;
     }
@@ -254,12 +291,12 @@ abstract contract ChequebookHandler is Ledger, FormTest {
         if (amount > _largest[chequebook][beneficiary]) _largest[chequebook][beneficiary] = amount;
     }
 
-    /// @dev The ether that left the chequebooks is what `to` received; the reenterer may be paid by two of them.
+    /// @dev What left the chequebooks is what `to` received; the reenterer may be paid by two of them.
     function _recordPayments(address to, uint256[] memory held, uint256 paid) private {
         for (uint256 i; i < held.length; i++) {
-            uint256 left = held[i] - address(chequebooks[i]).balance;
+            uint256 left = held[i] - _balance(address(chequebooks[i]));
             _received[chequebooks[i]][to] += left;
-            _record(chequebooks[i]).ethOut += left;
+            _record(chequebooks[i]).amountOut += left;
             paid -= left;
         }
         assertEq(paid, 0, "paid by no chequebook");
@@ -270,19 +307,25 @@ abstract contract ChequebookHandler is Ledger, FormTest {
     function _preparedOverdraws() private view returns (bool) {
         IChequebook chequebook = _prepared.chequebook;
         if (address(chequebook) == address(0) || _erased(chequebook) || _record(chequebook).dead) return false;
-        return _prepared.amount > _sent(chequebook, address(_reenterer)) + address(chequebook).balance;
+        return _prepared.amount > _sent(chequebook, address(_reenterer)) + _balance(address(chequebook));
     }
 
     /// @dev The error with which a cheque of the signer must be refused now; empty if it must be cashed.
-    function _refusal(IChequebook chequebook, address payable to, uint256 amount) private view returns (bytes memory) {
+    function _refusal(IChequebook chequebook, address payable to, uint256 amount, bool onlyIfCovered)
+        private
+        view
+        returns (bytes memory)
+    {
         uint256 sent = _sent(chequebook, to);
         if (amount <= sent) return _staleCheque(amount, sent);
-        if (amount - sent > address(chequebook).balance) {
+        bool refuses = to == _burner || (to == address(_refuser) && !_refuser.accepting());
+        uint256 balance = _balance(address(chequebook));
+        if (amount - sent > balance) {
+            if (onlyIfCovered) return _notCovered(amount - sent, balance);
             if (_record(chequebook).dead) return _error(IMortal.Dead.selector);
             if (_bornNow(chequebook)) return _error(IMortal.BornThisBlock.selector);
-            return "";
+            refuses = refuses && _isToken() && balance != 0;
         }
-        bool refuses = to == _burner || (to == address(_refuser) && !_refuser.accepting());
         return refuses ? _error(IChequebook.PaymentFailed.selector) : bytes("");
     }
 
@@ -347,9 +390,11 @@ abstract contract ChequebookHandler is Ledger, FormTest {
         (success, answer) = address(chequebook).call{gas: PAYMENT_GAS}(data);
     }
 
-    function _cashCall(Cheque memory cheque) private view returns (bytes memory) {
+    function _cashCall(Cheque memory cheque, bool onlyIfCovered) private view returns (bytes memory) {
         Signature memory signature = _sign(cheque.scheme, cheque.chequebook, cheque.beneficiary, cheque.amount);
-        return Cheques.cashCall(cheque.scheme, cheque.beneficiary, cheque.amount, signature);
+        return onlyIfCovered
+            ? Cheques.coveredCall(cheque.scheme, cheque.beneficiary, cheque.amount, signature)
+            : Cheques.cashCall(cheque.scheme, cheque.beneficiary, cheque.amount, signature);
     }
 
     function _pick(uint256 which) private view returns (IChequebook) {
@@ -372,7 +417,7 @@ abstract contract ChequebookHandler is Ledger, FormTest {
     function _balances() private view returns (uint256[] memory balances) {
         balances = new uint256[](chequebooks.length);
         for (uint256 i; i < balances.length; i++) {
-            balances[i] = address(chequebooks[i]).balance;
+            balances[i] = _balance(address(chequebooks[i]));
         }
     }
 
@@ -384,3 +429,5 @@ abstract contract ChequebookHandler is Ledger, FormTest {
 contract DirectHandler is ChequebookHandler, DirectForm {}
 
 contract CloneHandler is ChequebookHandler, CloneForm {}
+
+contract TokenHandler is ChequebookHandler, TokenForm {}

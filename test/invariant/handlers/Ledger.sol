@@ -4,7 +4,7 @@ pragma solidity ^0.8.24;
 import {IChequebook} from "../../../contracts/interfaces/IChequebook.sol";
 import {Scheme} from "../../utils/Cheques.sol";
 
-/// @notice What the handler has observed: sums of ether that moved, cheques that were signed, and every breach of an
+/// @notice What the handler has observed: sums of the asset that moved, cheques that were signed, and every breach of an
 /// invariant. Sums come from balances, never from what a chequebook reports.
 contract Ledger {
     struct Cheque {
@@ -15,8 +15,8 @@ contract Ledger {
     }
 
     struct Record {
-        uint256 ethIn;
-        uint256 ethOut;
+        uint256 amountIn;
+        uint256 amountOut;
         uint256 notice;
         uint256 bornAt;
         uint256 announcedAt;
@@ -30,11 +30,11 @@ contract Ledger {
 
     mapping(IChequebook chequebook => Record record) private _records;
 
-    /// @dev What each beneficiary has received from a chequebook, by the change of its own balance, in wei.
+    /// @dev What each beneficiary has received from a chequebook, by the change of its own balance.
     mapping(IChequebook chequebook => mapping(address beneficiary => uint256 amount)) internal _received;
-    /// @dev The largest amount that was ever signed for a beneficiary, in wei.
+    /// @dev The largest amount that was ever signed for a beneficiary.
     mapping(IChequebook chequebook => mapping(address beneficiary => uint256 amount)) internal _largest;
-    /// @dev The highest `sent` that was ever read, in wei.
+    /// @dev The highest `sent` that was ever read.
     mapping(IChequebook chequebook => mapping(address beneficiary => uint256 amount)) internal _seen;
 
     /// @dev How often an action broke a numbered invariant (1 for CB1, and so on).
@@ -72,7 +72,7 @@ contract Ledger {
 
     function _addChequebook(IChequebook chequebook, uint256 deposit, uint256 notice, uint256 blockNumber) internal {
         chequebooks.push(chequebook);
-        _records[chequebook].ethIn = deposit;
+        _records[chequebook].amountIn = deposit;
         _records[chequebook].notice = notice;
         _records[chequebook].bornAt = blockNumber;
     }

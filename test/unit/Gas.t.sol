@@ -156,16 +156,16 @@ abstract contract GasTest is FormTest {
 contract GasDirectTest is GasTest, DirectForm {
     function _limits() internal pure override returns (Limits memory) {
         return Limits({
-            create: 1_000_000,
-            deposit: 23_400,
+            create: 578_500,
+            deposit: 23_325,
             firstCashPacked: 60_300,
             repeatCashPacked: 43_100,
             firstCashTyped: 60_300,
             repeatCashTyped: 43_150,
-            overdraft: 1_000_000,
-            announceKill: 1_000_000,
-            cancelKill: 1_000_000,
-            kill: 1_000_000,
+            overdraft: 82_100,
+            announceKill: 44_750,
+            cancelKill: 22_580,
+            kill: 32_900,
             sweepOfTen: 25_850,
             sweepOfHundred: 23_650
         });
@@ -190,15 +190,15 @@ contract GasCloneTest is GasTest, CloneForm {
     function _limits() internal pure override returns (Limits memory) {
         return Limits({
             create: 98_800,
-            deposit: 26_100,
+            deposit: 25_990,
             firstCashPacked: 63_250,
             repeatCashPacked: 46_050,
             firstCashTyped: 63_250,
             repeatCashTyped: 46_050,
-            overdraft: 1_000_000,
-            announceKill: 1_000_000,
-            cancelKill: 1_000_000,
-            kill: 1_000_000,
+            overdraft: 90_450,
+            announceKill: 47_800,
+            cancelKill: 25_420,
+            kill: 41_250,
             sweepOfTen: 26_450,
             sweepOfHundred: 24_000
         });
@@ -219,10 +219,10 @@ contract GasTokenTest is GasTest, TokenForm {
             repeatCashPacked: 53_350,
             firstCashTyped: 70_500,
             repeatCashTyped: 53_350,
-            overdraft: 1_000_000,
-            announceKill: 1_000_000,
-            cancelKill: 1_000_000,
-            kill: 1_000_000,
+            overdraft: 94_700,
+            announceKill: 47_800,
+            cancelKill: 25_420,
+            kill: 48_050,
             sweepOfTen: 29_350,
             sweepOfHundred: 26_450
         });

@@ -44,6 +44,11 @@ abstract contract ChequebookHandler is Ledger, FormTest {
     modifier watched(bool mayPay) {
         uint256[] memory held = _balances();
         _;
+        _compare(held, mayPay);
+    }
+
+    /// @dev A function, so that it is in the bytecode only once.
+    function _compare(uint256[] memory held, bool mayPay) private {
         for (uint256 i; i < held.length; i++) {
             _expect(3, mayPay || _balance(address(chequebooks[i])) >= held[i]);
         }

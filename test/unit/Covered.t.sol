@@ -104,7 +104,7 @@ abstract contract CoveredTest is FormTest {
         uint256 before = chequebook.killableAt();
         uint256 paid;
         for (uint256 i; i < amounts.length; i++) {
-            address payable to = payable(address(uint160(0x10000 + i)));
+            address payable to = payable(makeAddr(vm.toString(i)));
             uint256 amount = bound(amounts[i], 1, DEPOSIT);
             Scheme scheme = _scheme(typed >> i & 1 != 0);
             bytes memory call = Cheques.coveredCall(scheme, to, amount, _sign(scheme, chequebook, to, amount));

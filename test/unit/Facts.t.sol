@@ -114,17 +114,18 @@ contract FactsOfDirectTest is DirectForm {
         bytes memory transaction = bytes.concat(head, tail);
         assertEq(head.length, 20);
         assertEq(transaction.length, 72);
-        address target = address(bytes20(head));
+        address target;
+        address payable beneficiary;
+        uint256 amount;
+        assembly {
+            target := shr(96, mload(add(transaction, 32)))
+            beneficiary := shr(96, mload(add(transaction, 52)))
+            amount := mload(add(transaction, 72))
+        }
         vm.etch(target, address(_createInEarlierBlock(NOTICE, 0)).code);
         vm.deal(target, DEPOSIT);
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(signer.key, keccak256(transaction));
 
-        address payable beneficiary;
-        uint256 amount;
-        assembly {
-            beneficiary := shr(96, mload(add(transaction, 52)))
-            amount := mload(add(transaction, 72))
-        }
         IChequebook(payable(target)).cash(beneficiary, amount, v, r, s);
 
         assertEq(beneficiary.balance, DEPOSIT);

@@ -39,8 +39,8 @@ abstract contract LeastGasTest is BaseTest {
     function _missing(bytes memory call, uint256 gas) private returns (uint256) {
         (bool success, bytes memory answer) = caller.run(address(house), gas, call);
         assertFalse(success);
-        assertEq(bytes4(answer), IClearingHouse.NotEnoughGas.selector);
         (uint256 available, uint256 needed) = this.readNotEnoughGas(answer);
+        assertEq(answer, abi.encodeWithSelector(IClearingHouse.NotEnoughGas.selector, available, needed));
         return needed - available;
     }
 
@@ -77,10 +77,10 @@ contract HouseGasTest is LeastGasTest {
     /// @dev No overflow makes the check pass.
     function testFuzz_RevertWhen_GasIsNotEnoughForAll(uint32 gasEach, uint8 count) public {
         IClearingHouse.Cheque[] memory cheques = new IClearingHouse.Cheque[](bound(count, 1, 50));
-        uint256 each = bound(gasEach, 500_000, type(uint32).max);
+        gasEach = uint32(bound(gasEach, 500_000, type(uint32).max));
 
         vm.expectPartialRevert(IClearingHouse.NotEnoughGas.selector);
-        house.cash{gas: cheques.length * each}(cheques, uint32(each));
+        house.cash{gas: cheques.length * gasEach}(cheques, gasEach);
     }
 
     /// @dev Each hostile chequebook is an account of its own, which the house meets for the first time.

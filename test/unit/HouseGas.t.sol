@@ -50,7 +50,7 @@ abstract contract LeastGasTest is BaseTest {
 }
 
 /// @notice Nobody can leave the others short of gas.
-contract HouseGasTest is LeastGasTest {
+contract GasOfTheHouseTest is LeastGasTest {
     Meter private meter = new Meter();
 
     /// @dev All before use as much gas as they can, in each manner; the last one gets all of its gas. With so many that

@@ -5,7 +5,7 @@ import {ClearingHouse} from "../../contracts/ClearingHouse.sol";
 import {IChequebook} from "../../contracts/interfaces/IChequebook.sol";
 import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
 import {CloneForm, DirectForm, FormTest, TokenForm} from "../Forms.t.sol";
-import {GasBurner, Refuser} from "../mocks/Payees.sol";
+import {GasBurner, Refuser, ReturnBomber} from "../mocks/Payees.sol";
 import {Cheques, Scheme, Signature} from "../utils/Cheques.sol";
 
 /// @notice Cheques pay the same through the clearing house as one after the other by the covered entries.
@@ -23,8 +23,13 @@ abstract contract ClearingHouseFuzzTest is FormTest {
 
     ClearingHouse private house = _newClearingHouse();
     IChequebook[2] private chequebooks;
-    address payable[4] private payees =
-        [payee, otherPayee, payable(address(new Refuser())), payable(address(new GasBurner()))];
+    address payable[5] private payees = [
+        payee,
+        otherPayee,
+        payable(address(new Refuser())),
+        payable(address(new GasBurner())),
+        payable(address(new ReturnBomber()))
+    ];
 
     function setUp() public {
         chequebooks = [_createInEarlierBlock(NOTICE, DEPOSIT), _createInEarlierBlock(0, DEPOSIT / 2)];

@@ -247,6 +247,15 @@ abstract contract ClearingHouseTest is FormTest {
         assertEq(_balance(address(greedy)), 1 ether);
     }
 
+    /// @dev No overflow makes the check pass.
+    function testFuzz_RevertWhen_GasIsNotEnoughForAll(uint32 gasEach, uint8 count) public {
+        count = uint8(bound(count, 1, 50));
+        gasEach = uint32(bound(gasEach, 500_000, type(uint32).max));
+
+        vm.expectPartialRevert(IClearingHouse.NotEnoughGas.selector);
+        house.cash{gas: count * uint256(gasEach)}(new IClearingHouse.Cheque[](count), gasEach);
+    }
+
     /* HELPERS */
 
     function _payee(uint256 index) private pure returns (address payable) {

@@ -74,15 +74,6 @@ contract GasOfTheHouseTest is LeastGasTest {
         _assertLastGetsItsGas(HostileChequebook.Manner.BurnsAllGas, others % 16, gasEach);
     }
 
-    /// @dev No overflow makes the check pass.
-    function testFuzz_RevertWhen_GasIsNotEnoughForAll(uint32 gasEach, uint8 count) public {
-        IClearingHouse.Cheque[] memory cheques = new IClearingHouse.Cheque[](bound(count, 1, 50));
-        gasEach = uint32(bound(gasEach, 500_000, type(uint32).max));
-
-        vm.expectPartialRevert(IClearingHouse.NotEnoughGas.selector);
-        house.cash{gas: cheques.length * gasEach}(cheques, gasEach);
-    }
-
     /// @dev Each hostile chequebook is an account of its own, which the house meets for the first time.
     function _assertLastGetsItsGas(HostileChequebook.Manner manner, uint256 others, uint32 gasEach) private {
         IClearingHouse.Cheque[] memory cheques = new IClearingHouse.Cheque[](others + 1);

@@ -41,13 +41,14 @@ abstract contract BaseTest is TestBase, StdAssertions, StdCheats, StdInvariant, 
         return ClearingHouse(deployCode("ClearingHouse.sol:ClearingHouse"));
     }
 
-    function _deposit(IChequebook chequebook, uint256 amount) internal returns (bool success) {
+    function _sendEther(address target, uint256 amount) internal returns (bool success) {
         vm.deal(stranger, stranger.balance + amount);
         vm.prank(stranger);
-        (success,) = address(chequebook).call{value: amount}("");
+        (success,) = target.call{value: amount}("");
     }
 
-    function _force(address target, uint256 amount) internal {
+    /// @dev By a selfdestruct, which nobody can refuse.
+    function _forceEther(address target, uint256 amount) internal {
         vm.deal(address(this), address(this).balance + amount);
         new Forcer{value: amount}(payable(target));
     }
@@ -65,7 +66,7 @@ abstract contract BaseTest is TestBase, StdAssertions, StdCheats, StdInvariant, 
         _submit(scheme, chequebook, beneficiary, amount, _sign(scheme, chequebook, beneficiary, amount));
     }
 
-    /// @dev A stranger submits a cheque with the given signature, and the chequebook must refuse it with `reason`.
+    /// @dev A stranger submits a cheque with the given signature, and `cash` must refuse it with `reason`.
     function _refused(
         Scheme scheme,
         IChequebook chequebook,
@@ -90,6 +91,28 @@ abstract contract BaseTest is TestBase, StdAssertions, StdCheats, StdInvariant, 
             chequebook.cash(beneficiary, amount, signature.v, signature.r, signature.s);
         } else {
             chequebook.cashTyped(beneficiary, amount, signature.v, signature.r, signature.s);
+        }
+    }
+
+    /// @dev A stranger submits a cheque with a valid signature, to be cashed only if it is covered.
+    function _cashIfCovered(Scheme scheme, IChequebook chequebook, address payable beneficiary, uint256 amount)
+        internal
+    {
+        _submitIfCovered(scheme, chequebook, beneficiary, amount, _sign(scheme, chequebook, beneficiary, amount));
+    }
+
+    function _submitIfCovered(
+        Scheme scheme,
+        IChequebook chequebook,
+        address payable beneficiary,
+        uint256 amount,
+        Signature memory signature
+    ) internal {
+        vm.prank(stranger);
+        if (scheme == Scheme.Packed) {
+            chequebook.cashIfCovered(beneficiary, amount, signature.v, signature.r, signature.s);
+        } else {
+            chequebook.cashTypedIfCovered(beneficiary, amount, signature.v, signature.r, signature.s);
         }
     }
 
@@ -124,6 +147,10 @@ abstract contract BaseTest is TestBase, StdAssertions, StdCheats, StdInvariant, 
 
     function _error(bytes4 selector) internal pure returns (bytes memory) {
         return abi.encodeWithSelector(selector);
+    }
+
+    function _notCovered(uint256 owed, uint256 balance) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IChequebook.NotCovered.selector, owed, balance);
     }
 
     function _staleCheque(uint256 amount, uint256 sent) internal pure returns (bytes memory) {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {Chequebook} from "../../contracts/Chequebook.sol";
 import {IChequebook} from "../../contracts/interfaces/IChequebook.sol";
-import {CloneForm, DirectForm, FormTest} from "../Forms.t.sol";
+import {CloneForm, DirectForm, FormTest, TokenForm} from "../Forms.t.sol";
 import {Scheme, Signature} from "../utils/Cheques.sol";
 
 abstract contract CashFuzzTest is FormTest {
@@ -17,7 +16,7 @@ abstract contract CashFuzzTest is FormTest {
 
     /// @dev CB2, CB8: cheques of both kinds, in any order and with duplicates, pay the largest amount in total.
     function testFuzz_Cash_InAnyOrderAndRepetition(Entry[] calldata entries) public {
-        Chequebook chequebook = _createInEarlierBlock(NOTICE, 2 * uint256(type(uint96).max));
+        IChequebook chequebook = _createInEarlierBlock(NOTICE, 2 * uint256(type(uint96).max));
         uint256[2] memory largest;
 
         for (uint256 i; i < entries.length && i < MAX_CHEQUES; i++) {
@@ -34,8 +33,8 @@ abstract contract CashFuzzTest is FormTest {
                 _refused(scheme, chequebook, to, entry.amount, signature, _staleCheque(entry.amount, largest[who]));
             }
 
-            assertEq(payee.balance, largest[0]);
-            assertEq(otherPayee.balance, largest[1]);
+            assertEq(_balance(payee), largest[0]);
+            assertEq(_balance(otherPayee), largest[1]);
             assertEq(chequebook.sent(payee), largest[0]);
             assertEq(chequebook.sent(otherPayee), largest[1]);
         }
@@ -52,17 +51,18 @@ abstract contract CashFuzzTest is FormTest {
         signer.addr = vm.addr(signer.key);
         stranger = submitter;
         amount = bound(amount, 1, MAX_ETHER);
-        Chequebook chequebook = _createInEarlierBlock(NOTICE, MAX_ETHER);
+        IChequebook chequebook = _createInEarlierBlock(NOTICE, MAX_ETHER);
         vm.assume(beneficiary != address(chequebook));
         assumePayable(beneficiary);
         assumeNotForgeAddress(beneficiary);
-        uint256 before = beneficiary.balance;
+        vm.assume(!_isToken() || beneficiary != address(0)); // a token refuses that
+        uint256 before = _balance(beneficiary);
 
         _cash(_scheme(typed), chequebook, beneficiary, amount);
 
-        assertEq(beneficiary.balance - before, amount);
+        assertEq(_balance(beneficiary) - before, amount);
         assertEq(chequebook.sent(beneficiary), amount);
-        assertEq(address(chequebook).balance, MAX_ETHER - amount);
+        assertEq(_balance(address(chequebook)), MAX_ETHER - amount);
     }
 
     /// @dev Covered up to exactly the balance, an overdraft from one wei above it on.
@@ -72,19 +72,19 @@ abstract contract CashFuzzTest is FormTest {
         Scheme scheme = _scheme(typed);
         balance = bound(balance, 0, MAX_ETHER);
         sent = bound(sent, 0, MAX_ETHER);
-        Chequebook chequebook = _createInEarlierBlock(NOTICE, balance + sent);
+        IChequebook chequebook = _createInEarlierBlock(NOTICE, balance + sent);
         if (sent > 0) _cash(scheme, chequebook, payee, sent);
         uint256 snapshot = vm.snapshotState();
 
         if (balance > 0) {
             _cash(scheme, chequebook, payee, sent + balance);
-            assertEq(payee.balance, sent + balance, "at the balance");
+            assertEq(_balance(payee), sent + balance, "at the balance");
             assertEq(chequebook.killableAt(), 0);
             assertTrue(vm.revertToState(snapshot));
         }
         if (balance > 1) {
             _cash(scheme, chequebook, payee, sent + balance - 1);
-            assertEq(payee.balance, sent + balance - 1, "just under the balance");
+            assertEq(_balance(payee), sent + balance - 1, "just under the balance");
             assertEq(chequebook.killableAt(), 0);
             assertTrue(vm.revertToState(snapshot));
         }
@@ -96,19 +96,21 @@ abstract contract CashFuzzTest is FormTest {
         emit IChequebook.Overdraft(owner.addr);
         _cash(scheme, chequebook, payee, amount);
 
-        assertEq(payee.balance, sent + balance, "over the balance");
-        assertEq(address(chequebook).balance, 0);
+        assertEq(_balance(payee), sent + balance, "over the balance");
+        assertEq(_balance(address(chequebook)), 0);
     }
 
     function test_Overdraft_ByTheLargestAmountThereIs() public {
-        Chequebook chequebook = _createInEarlierBlock(NOTICE, DEPOSIT);
+        IChequebook chequebook = _createInEarlierBlock(NOTICE, DEPOSIT);
 
         _cash(Scheme.Packed, chequebook, payee, type(uint256).max);
 
-        assertEq(payee.balance, DEPOSIT);
+        assertEq(_balance(payee), DEPOSIT);
     }
 }
 
 contract CashDirectFuzzTest is CashFuzzTest, DirectForm {}
 
 contract CashCloneFuzzTest is CashFuzzTest, CloneForm {}
+
+contract CashTokenFuzzTest is CashFuzzTest, TokenForm {}

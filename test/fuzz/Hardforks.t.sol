@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {Chequebook} from "../../contracts/Chequebook.sol";
 import {IChequebook, IMortal} from "../../contracts/interfaces/IChequebook.sol";
-import {CloneForm, DirectForm, FormTest} from "../Forms.t.sol";
+import {CloneForm, DirectForm, FormTest, TokenForm} from "../Forms.t.sol";
 import {Refuser} from "../mocks/Payees.sol";
 import {Cheques, Scheme, Signature} from "../utils/Cheques.sol";
 import {Hardfork} from "../utils/Hardfork.sol";
@@ -19,6 +18,7 @@ abstract contract HardforksFuzzTest is FormTest {
         Deposit,
         Force,
         Cash,
+        CashIfCovered,
         CashForged,
         Announce,
         Cancel,
@@ -36,7 +36,7 @@ abstract contract HardforksFuzzTest is FormTest {
         uint64 value;
     }
 
-    Chequebook private chequebook;
+    IChequebook private chequebook;
     Refuser private refuser = new Refuser();
 
     function testFuzz_CB10_SameOutcomeUnderEveryHardfork(Step[] calldata steps, bool patient) public {
@@ -57,7 +57,6 @@ abstract contract HardforksFuzzTest is FormTest {
     function _play(Step[] calldata steps, bool patient) private returns (bytes32 transcript) {
         vm.recordLogs();
         chequebook = _createInThisBlock(patient ? NOTICE : 0, DEPOSIT);
-        vm.deal(stranger, 1e6 ether);
         for (uint256 i; i < steps.length && i < MAX_STEPS; i++) {
             (bool success, bytes memory answer) = _step(steps[i]);
             Vm.Log[] memory logs = vm.getRecordedLogs();
@@ -77,9 +76,10 @@ abstract contract HardforksFuzzTest is FormTest {
     function _step(Step calldata step) private returns (bool, bytes memory) {
         Action action = Action(step.action % (uint8(type(Action).max) + 1));
         if (action == Action.Deposit) return (_deposit(chequebook, step.value), "");
-        if (action == Action.Force) _force(address(chequebook), step.value);
-        if (action == Action.Cash) return _try(stranger, _cashCall(step, signer.key));
-        if (action == Action.CashForged) return _try(stranger, _cashCall(step, owner.key));
+        if (action == Action.Force) _force(chequebook, step.value);
+        if (action == Action.Cash) return _try(stranger, _cashCall(step, signer.key, false));
+        if (action == Action.CashIfCovered) return _try(stranger, _cashCall(step, signer.key, true));
+        if (action == Action.CashForged) return _try(stranger, _cashCall(step, owner.key, step.value % 2 == 0));
         if (action == Action.Announce) return _try(owner.addr, abi.encodeCall(chequebook.announceKill, ()));
         if (action == Action.Cancel) return _try(owner.addr, abi.encodeCall(chequebook.cancelKill, ()));
         if (action == Action.Kill) return _try(owner.addr, abi.encodeCall(chequebook.kill, ()));
@@ -96,24 +96,26 @@ abstract contract HardforksFuzzTest is FormTest {
     }
 
     /// @dev The amounts range from zero to twice the deposit.
-    function _cashCall(Step calldata step, uint256 key) private view returns (bytes memory) {
+    function _cashCall(Step calldata step, uint256 key, bool covered) private view returns (bytes memory) {
         address payable[4] memory payees = [payee, otherPayee, payable(refuser), payable(chequebook)];
         address payable to = payees[step.who % payees.length];
         uint256 amount = uint256(step.value) * (2 * DEPOSIT) / type(uint64).max;
         Scheme scheme = _scheme(step.typed);
         Signature memory signature = Cheques.sign(scheme, key, address(chequebook), to, amount);
-        return Cheques.cashCall(scheme, to, amount, signature);
+        return
+            covered
+                ? Cheques.coveredCall(scheme, to, amount, signature)
+                : Cheques.cashCall(scheme, to, amount, signature);
     }
 
     function _balances() private view returns (uint256[5] memory) {
-        return
-            [
-                address(chequebook).balance,
-                payee.balance,
-                otherPayee.balance,
-                address(refuser).balance,
-                owner.addr.balance
-            ];
+        return [
+            _balance(address(chequebook)),
+            _balance(payee),
+            _balance(otherPayee),
+            _balance(address(refuser)),
+            _balance(owner.addr)
+        ];
     }
 
     function _sent() private view returns (uint256[3] memory) {
@@ -124,3 +126,5 @@ abstract contract HardforksFuzzTest is FormTest {
 contract HardforksDirectFuzzTest is HardforksFuzzTest, DirectForm {}
 
 contract HardforksCloneFuzzTest is HardforksFuzzTest, CloneForm {}
+
+contract HardforksTokenFuzzTest is HardforksFuzzTest, TokenForm {}

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {Chequebook} from "../../contracts/Chequebook.sol";
 import {IChequebook} from "../../contracts/interfaces/IChequebook.sol";
-import {CloneForm, DirectForm, FormTest} from "../Forms.t.sol";
+import {CloneForm, DirectForm, FormTest, TokenForm} from "../Forms.t.sol";
 import {Cheques, Scheme, Signature} from "../utils/Cheques.sol";
 
 /// @notice CB5, CB9: only the signer can sign cheques, and each signature is valid for one cheque only.
 abstract contract SignatureFuzzTest is FormTest {
-    Chequebook private chequebook;
+    IChequebook private chequebook;
     bytes private invalid = _error(IChequebook.InvalidSignature.selector);
 
     function setUp() public {
@@ -91,10 +90,12 @@ abstract contract SignatureFuzzTest is FormTest {
         _submit(scheme, chequebook, payee, amount, twinFirst ? twin : signature);
 
         _refused(scheme, chequebook, payee, amount, twinFirst ? signature : twin, _staleCheque(amount, amount));
-        assertEq(payee.balance, amount);
+        assertEq(_balance(payee), amount);
     }
 }
 
 contract SignatureDirectFuzzTest is SignatureFuzzTest, DirectForm {}
 
 contract SignatureCloneFuzzTest is SignatureFuzzTest, CloneForm {}
+
+contract SignatureTokenFuzzTest is SignatureFuzzTest, TokenForm {}

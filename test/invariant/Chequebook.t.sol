@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {Chequebook} from "../../contracts/Chequebook.sol";
+import {IChequebook} from "../../contracts/interfaces/IChequebook.sol";
 import {BaseTest} from "../Base.t.sol";
 import {ChequebookHandler} from "./handlers/ChequebookHandler.sol";
 import {Ledger} from "./handlers/Ledger.sol";
@@ -20,10 +20,10 @@ abstract contract ChequebookInvariantTest is BaseTest {
         handler.create(true, DEPOSIT);
         handler.create(false, DEPOSIT);
 
-        bytes4[] memory selectors = new bytes4[](13);
+        bytes4[] memory selectors = new bytes4[](handler.isToken() ? 15 : 14);
         selectors[0] = handler.create.selector;
         selectors[1] = handler.deposit.selector;
-        selectors[2] = handler.forceEther.selector;
+        selectors[2] = handler.force.selector;
         selectors[3] = handler.cash.selector;
         selectors[4] = handler.cashAgain.selector;
         selectors[5] = handler.cashForged.selector;
@@ -34,6 +34,8 @@ abstract contract ChequebookInvariantTest is BaseTest {
         selectors[10] = handler.kill.selector;
         selectors[11] = handler.passTime.selector;
         selectors[12] = handler.clear.selector;
+        selectors[13] = handler.cashIfCovered.selector;
+        if (handler.isToken()) selectors[14] = handler.reclaim.selector;
         targetSelector(FuzzSelector({addr: address(handler), selectors: selectors}));
         targetContract(address(handler));
     }
@@ -47,16 +49,15 @@ abstract contract ChequebookInvariantTest is BaseTest {
     function assertInvariants() external view {
         _assertNoBreaches();
         address payable[] memory payees = handler.allPayees();
-        Chequebook[] memory chequebooks = handler.allChequebooks();
+        IChequebook[] memory chequebooks = handler.allChequebooks();
         for (uint256 i; i < chequebooks.length; i++) {
-            Chequebook chequebook = chequebooks[i];
+            IChequebook chequebook = chequebooks[i];
             Ledger.Record memory record = handler.record(chequebook);
             bool erased = address(chequebook).code.length == 0;
 
             _assertCB2(chequebook, payees, erased);
-            _assertEqual(
-                record.ethOut + address(chequebook).balance, record.ethIn, "CB4: ether in is ether out plus balance"
-            );
+            uint256 balance = handler.balanceOf(address(chequebook));
+            _assertEqual(record.amountOut + balance, record.amountIn, "CB4: in is out plus balance");
             _assertCB7(chequebook, record, erased);
             _assertCB11(record);
         }
@@ -71,7 +72,7 @@ abstract contract ChequebookInvariantTest is BaseTest {
     function _assertNoBreaches() private view {
         uint256[12] memory breaches = handler.breaches();
         _assertEqual(breaches[1], 0, "CB1: sent never falls");
-        _assertEqual(breaches[3], 0, "CB3: ether leaves only by a cheque or a kill");
+        _assertEqual(breaches[3], 0, "CB3: the balance falls only by a cheque, a kill or a reclaim after it");
         _assertEqual(breaches[5], 0, "CB5: only the owner commands, and only the signer signs");
         _assertEqual(breaches[6], 0, "CB6: the notice period passes between announcement and kill");
         _assertEqual(breaches[7], 0, "CB7: dead is forever");
@@ -80,7 +81,7 @@ abstract contract ChequebookInvariantTest is BaseTest {
         _assertEqual(breaches[11], 0, "CB11: none dies in the block of its creation");
     }
 
-    function _assertCB2(Chequebook chequebook, address payable[] memory payees, bool erased) private view {
+    function _assertCB2(IChequebook chequebook, address payable[] memory payees, bool erased) private view {
         (uint256[] memory received, uint256[] memory largest) = handler.payments(chequebook);
         for (uint256 i; i < payees.length; i++) {
             if (!erased) _assertEqual(received[i], chequebook.sent(payees[i]), "CB2: received is sent");
@@ -90,7 +91,7 @@ abstract contract ChequebookInvariantTest is BaseTest {
         }
     }
 
-    function _assertCB7(Chequebook chequebook, Ledger.Record memory record, bool erased) private view {
+    function _assertCB7(IChequebook chequebook, Ledger.Record memory record, bool erased) private view {
         uint256 announced = record.announcedAt == 0 ? 0 : record.announcedAt + record.notice;
         uint256 found = erased ? NEVER : chequebook.killableAt();
         _assertEqual(found, record.dead ? NEVER : announced, "CB7: dead is forever");
@@ -111,5 +112,11 @@ contract ChequebookDirectInvariantTest is ChequebookInvariantTest {
 contract ChequebookCloneInvariantTest is ChequebookInvariantTest {
     function _handler() internal pure override returns (string memory) {
         return "CloneHandler";
+    }
+}
+
+contract ChequebookTokenInvariantTest is ChequebookInvariantTest {
+    function _handler() internal pure override returns (string memory) {
+        return "TokenHandler";
     }
 }

@@ -37,3 +37,17 @@ contract HostileChequebook {
         }
     }
 }
+
+/// @notice Any call with any data succeeds, and does nothing.
+contract AcceptsAnything {
+    fallback() external {}
+}
+
+/// @notice In place of a chequebook, stores the gas that it got.
+contract Meter {
+    uint256 public got;
+
+    fallback() external {
+        got = gasleft();
+    }
+}

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {IChequebook} from "../../contracts/interfaces/IChequebook.sol";
-import {Signature} from "../utils/Cheques.sol";
-
 /// @notice Refuses payment until it is told to accept.
 contract Refuser {
     bool public accepting;
@@ -37,26 +34,25 @@ contract ReturnBomber {
 
 /// @notice Needs more than the 2,300 gas of a plain transfer, as smart wallets do.
 contract Wallet {
-    uint256 public received;
+    uint256 public payments;
 
     receive() external payable {
-        received += msg.value;
+        payments++;
     }
 }
 
-/// @notice While it is paid, cashes another cheque, and stores the outcome.
+/// @notice While it is paid, makes a call, and stores the outcome.
 contract Reenterer {
-    IChequebook private _chequebook;
+    address private _target;
     bytes private _call;
 
     bool public succeeded;
     bytes public answer;
     uint256 public payments;
 
-    function prepare(IChequebook chequebook, uint256 amount, Signature memory signature) external {
-        _chequebook = chequebook;
-        _call =
-            abi.encodeCall(IChequebook.cash, (payable(address(this)), amount, signature.v, signature.r, signature.s));
+    function prepare(address target, bytes calldata call) external {
+        _target = target;
+        _call = call;
     }
 
     receive() external payable {
@@ -64,6 +60,6 @@ contract Reenterer {
         bytes memory call = _call;
         if (call.length == 0) return;
         delete _call;
-        (succeeded, answer) = address(_chequebook).call(call);
+        (succeeded, answer) = _target.call(call);
     }
 }

@@ -1,15 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {Chequebook} from "../../contracts/Chequebook.sol";
-
-/// @notice Deploys chequebooks directly, so that their creation code is not part of every test.
-contract DirectDeployer {
-    function deploy(address owner, address signer, uint32 notice) external payable returns (Chequebook) {
-        return new Chequebook{value: msg.value}(owner, signer, notice);
-    }
-}
-
 /// @notice Forces its ether into an account that may refuse ether.
 contract Forcer {
     constructor(address payable target) payable {
@@ -38,15 +29,22 @@ contract OneTransaction {
     }
 }
 
-/// @notice Creates chequebooks at addresses that follow from the salt and the constructor's arguments alone (CREATE2).
-contract Create2Deployer {
-    function deploy(bytes32 salt, address owner, address signer, uint32 notice) external payable returns (Chequebook) {
-        return new Chequebook{salt: salt, value: msg.value}(owner, signer, notice);
+/// @notice Makes a call with limited gas within a transaction, so that nothing of it is spent on the transaction.
+contract LimitedCaller {
+    function run(address target, uint256 gas, bytes calldata data) external returns (bool, bytes memory) {
+        return target.call{gas: gas}(data);
     }
+}
 
-    function predict(bytes32 salt, address owner, address signer, uint32 notice) external view returns (address) {
-        bytes memory initcode = abi.encodePacked(type(Chequebook).creationCode, abi.encode(owner, signer, notice));
-        bytes32 hash = keccak256(abi.encodePacked(bytes1(0xff), address(this), salt, keccak256(initcode)));
-        return address(uint160(uint256(hash)));
+/// @notice Measures what a creation costs within a transaction.
+contract GasMeter {
+    function create(bytes memory code) external returns (uint256 gas) {
+        address created;
+        gas = gasleft();
+        assembly {
+            created := create(0, add(code, 32), mload(code))
+        }
+        gas -= gasleft();
+        require(created != address(0), "not created");
     }
 }

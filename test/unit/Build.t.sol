@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {Chequebook} from "../../contracts/Chequebook.sol";
 import {IChequebook} from "../../contracts/interfaces/IChequebook.sol";
 import {BaseTest} from "../Base.t.sol";
 import {Hardfork} from "../utils/Hardfork.sol";
 
 /// @notice Properties of the build itself.
 contract BuildTest is BaseTest {
-    function test_RuntimeCodeIsAtMost2000Bytes() public {
-        assertLe(_codeSize(address(new Chequebook(owner.addr, signer.addr, NOTICE))), 2000);
+    function test_TheCodeOfADirectChequebookIsAtMost2450Bytes() public view {
+        assertLe(vm.getDeployedCode("Chequebook.sol:Chequebook").length, 2450);
     }
 
     function test_TheSuiteRunsUnderTheHardforkItWasAskedTo() public {

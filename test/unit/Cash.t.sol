@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {Chequebook} from "../../contracts/Chequebook.sol";
 import {IChequebook, IMortal} from "../../contracts/interfaces/IChequebook.sol";
-import {CloneForm, DirectForm, FormTest} from "../Forms.t.sol";
+import {CloneForm, DirectForm, FormTest, TokenForm} from "../Forms.t.sol";
 import {GasBurner, Reenterer, Refuser, ReturnBomber, Wallet} from "../mocks/Payees.sol";
 import {Cheques, Scheme, Signature} from "../utils/Cheques.sol";
 
@@ -12,7 +11,7 @@ abstract contract CashTest is FormTest {
     Scheme internal immutable SCHEME;
     Scheme internal immutable OTHER_SCHEME;
 
-    Chequebook internal chequebook;
+    IChequebook internal chequebook;
 
     constructor(Scheme scheme, Scheme otherScheme) {
         SCHEME = scheme;
@@ -30,9 +29,9 @@ abstract contract CashTest is FormTest {
         emit IChequebook.Cashed(payee, 1 ether);
         _cash(SCHEME, chequebook, payee, 1 ether);
 
-        assertEq(payee.balance, 1 ether);
+        assertEq(_balance(payee), 1 ether);
         assertEq(chequebook.sent(payee), 1 ether);
-        assertEq(address(chequebook).balance, 9 ether);
+        assertEq(_balance(address(chequebook)), 9 ether);
     }
 
     function test_Cash_PaysTheDifferenceToWhatWasSent() public {
@@ -42,7 +41,7 @@ abstract contract CashTest is FormTest {
         emit IChequebook.Cashed(payee, 2 ether);
         _cash(SCHEME, chequebook, payee, 3 ether);
 
-        assertEq(payee.balance, 3 ether);
+        assertEq(_balance(payee), 3 ether);
         assertEq(chequebook.sent(payee), 3 ether);
     }
 
@@ -52,31 +51,31 @@ abstract contract CashTest is FormTest {
 
         assertEq(chequebook.sent(payee), 1 ether);
         assertEq(chequebook.sent(otherPayee), 2 ether);
-        assertEq(otherPayee.balance, 2 ether);
+        assertEq(_balance(otherPayee), 2 ether);
     }
 
     function test_Cash_CountsBothKindsOfChequeTogether() public {
         _cash(SCHEME, chequebook, payee, 1 ether);
         _cash(OTHER_SCHEME, chequebook, payee, 3 ether);
 
-        assertEq(payee.balance, 3 ether);
+        assertEq(_balance(payee), 3 ether);
     }
 
     function test_Cash_OfTheWholeBalanceIsNoOverdraft() public {
         _cash(SCHEME, chequebook, payee, DEPOSIT);
 
-        assertEq(payee.balance, DEPOSIT);
+        assertEq(_balance(payee), DEPOSIT);
         assertEq(chequebook.killableAt(), 0);
         assertTrue(_deposit(chequebook, 1));
     }
 
     function test_Cash_SignerDefaultsToTheOwner() public {
-        Chequebook own = _create(owner.addr, address(0), 0, DEPOSIT);
+        IChequebook own = _create(owner.addr, address(0), 0, DEPOSIT);
         assertEq(own.signer(), owner.addr);
 
         _submit(SCHEME, own, payee, 1, Cheques.sign(SCHEME, owner.key, address(own), payee, 1));
 
-        assertEq(payee.balance, 1);
+        assertEq(_balance(payee), 1);
     }
 
     function test_Cash_PaysAWalletThatNeedsMoreThanTheStipend() public {
@@ -84,7 +83,8 @@ abstract contract CashTest is FormTest {
 
         _cash(SCHEME, chequebook, payable(wallet), 1 ether);
 
-        assertEq(wallet.received(), 1 ether);
+        assertEq(wallet.payments(), 1);
+        assertEq(_balance(address(wallet)), 1 ether);
     }
 
     /* REQUIREMENTS */
@@ -134,7 +134,7 @@ abstract contract CashTest is FormTest {
     }
 
     function test_RevertWhen_TheChequeIsOfAnotherChequebook() public {
-        Chequebook other = _createInEarlierBlock(NOTICE, DEPOSIT);
+        IChequebook other = _createInEarlierBlock(NOTICE, DEPOSIT);
         Signature memory signature = _sign(SCHEME, other, payee, 1);
         _refused(SCHEME, chequebook, payee, 1, signature, _error(IChequebook.InvalidSignature.selector));
     }
@@ -149,7 +149,7 @@ abstract contract CashTest is FormTest {
 
         refuser.accept(true);
         _submit(SCHEME, chequebook, payable(refuser), 1 ether, signature);
-        assertEq(address(refuser).balance, 1 ether);
+        assertEq(_balance(address(refuser)), 1 ether);
     }
 
     function test_RevertWhen_TheBeneficiaryBurnsAllGas() public {
@@ -173,7 +173,7 @@ abstract contract CashTest is FormTest {
         assertFalse(success);
         assertEq(chequebook.sent(bomber), 0);
         _cash(SCHEME, chequebook, payee, 1 ether);
-        assertEq(payee.balance, 1 ether);
+        assertEq(_balance(payee), 1 ether);
     }
 
     /* OVERDRAFT */
@@ -185,9 +185,9 @@ abstract contract CashTest is FormTest {
         emit IChequebook.Overdraft(owner.addr);
         _cash(SCHEME, chequebook, payee, DEPOSIT + 1);
 
-        assertEq(payee.balance, DEPOSIT);
-        assertEq(address(chequebook).balance, 0);
-        assertEq(owner.addr.balance, 0);
+        assertEq(_balance(payee), DEPOSIT);
+        assertEq(_balance(address(chequebook)), 0);
+        assertEq(_balance(owner.addr), 0);
     }
 
     function test_Overdraft_AfterAnEarlierPaymentPaysTheRest() public {
@@ -197,11 +197,11 @@ abstract contract CashTest is FormTest {
         emit IChequebook.Cashed(payee, 6 ether);
         _cash(SCHEME, chequebook, payee, 20 ether);
 
-        assertEq(payee.balance, DEPOSIT);
+        assertEq(_balance(payee), DEPOSIT);
     }
 
     function test_Overdraft_OfAnEmptyChequebookPaysNothingAndEndsIt() public {
-        Chequebook empty = _createInEarlierBlock(NOTICE, 0);
+        IChequebook empty = _createInEarlierBlock(NOTICE, 0);
 
         vm.expectEmit(address(empty));
         emit IChequebook.Cashed(payee, 0);
@@ -209,63 +209,78 @@ abstract contract CashTest is FormTest {
         emit IChequebook.Overdraft(owner.addr);
         _cash(SCHEME, empty, payee, 1);
 
-        assertEq(payee.balance, 0);
+        assertEq(_balance(payee), 0);
     }
 
-    function test_Overdraft_CannotBeBlockedByABeneficiaryThatRefuses() public {
-        address payable refuser = payable(address(new Refuser()));
+    /// @dev Ether arrives without running any code. A token can refuse; then nothing is changed.
+    function test_Overdraft_CannotBeBlockedByABeneficiaryThatRefuses_ExceptOfTokens() public {
+        Refuser refuser = new Refuser();
+        Signature memory signature = _sign(SCHEME, chequebook, address(refuser), DEPOSIT + 1);
 
-        _cash(SCHEME, chequebook, refuser, DEPOSIT + 1);
+        if (_isToken()) {
+            bytes memory reason = _error(IChequebook.PaymentFailed.selector);
+            _refused(SCHEME, chequebook, payable(refuser), DEPOSIT + 1, signature, reason);
+            assertEq(chequebook.sent(address(refuser)), 0);
+            assertEq(chequebook.killableAt(), 0);
+            assertEq(_balance(address(chequebook)), DEPOSIT);
+            refuser.accept(true);
+        }
+        _submit(SCHEME, chequebook, payable(refuser), DEPOSIT + 1, signature);
 
-        assertEq(refuser.balance, DEPOSIT);
+        assertEq(_balance(address(refuser)), DEPOSIT);
+        assertEq(refuser.accepting(), _isToken());
     }
 
     function test_RevertWhen_OverdraftInTheBlockOfCreation() public {
-        Chequebook newborn = _createInThisBlock(NOTICE, DEPOSIT);
+        IChequebook newborn = _createInThisBlock(NOTICE, DEPOSIT);
         Signature memory signature = _sign(SCHEME, newborn, payee, DEPOSIT + 1);
 
         _refused(SCHEME, newborn, payee, DEPOSIT + 1, signature, _error(IMortal.BornThisBlock.selector));
         assertEq(newborn.sent(payee), 0);
 
         _cash(SCHEME, newborn, payee, DEPOSIT);
-        assertEq(payee.balance, DEPOSIT);
+        assertEq(_balance(payee), DEPOSIT);
     }
 }
 
 abstract contract CashPackedTest is CashTest(Scheme.Packed, Scheme.Typed) {
+    function _prepare(Reenterer reenterer, uint256 amount, Signature memory signature) private {
+        reenterer.prepare(address(chequebook), Cheques.cashCall(SCHEME, payable(reenterer), amount, signature));
+    }
+
     function test_Reentrance_CannotCashTheSameChequeTwice() public {
         Reenterer reenterer = new Reenterer();
         Signature memory signature = _sign(SCHEME, chequebook, address(reenterer), 1 ether);
-        reenterer.prepare(chequebook, 1 ether, signature);
+        _prepare(reenterer, 1 ether, signature);
 
         _submit(SCHEME, chequebook, payable(reenterer), 1 ether, signature);
 
         assertFalse(reenterer.succeeded());
         assertEq(reenterer.answer(), _staleCheque(1 ether, 1 ether));
-        assertEq(address(reenterer).balance, 1 ether);
+        assertEq(_balance(address(reenterer)), 1 ether);
     }
 
     function test_Reentrance_MayCashANewerCheque() public {
         Reenterer reenterer = new Reenterer();
-        reenterer.prepare(chequebook, 3 ether, _sign(SCHEME, chequebook, address(reenterer), 3 ether));
+        _prepare(reenterer, 3 ether, _sign(SCHEME, chequebook, address(reenterer), 3 ether));
 
         _cash(SCHEME, chequebook, payable(reenterer), 1 ether);
 
         assertTrue(reenterer.succeeded());
         assertEq(reenterer.payments(), 2);
-        assertEq(address(reenterer).balance, 3 ether);
+        assertEq(_balance(address(reenterer)), 3 ether);
         assertEq(chequebook.sent(address(reenterer)), 3 ether);
     }
 
     function test_Reentrance_MayOverdraw_AndIsPaidOnce() public {
         Reenterer reenterer = new Reenterer();
-        reenterer.prepare(chequebook, 99 ether, _sign(SCHEME, chequebook, address(reenterer), 99 ether));
+        _prepare(reenterer, 99 ether, _sign(SCHEME, chequebook, address(reenterer), 99 ether));
 
         _cash(SCHEME, chequebook, payable(reenterer), 1 ether);
 
         assertTrue(reenterer.succeeded());
-        assertEq(reenterer.payments(), 1, "the overdraft runs no code of the payee");
-        assertEq(address(reenterer).balance, DEPOSIT);
+        assertEq(reenterer.payments(), _isToken() ? 2 : 1, "an overdraft of ether runs no code of the payee");
+        assertEq(_balance(address(reenterer)), DEPOSIT);
     }
 
     function test_PackedCheque_IsGoodOnEveryChain() public {
@@ -274,7 +289,7 @@ abstract contract CashPackedTest is CashTest(Scheme.Packed, Scheme.Typed) {
 
         _submit(SCHEME, chequebook, payee, 1, signature);
 
-        assertEq(payee.balance, 1);
+        assertEq(_balance(payee), 1);
     }
 }
 
@@ -291,6 +306,10 @@ contract CashPackedDirectTest is CashPackedTest, DirectForm {}
 
 contract CashPackedCloneTest is CashPackedTest, CloneForm {}
 
+contract CashPackedTokenTest is CashPackedTest, TokenForm {}
+
 contract CashTypedDirectTest is CashTypedTest, DirectForm {}
 
 contract CashTypedCloneTest is CashTypedTest, CloneForm {}
+
+contract CashTypedTokenTest is CashTypedTest, TokenForm {}

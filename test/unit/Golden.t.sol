@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {Chequebook} from "../../contracts/Chequebook.sol";
+import {IChequebook} from "../../contracts/interfaces/IChequebook.sol";
 import {ChequeHash} from "../../contracts/libraries/ChequeHash.sol";
 import {BaseTest} from "../Base.t.sol";
 import {Scheme, Signature} from "../utils/Cheques.sol";
@@ -44,7 +44,7 @@ contract GoldenTest is BaseTest {
 
             _submit(
                 golden.scheme,
-                Chequebook(payable(golden.chequebook)),
+                IChequebook(payable(golden.chequebook)),
                 golden.beneficiary,
                 golden.amount,
                 golden.signature

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {Chequebook} from "../../contracts/Chequebook.sol";
-import {IOwned} from "../../contracts/interfaces/IChequebook.sol";
-import {CloneForm, DirectForm, FormTest} from "../Forms.t.sol";
+import {IChequebook, IOwned} from "../../contracts/interfaces/IChequebook.sol";
+import {CloneForm, DirectForm, FormTest, TokenForm} from "../Forms.t.sol";
 
 abstract contract OwnedTest is FormTest {
     function testFuzz_OwnerIsFixedAtCreation(address owner_, address creator) public {
@@ -16,11 +15,14 @@ abstract contract OwnedTest is FormTest {
     function test_RevertWhen_OwnerIsZero() public {
         vm.expectRevert(IOwned.ZeroOwner.selector);
         _create(address(0), signer.addr, NOTICE, 0);
+
+        vm.expectRevert(IOwned.ZeroOwner.selector);
+        factory.predict(_form(), _terms(address(0), signer.addr, NOTICE), 0);
     }
 
     function testFuzz_RevertWhen_CallerIsNotTheOwner(address caller, uint32 notice) public {
         vm.assume(caller != owner.addr);
-        Chequebook chequebook = _createInEarlierBlock(notice, DEPOSIT);
+        IChequebook chequebook = _createInEarlierBlock(notice, DEPOSIT);
         bytes memory refusal = abi.encodeWithSelector(IOwned.NotOwner.selector, caller);
         vm.startPrank(caller);
 
@@ -33,7 +35,7 @@ abstract contract OwnedTest is FormTest {
     }
 
     function test_RevertWhen_TheSignerCommands() public {
-        Chequebook chequebook = _createInEarlierBlock(0, DEPOSIT);
+        IChequebook chequebook = _createInEarlierBlock(0, DEPOSIT);
 
         vm.expectRevert(abi.encodeWithSelector(IOwned.NotOwner.selector, signer.addr));
         vm.prank(signer.addr);
@@ -44,3 +46,5 @@ abstract contract OwnedTest is FormTest {
 contract OwnedDirectTest is OwnedTest, DirectForm {}
 
 contract OwnedCloneTest is OwnedTest, CloneForm {}
+
+contract OwnedTokenTest is OwnedTest, TokenForm {}

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {Chequebook} from "../../../contracts/Chequebook.sol";
+import {IChequebook} from "../../../contracts/interfaces/IChequebook.sol";
 import {Scheme} from "../../utils/Cheques.sol";
 
-/// @notice What the handler has observed: sums of ether that moved, cheques that were signed, and every breach of an
+/// @notice What the handler has observed: sums of the asset that moved, cheques that were signed, and every breach of an
 /// invariant. Sums come from balances, never from what a chequebook reports.
 contract Ledger {
     struct Cheque {
-        Chequebook chequebook;
+        IChequebook chequebook;
         address payable beneficiary;
         uint256 amount;
         Scheme scheme;
     }
 
     struct Record {
-        uint256 ethIn;
-        uint256 ethOut;
+        uint256 amountIn;
+        uint256 amountOut;
         uint256 notice;
         uint256 bornAt;
         uint256 announcedAt;
@@ -24,18 +24,18 @@ contract Ledger {
         bool dead;
     }
 
-    Chequebook[] internal chequebooks;
+    IChequebook[] internal chequebooks;
     Cheque[] internal cheques;
     address payable[] internal payees;
 
-    mapping(Chequebook chequebook => Record record) private _records;
+    mapping(IChequebook chequebook => Record record) private _records;
 
-    /// @dev What each beneficiary has received from a chequebook, by the change of its own balance, in wei.
-    mapping(Chequebook chequebook => mapping(address beneficiary => uint256 amount)) internal _received;
-    /// @dev The largest amount that was ever signed for a beneficiary, in wei.
-    mapping(Chequebook chequebook => mapping(address beneficiary => uint256 amount)) internal _largest;
-    /// @dev The highest `sent` that was ever read, in wei.
-    mapping(Chequebook chequebook => mapping(address beneficiary => uint256 amount)) internal _seen;
+    /// @dev What each beneficiary has received from a chequebook, by the change of its own balance.
+    mapping(IChequebook chequebook => mapping(address beneficiary => uint256 amount)) internal _received;
+    /// @dev The largest amount that was ever signed for a beneficiary.
+    mapping(IChequebook chequebook => mapping(address beneficiary => uint256 amount)) internal _largest;
+    /// @dev The highest `sent` that was ever read.
+    mapping(IChequebook chequebook => mapping(address beneficiary => uint256 amount)) internal _seen;
 
     /// @dev How often an action broke a numbered invariant (1 for CB1, and so on).
     uint256[12] private _breaches;
@@ -44,7 +44,7 @@ contract Ledger {
         return _breaches;
     }
 
-    function allChequebooks() external view returns (Chequebook[] memory) {
+    function allChequebooks() external view returns (IChequebook[] memory) {
         return chequebooks;
     }
 
@@ -52,12 +52,12 @@ contract Ledger {
         return payees;
     }
 
-    function record(Chequebook chequebook) external view returns (Record memory) {
+    function record(IChequebook chequebook) external view returns (Record memory) {
         return _records[chequebook];
     }
 
     /// @notice For each payee: what it has received from the chequebook, and the largest amount that was signed for it.
-    function payments(Chequebook chequebook)
+    function payments(IChequebook chequebook)
         external
         view
         returns (uint256[] memory received, uint256[] memory largest)
@@ -70,14 +70,14 @@ contract Ledger {
         }
     }
 
-    function _addChequebook(Chequebook chequebook, uint256 deposit, uint256 notice, uint256 blockNumber) internal {
+    function _addChequebook(IChequebook chequebook, uint256 deposit, uint256 notice, uint256 blockNumber) internal {
         chequebooks.push(chequebook);
-        _records[chequebook].ethIn = deposit;
+        _records[chequebook].amountIn = deposit;
         _records[chequebook].notice = notice;
         _records[chequebook].bornAt = blockNumber;
     }
 
-    function _record(Chequebook chequebook) internal view returns (Record storage) {
+    function _record(IChequebook chequebook) internal view returns (Record storage) {
         return _records[chequebook];
     }
 

@@ -3,20 +3,21 @@
 use alloy::{
     contract::{CallBuilder, CallDecoder},
     network::Ethereum,
-    primitives::{Address, Bytes, ChainId, U256},
+    primitives::{Address, B256, Bytes, ChainId, U256},
     providers::{PendingTransactionBuilder, Provider},
     rpc::types::TransactionReceipt,
     sol_types::{SolInterface, SolValue},
 };
 
 use crate::{
-    Asset, Cheque, Creation, Error, Form, Overdraft, Record, Scheme, SignedCheque, State, Terms,
+    Asset, Cheque, Creation, DEPLOYER, Error, Form, Overdraft, Record, Scheme, SignedCheque, State, Terms,
     bindings::{
         Chequebook::{self, ChequebookErrors, ChequebookInstance},
         ChequebookFactory::{self, ChequebookFactoryErrors},
+        ClearingHouse,
         TokenChequebook::{self, TokenChequebookErrors},
     },
-    factory,
+    clearing_house, factory,
 };
 
 alloy::sol! {
@@ -365,6 +366,29 @@ impl<P: Provider + Clone> ChequebookContract<P> {
         let call = CallBuilder::new_raw(self.instance.provider(), cheque.calldata(overdraft)).to(contract);
         send::<_, _, ChequebookErrors>(contract, &call).await
     }
+}
+
+/// Deploys the factory and the clearing house, unless the chain has them, and waits until they are included in a block.
+/// Anyone may do that, on any chain that has the deployment proxy: for example, on a new development chain.
+///
+/// # Errors
+///
+/// [`Error::NoCode`] if there is no deployment proxy; [`Error::Refused`] or [`Error::Reverted`] if it fails; or an error
+/// from the node.
+pub async fn deploy<P: Provider>(provider: &P) -> Result<(), Error> {
+    let has_code = async |contract| Ok::<_, Error>(!provider.get_code_at(contract).await?.is_empty());
+    if !has_code(DEPLOYER).await? {
+        return Err(Error::NoCode { contract: DEPLOYER });
+    }
+    let all = [(factory(), &ChequebookFactory::BYTECODE), (clearing_house(), &ClearingHouse::BYTECODE)];
+    for (contract, code) in all {
+        if !has_code(contract).await? {
+            let input = [B256::ZERO.as_slice(), code.as_ref()].concat();
+            let call = CallBuilder::new_raw(provider, input.into()).to(DEPLOYER);
+            included(send::<_, _, ChequebookFactoryErrors>(DEPLOYER, &call).await?).await?;
+        }
+    }
+    Ok(())
 }
 
 fn expect(contract: Address, found: Asset, expected: Asset) -> Result<(), Error> {

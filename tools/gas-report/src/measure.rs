@@ -6,7 +6,7 @@ use alloy::{
     sol_types::SolCall,
 };
 use chequebook::{
-    Scheme, SignedCheque,
+    Cheque, Overdraft, Scheme, SignedCheque,
     bindings::{
         Chequebook::{announceKillCall, cancelKillCall, killCall},
         ClearingHouse::cashCall,
@@ -38,11 +38,11 @@ pub(crate) async fn all() -> eyre::Result<Figures> {
     }
     for count in BATCHES {
         let (direct, _) = world.create("direct", LARGE_DEPOSIT).await?;
-        batch(&world, "direct", direct, count, false, &mut figures).await?;
+        batch(&world, "direct", direct, count, &mut figures).await?;
         let (direct, _) = world.create("direct", LARGE_DEPOSIT).await?;
-        batch(&world, "direct, only if covered", direct, count, true, &mut figures).await?;
+        batch(&world, "direct, only if covered", direct, count, &mut figures).await?;
         let (clone, _) = world.create("clone", LARGE_DEPOSIT).await?;
-        batch(&world, "clone", clone, count, false, &mut figures).await?;
+        batch(&world, "clone", clone, count, &mut figures).await?;
     }
     Ok(figures)
 }
@@ -93,7 +93,7 @@ async fn pay(world: &World, sender: usize, cheque: &SignedCheque, paid: U256) ->
     let (contract, beneficiary) = (cheque.cheque().contract, cheque.cheque().beneficiary);
     let before = world.balance(contract).await?;
     let had = world.balance(beneficiary).await?;
-    let receipt = world.send(sender, contract.into(), 0, cheque.calldata()).await?;
+    let receipt = world.send(sender, contract.into(), 0, cheque.calldata(Overdraft::Consent)).await?;
     ensure!(before.checked_sub(world.balance(contract).await?) == Some(paid), "the chequebook did not pay");
     if beneficiary != world.account(sender)? {
         ensure!(world.balance(beneficiary).await?.checked_sub(had) == Some(paid), "the payee was not paid");
@@ -120,14 +120,7 @@ async fn end(world: &mut World, form: &str, figures: &mut Figures) -> eyre::Resu
 }
 
 /// Repeat cheques to different payees in one transaction.
-async fn batch(
-    world: &World,
-    of: &str,
-    contract: Address,
-    count: u32,
-    only_if_covered: bool,
-    figures: &mut Figures,
-) -> eyre::Result<()> {
+async fn batch(world: &World, of: &str, contract: Address, count: u32, figures: &mut Figures) -> eyre::Result<()> {
     let mut gas = 0;
     for times in [1, 2] {
         let amount = U256::from(AMOUNT).checked_mul(U256::from(times)).ok_or_eyre("overflow")?;
@@ -137,9 +130,7 @@ async fn batch(
             let beneficiary = if times == 1 { world.existing(&name).await? } else { World::somebody(&name) };
             cheques.push(compact(&world.cheque(contract, beneficiary, amount, Scheme::Packed).await?));
         }
-        let (chequebook, typed) = (contract, false);
-        let batch = IClearingHouse::Batch { chequebook, typed, onlyIfCovered: only_if_covered, cheques };
-        let call = cashCall { batches: vec![batch], gasEach: GAS_EACH };
+        let call = cashCall { cheques, gasEach: GAS_EACH };
         let before = world.balance(contract).await?;
         let to = chequebook::clearing_house().into();
         let receipt = world.send(THIRD_PARTY, to, 0, call.abi_encode().into()).await?;
@@ -151,17 +142,8 @@ async fn batch(
     Ok(())
 }
 
-/// ERC-2098: `s` with the parity of `v` in its highest bit.
 fn compact(cheque: &SignedCheque) -> IClearingHouse::Cheque {
-    let [rs @ .., v] = cheque.signature();
-    let (r, s) = rs.split_at(32);
-    let mut vs = U256::from_be_slice(s);
-    vs.set_bit(255, v == 28);
-    let r = U256::from_be_slice(r).into();
-    IClearingHouse::Cheque {
-        beneficiary: cheque.cheque().beneficiary,
-        amount: cheque.cheque().amount,
-        r,
-        vs: vs.into(),
-    }
+    let (r, vs) = cheque.compact_signature();
+    let Cheque { contract, beneficiary, amount, scheme, .. } = *cheque.cheque();
+    IClearingHouse::Cheque { chequebook: contract, beneficiary, amount, typed: scheme == Scheme::Typed, r, vs }
 }

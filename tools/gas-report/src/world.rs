@@ -9,11 +9,10 @@ use alloy::{
     providers::{DynProvider, Provider, ProviderBuilder},
     rpc::types::{TransactionReceipt, TransactionRequest},
     signers::local::PrivateKeySigner,
-    sol_types::{SolCall, SolConstructor},
 };
 use chequebook::{
-    Cheque, CloneTerms, Scheme, SignedCheque, Terms,
-    bindings::{Chequebook, ChequebookFactory, ClearingHouse},
+    Cheque, Creation, Form, Scheme, SignedCheque, Terms,
+    bindings::{ChequebookFactory, ClearingHouse},
 };
 use eyre::{OptionExt, WrapErr, ensure};
 
@@ -116,20 +115,12 @@ impl World {
     /// Creates a chequebook of a form. It may die from the next block on.
     pub(crate) async fn create(&mut self, form: &str, deposit: u64) -> eyre::Result<(Address, u64)> {
         let (owner, signer) = (self.account(OWNER)?, self.account(SIGNER)?);
-        let (receipt, contract) = if form == "direct" {
-            let arguments = Chequebook::constructorCall { owner_: owner, signer_: signer, noticePeriod_: NOTICE };
-            let input = [Chequebook::BYTECODE.as_ref(), &arguments.abi_encode()].concat();
-            let receipt = self.send(OWNER, TxKind::Create, deposit, input.into()).await?;
-            let contract = receipt.contract_address.ok_or_eyre("nothing was created")?;
-            (receipt, contract)
-        } else {
-            self.created = self.created.checked_add(1).ok_or_eyre("too many chequebooks")?;
-            let salt = B256::from(U256::from(self.created));
-            let clone = CloneTerms { terms: Terms { owner, signer, notice_period: NOTICE }, salt };
-            let call = ChequebookFactory::createCall { owner, signer, noticePeriod: NOTICE, salt };
-            let receipt = self.send(OWNER, chequebook::factory().into(), deposit, call.abi_encode().into()).await?;
-            (receipt, clone.address(self.provider.get_chain_id().await?)?)
-        };
+        self.created = self.created.checked_add(1).ok_or_eyre("too many chequebooks")?;
+        let form = if form == "direct" { Form::Direct } else { Form::Clone };
+        let terms = Terms { form, owner, signer, notice_period: NOTICE };
+        let creation = Creation { terms, salt: B256::from(U256::from(self.created)) };
+        let receipt = self.send(OWNER, chequebook::factory().into(), deposit, creation.calldata()).await?;
+        let contract = creation.address(self.provider.get_chain_id().await?)?;
         ensure!(self.balance(contract).await? == U256::from(deposit), "the deposit is not there");
         self.pass(0).await?;
         Ok((contract, receipt.gas_used))

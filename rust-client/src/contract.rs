@@ -274,8 +274,8 @@ impl<P: Provider + Clone> ChequebookContract<P> {
             Asset::Token(token) => {
                 let erc20 = Erc20::new(token, provider);
                 let call = erc20.transfer(contract, amount);
+                let answer = simulate::<_, _, ChequebookErrors>(token, &call).await?;
                 // Some tokens return false instead of an error, and some return nothing.
-                let answer = call.call_raw().await.map_err(|error| failed(token, error))?;
                 if !answer.is_empty() && bool::abi_decode(&answer) != Ok(true) {
                     return Err(Error::Refused { refusal: format!("transfer returned {answer}") });
                 }
@@ -398,22 +398,39 @@ fn expect(contract: Address, found: Asset, expected: Asset) -> Result<(), Error>
     Ok(())
 }
 
-/// Simulates a transaction, then sends it.
+/// Simulates a transaction, then sends it. Without the simulation, a provider that counts nonces itself could count one
+/// for a transaction whose gas it cannot estimate, and all later ones would wait for it.
 async fn send<P: Provider, D: CallDecoder, E: SolInterface + std::fmt::Debug>(
     contract: Address,
     call: &CallBuilder<P, D>,
 ) -> Result<PendingTransactionBuilder<Ethereum>, Error> {
-    call.send().await.map_err(|source| match source.as_decoded_interface_error::<E>() {
-        Some(refusal) => Error::Refused { refusal: format!("{refusal:?}") },
-        None => failed(contract, source),
-    })
+    simulate::<_, _, E>(contract, call).await?;
+    call.send().await.map_err(|source| refused::<E>(contract, source))
 }
 
-fn failed(contract: Address, source: alloy::contract::Error) -> Error {
-    if let Some(data) = source.as_revert_data() {
-        return Error::Refused { refusal: data.to_string() };
+/// What a transaction would return.
+async fn simulate<P: Provider, D: CallDecoder, E: SolInterface + std::fmt::Debug>(
+    contract: Address,
+    call: &CallBuilder<P, D>,
+) -> Result<Bytes, Error> {
+    call.call_raw().await.map_err(|source| refused::<E>(contract, source))
+}
+
+/// The failure of a transaction that was not sent.
+fn refused<E: SolInterface + std::fmt::Debug>(contract: Address, source: alloy::contract::Error) -> Error {
+    if let Some(refusal) = source.as_decoded_interface_error::<E>() {
+        return Error::Refused { refusal: format!("{refusal:?}") };
     }
+    match source.as_revert_data() {
+        Some(data) => Error::Refused { refusal: data.to_string() },
+        None => failed(contract, source),
+    }
+}
+
+/// The failure of a question.
+fn failed(contract: Address, source: alloy::contract::Error) -> Error {
     match source {
+        source if source.as_revert_data().is_some() => Error::Call { contract, source: Box::new(source) },
         alloy::contract::Error::TransportError(error) => Error::Rpc(error),
         alloy::contract::Error::ZeroData(..) => Error::NoCode { contract },
         source => Error::Call { contract, source: Box::new(source) },

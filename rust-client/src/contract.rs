@@ -3,20 +3,21 @@
 use alloy::{
     contract::{CallBuilder, CallDecoder},
     network::Ethereum,
-    primitives::{Address, Bytes, ChainId, U256},
+    primitives::{Address, B256, Bytes, ChainId, U256},
     providers::{PendingTransactionBuilder, Provider},
     rpc::types::TransactionReceipt,
     sol_types::{SolInterface, SolValue},
 };
 
 use crate::{
-    Asset, Cheque, Creation, Error, Form, Overdraft, Record, Scheme, SignedCheque, State, Terms,
+    Asset, Cheque, Creation, DEPLOYER, Error, Form, Overdraft, Record, Scheme, SignedCheque, State, Terms,
     bindings::{
         Chequebook::{self, ChequebookErrors, ChequebookInstance},
         ChequebookFactory::{self, ChequebookFactoryErrors},
+        ClearingHouse,
         TokenChequebook::{self, TokenChequebookErrors},
     },
-    factory,
+    clearing_house, factory,
 };
 
 alloy::sol! {
@@ -273,8 +274,8 @@ impl<P: Provider + Clone> ChequebookContract<P> {
             Asset::Token(token) => {
                 let erc20 = Erc20::new(token, provider);
                 let call = erc20.transfer(contract, amount);
+                let answer = simulate::<_, _, ChequebookErrors>(token, &call).await?;
                 // Some tokens return false instead of an error, and some return nothing.
-                let answer = call.call_raw().await.map_err(|error| failed(token, error))?;
                 if !answer.is_empty() && bool::abi_decode(&answer) != Ok(true) {
                     return Err(Error::Refused { refusal: format!("transfer returned {answer}") });
                 }
@@ -367,6 +368,29 @@ impl<P: Provider + Clone> ChequebookContract<P> {
     }
 }
 
+/// Deploys the factory and the clearing house, unless the chain has them, and waits until they are included in a block.
+/// Anyone may do that, on any chain that has the deployment proxy: for example, on a new development chain.
+///
+/// # Errors
+///
+/// [`Error::NoCode`] if there is no deployment proxy; [`Error::Refused`] or [`Error::Reverted`] if it fails; or an error
+/// from the node.
+pub async fn deploy<P: Provider>(provider: &P) -> Result<(), Error> {
+    let has_code = async |contract| Ok::<_, Error>(!provider.get_code_at(contract).await?.is_empty());
+    if !has_code(DEPLOYER).await? {
+        return Err(Error::NoCode { contract: DEPLOYER });
+    }
+    let all = [(factory(), &ChequebookFactory::BYTECODE), (clearing_house(), &ClearingHouse::BYTECODE)];
+    for (contract, code) in all {
+        if !has_code(contract).await? {
+            let input = [B256::ZERO.as_slice(), code.as_ref()].concat();
+            let call = CallBuilder::new_raw(provider, input.into()).to(DEPLOYER);
+            included(send::<_, _, ChequebookFactoryErrors>(DEPLOYER, &call).await?).await?;
+        }
+    }
+    Ok(())
+}
+
 fn expect(contract: Address, found: Asset, expected: Asset) -> Result<(), Error> {
     if found != expected {
         return Err(Error::WrongAsset { contract, found, expected });
@@ -374,22 +398,39 @@ fn expect(contract: Address, found: Asset, expected: Asset) -> Result<(), Error>
     Ok(())
 }
 
-/// Simulates a transaction, then sends it.
+/// Simulates a transaction, then sends it. Without the simulation, a provider that counts nonces itself could count one
+/// for a transaction whose gas it cannot estimate, and all later ones would wait for it.
 async fn send<P: Provider, D: CallDecoder, E: SolInterface + std::fmt::Debug>(
     contract: Address,
     call: &CallBuilder<P, D>,
 ) -> Result<PendingTransactionBuilder<Ethereum>, Error> {
-    call.send().await.map_err(|source| match source.as_decoded_interface_error::<E>() {
-        Some(refusal) => Error::Refused { refusal: format!("{refusal:?}") },
-        None => failed(contract, source),
-    })
+    simulate::<_, _, E>(contract, call).await?;
+    call.send().await.map_err(|source| refused::<E>(contract, source))
 }
 
-fn failed(contract: Address, source: alloy::contract::Error) -> Error {
-    if let Some(data) = source.as_revert_data() {
-        return Error::Refused { refusal: data.to_string() };
+/// What a transaction would return.
+async fn simulate<P: Provider, D: CallDecoder, E: SolInterface + std::fmt::Debug>(
+    contract: Address,
+    call: &CallBuilder<P, D>,
+) -> Result<Bytes, Error> {
+    call.call_raw().await.map_err(|source| refused::<E>(contract, source))
+}
+
+/// The failure of a transaction that was not sent.
+fn refused<E: SolInterface + std::fmt::Debug>(contract: Address, source: alloy::contract::Error) -> Error {
+    if let Some(refusal) = source.as_decoded_interface_error::<E>() {
+        return Error::Refused { refusal: format!("{refusal:?}") };
     }
+    match source.as_revert_data() {
+        Some(data) => Error::Refused { refusal: data.to_string() },
+        None => failed(contract, source),
+    }
+}
+
+/// The failure of a question.
+fn failed(contract: Address, source: alloy::contract::Error) -> Error {
     match source {
+        source if source.as_revert_data().is_some() => Error::Call { contract, source: Box::new(source) },
         alloy::contract::Error::TransportError(error) => Error::Rpc(error),
         alloy::contract::Error::ZeroData(..) => Error::NoCode { contract },
         source => Error::Call { contract, source: Box::new(source) },

@@ -16,7 +16,7 @@ mod wire;
 
 pub use cheque::{Cheque, Scheme, SignedCheque};
 #[cfg(feature = "provider")]
-pub use contract::ChequebookContract;
+pub use contract::{ChequebookContract, deploy};
 pub use creation::{Creation, DEPLOYER, Record, clearing_house, factory};
 pub use error::{Error, ErrorClass};
 pub use state::{Overdraft, State};

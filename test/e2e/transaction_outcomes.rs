@@ -131,7 +131,7 @@ async fn a_cash_that_comes_too_late_is_reverted() -> Result<()> {
     // Somebody else offers a higher fee for the same cash.
     let first = TransactionRequest::default().with_from(both.chain.account(5)).with_to(both.book.address());
     let first = first
-        .with_input(cheque.calldata())
+        .with_input(cheque.calldata(Overdraft::Refuse))
         .with_gas_limit(100_000)
         .with_max_priority_fee_per_gas(50_000_000_000)
         .with_max_fee_per_gas(100_000_000_000);

@@ -4,7 +4,7 @@ use alloy::{
     primitives::{Address, B256, Bytes, U256},
     providers::{Provider, ext::AnvilApi},
 };
-use chequebook::{Cheque, CloneTerms, DEPLOYER, Scheme, Terms, clearing_house, factory};
+use chequebook::{Cheque, Creation, DEPLOYER, Form, Scheme, Terms, clearing_house, factory};
 use eyre::{OptionExt, Result};
 use serde_json::{Value, json};
 
@@ -52,7 +52,7 @@ async fn creates_a_clone_at_the_predicted_address() -> Result<()> {
     chain.infrastructure().await?;
     let (owner, signer) = (chain.account(1), chain.account(2));
     let salt = B256::repeat_byte(5);
-    let clone = CloneTerms { terms: Terms { owner, signer, notice_period: 60 }, salt };
+    let clone = Creation { terms: Terms { form: Form::Clone, owner, signer, notice_period: 60 }, salt };
     let expected = clone.address(chain.anvil.chain_id())?;
     let set = |name: &str| {
         let script = chain.script(name).set("OWNER", owner).set("SIGNER", signer);

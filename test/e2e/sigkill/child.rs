@@ -78,7 +78,7 @@ impl Process {
             cheques.extend(inbox.latest_cheque().await?);
         }
         say("begin cash");
-        for answer in self.payee.cashing().cash_many(&cheques, Overdraft::Refuse).await {
+        for answer in self.payee.cashing().cash_many(&cheques).await {
             match answer {
                 Ok(_) | Err(Error::AlreadyCashed { .. }) => {}
                 Err(error) => return Err(error.into()),

@@ -13,7 +13,7 @@ use crate::{Error, chain::Snapshot};
 const CASH_GAS: u64 = 65_000;
 /// The gas that creates a chequebook first: a clone, or a direct one.
 const CREATE_CLONE_GAS: u64 = 100_000;
-const CREATE_DIRECT_GAS: u64 = 700_000;
+const CREATE_DIRECT_GAS: u64 = 600_000;
 
 /// Runs until the inbox is dropped or the wallet is shut down.
 pub(super) fn follow(inbox: &Arc<Mailbox>) {

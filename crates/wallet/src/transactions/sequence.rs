@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-/// The most gas for a transaction that does one thing. A direct creation needs 700,000; the code of a beneficiary can use
+/// The most gas for a transaction that does one thing. A direct creation needs 600,000; the code of a beneficiary can use
 /// any amount.
 pub(crate) const MAX_GAS: u64 = 2_000_000;
 

@@ -6,7 +6,7 @@ use alloy::{
 };
 use chequebook::{
     Asset, ChequebookContract, Creation, Error, ErrorClass, Form, Overdraft, Scheme, SignedCheque, State, Terms,
-    factory,
+    bindings::Chequebook::NotCovered, factory,
 };
 use eyre::{OptionExt, Result};
 
@@ -94,6 +94,32 @@ async fn produces_and_redeems_until_the_end_in_every_form() -> Result<()> {
             let erased = asset == Asset::Ether && hardfork == "shanghai";
             let again = ChequebookContract::at(chain.provider.clone(), book.address(), asset).await;
             assert_eq!(matches!(again, Err(Error::Dead { .. })), erased, "{hardfork}: {again:?}");
+        }
+    }
+    Ok(())
+}
+
+/// Whatever is cashed first: without consent, the contract itself refuses what it cannot pay, and lives.
+#[tokio::test]
+async fn an_uncovered_cheque_ends_nothing_without_consent() -> Result<()> {
+    for hardfork in HARDFORKS {
+        let (chain, token) = start(hardfork).await?;
+        for book in all_forms(&chain, &token).await? {
+            for scheme in [Scheme::Packed, Scheme::Typed] {
+                let cheque = signed(&chain, &book, DEPOSIT + 1, scheme, 0).await?;
+                let cash = chain.call(book.address(), cheque.calldata(Overdraft::Refuse));
+                let refused = cash.call().await.unwrap_err();
+                let expected = NotCovered { owed: U256::from(DEPOSIT + 1), balance: U256::from(DEPOSIT) };
+                assert_eq!(refused.as_decoded_error::<NotCovered>(), Some(expected), "{hardfork}: {refused}");
+
+                let receipt = cash.gas(200_000).send().await?.get_receipt().await?;
+                assert!(!receipt.status(), "{hardfork}");
+                assert_eq!((book.state().await?, book.balance().await?), (State::Alive, U256::from(DEPOSIT)));
+                assert_eq!(book.sent(chain.account(1)).await?, U256::ZERO);
+            }
+            let covered = signed(&chain, &book, DEPOSIT, Scheme::Typed, 0).await?;
+            book.cash(&covered, Overdraft::Refuse).await?.get_receipt().await?;
+            assert_eq!((book.state().await?, book.balance().await?), (State::Alive, U256::ZERO), "all of it");
         }
     }
     Ok(())

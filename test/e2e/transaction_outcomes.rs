@@ -144,6 +144,28 @@ async fn a_cash_that_comes_too_late_is_reverted() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_cash_that_finds_too_little_is_reverted_and_the_chequebook_lives() -> Result<()> {
+    for hardfork in HARDFORKS {
+        let both = Both::start(hardfork, 100).await?;
+        let inbox = both.inbox().await?;
+        inbox.receive(&both.issue(60).await?).await?;
+        both.mine_by_hand().await?;
+        let cash = inbox.cash(Overdraft::Refuse).await?;
+        both.is_waiting(&cash).await?;
+        both.chain.provider.anvil_set_balance(both.book.address(), gwei(59)).await?;
+        both.mine(1).await?;
+        assert!(matches!(cash.confirmed().await.unwrap_err(), Error::Reverted { .. }), "{hardfork}");
+        assert_eq!(inbox.uncashed().await?, gwei(60), "{hardfork}");
+
+        both.chain.provider.anvil_set_auto_mine(true).await?;
+        both.book.deposit(gwei(1)).await?.confirmed().await?;
+        inbox.cash(Overdraft::Refuse).await?.confirmed().await?;
+        assert_eq!(inbox.uncashed().await?, U256::ZERO, "{hardfork}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn offers_more_when_the_price_of_gas_rises() -> Result<()> {
     let both = Both::start("osaka", 100).await?;
     both.mine_by_hand().await?;

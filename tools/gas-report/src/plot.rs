@@ -53,7 +53,12 @@ pub(crate) fn each(figures: &Figures, what: &str, floor: Option<Floor>) -> eyre:
     ];
     if let Some(floor) = floor {
         let ten = floor.ten_repeats.checked_div(10).unwrap_or_default();
-        lines.push(Line { label: "floor for ten, without an event", color: BLACK, points: vec![(10, ten)], dots: true });
+        lines.push(Line {
+            label: "floor for ten, without an event",
+            color: BLACK,
+            points: vec![(10, ten)],
+            dots: true,
+        });
     }
     let titles = ["Gas for each repeat cheque", "cheques in one transaction", "gas for each"];
     draw(titles, 1..250, 20_000_u64..70_000, SeriesLabelPosition::UpperRight, &lines)

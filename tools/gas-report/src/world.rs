@@ -84,7 +84,8 @@ impl World {
         if form != "token" {
             return Ok(self.provider.get_balance(account).await?);
         }
-        let question = TransactionRequest::default().with_to(self.token).with_input(balanceOfCall { account }.abi_encode());
+        let question =
+            TransactionRequest::default().with_to(self.token).with_input(balanceOfCall { account }.abi_encode());
         Ok(balanceOfCall::abi_decode_returns(&self.provider.call(question).await?)?)
     }
 
@@ -173,7 +174,8 @@ impl World {
         let contract = creation.address(self.provider.get_chain_id().await?)?;
         let value = if form == "token" { 0 } else { deposit };
         let receipt = self.send(OWNER, chequebook::factory().into(), value, creation.calldata()).await?;
-        let later = if form == "token" && deposit > 0 { self.deposit(OWNER, form, contract, deposit).await? } else { 0 };
+        let later =
+            if form == "token" && deposit > 0 { self.deposit(OWNER, form, contract, deposit).await? } else { 0 };
         ensure!(self.balance(form, contract).await? == U256::from(deposit), "the deposit is not there");
         self.pass(0).await?;
         Ok((contract, receipt.gas_used, later))

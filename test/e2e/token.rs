@@ -5,7 +5,7 @@ use std::fs;
 use alloy::{
     contract::CallBuilder,
     primitives::{Address, Bytes, U256},
-    providers::DynProvider,
+    providers::{DynProvider, Provider, ProviderBuilder},
 };
 use eyre::{OptionExt, Result, WrapErr};
 use serde_json::Value;
@@ -37,6 +37,12 @@ impl Chain {
         let minted = token.mint(self.account(0), U256::from(amount)).send().await?.get_receipt().await?;
         minted.status().then_some(token).ok_or_eyre("nothing was minted")
     }
+}
+
+/// The same token, by a provider that asks for nonces anew: forge has used some.
+pub(crate) fn after_forge(chain: &Chain, token: &TokenInstance) -> Result<TokenInstance> {
+    let provider = ProviderBuilder::new().wallet(chain.key(0)?).connect_http(chain.anvil.endpoint_url()).erased();
+    Ok(Token::new(*token.address(), provider))
 }
 
 /// What `account` has of a token.

@@ -8,7 +8,7 @@ use chequebook::{Creation, DEPLOYER, Form, Scheme, Terms, clearing_house, factor
 use eyre::Result;
 
 use super::{ONE_ETHER, assert_prints, created};
-use crate::{chain::Chain, fixture::somebody};
+use crate::{chain::Chain, fixture::somebody, token::after_forge};
 
 /// The default notice period of Create, in seconds.
 const ONE_DAY: u64 = 86400;
@@ -61,7 +61,7 @@ async fn creates_every_form_at_the_predicted_address() -> Result<()> {
         assert_prints(&text, "Created:       not yet");
         // what was sent before is part of the deposit
         if name == "token" {
-            token.transfer(expected, U256::from(1)).send().await?.watch().await?;
+            after_forge(&chain, &token)?.transfer(expected, U256::from(1)).send().await?.watch().await?;
         } else {
             chain.provider.anvil_set_balance(expected, U256::from(1)).await?;
         }

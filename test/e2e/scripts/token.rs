@@ -1,16 +1,19 @@
 //! The scripts with a token chequebook.
 
-use alloy::{primitives::U256, providers::ext::AnvilApi};
+use alloy::primitives::U256;
 use chequebook::Scheme;
 use eyre::Result;
 
 use super::{assert_prints, created};
-use crate::{chain::Chain, token::held};
+use crate::{
+    chain::Chain,
+    token::{after_forge, held},
+};
 
 #[tokio::test]
 async fn deposits_cashes_kills_and_reclaims() -> Result<()> {
-    let chain = Chain::ready().await?;
     for name in ["StandardToken", "SilentToken"] {
+        let chain = Chain::ready().await?;
         let token = chain.token(name, 1_000).await?;
         let create = chain.script("Create").set("FORM", "token").set("TOKEN", token.address());
         let chequebook = created(&chain, &create.set("NOTICE_PERIOD", 0).set("DEPOSIT", 100).succeeds()?)?;
@@ -34,12 +37,11 @@ async fn deposits_cashes_kills_and_reclaims() -> Result<()> {
         run("Reclaim").refuses(format!("NothingToReclaim({contract})")).await?;
         run("Deposit").set("AMOUNT", 5).refuses(format!("DeadChequebook({contract})")).await?;
 
-        token.transfer(contract, U256::from(5)).send().await?.watch().await?;
+        after_forge(&chain, &token)?.transfer(contract, U256::from(5)).send().await?.watch().await?;
         let stranger = format!("SenderIsNotOwner({}, {})", chain.account(1), chain.account(0));
         run("Reclaim").from(Some(1)).refuses(stranger).await?;
         assert_prints(&run("Reclaim").succeeds()?, "Reclaimed:     5 smallest units");
         assert_eq!(held(&token, chain.account(0)).await?, U256::from(960));
-        chain.provider.evm_mine(None).await?;
     }
     Ok(())
 }

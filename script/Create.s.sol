@@ -29,7 +29,7 @@ import {TermsBase} from "./TermsBase.s.sol";
 /// prints the address of the chequebook, which may be created already or counterfactual, and sends nothing.
 ///
 /// @dev If somebody else creates it between the checks and this transaction, that reverts and no ether leaves the
-/// sender. Run it again.
+/// sender. Run it again. The second transaction, of tokens, may deposit all the same: then do not run it again.
 contract Create is TermsBase, DepositBase {
     function run() external returns (address chequebook) {
         address sender = _sender();

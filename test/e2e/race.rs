@@ -42,24 +42,30 @@ impl Chain {
     }
 
     /// How many transactions wait to be mined.
-    async fn waiting(&self) -> Result<u64> {
+    pub(crate) async fn waiting(&self) -> Result<u64> {
         let status: serde_json::Value = self.provider.raw_request("txpool_status".into(), ()).await?;
         Ok(serde_json::from_value::<U64>(status["pending"].clone())?.to())
+    }
+
+    /// Somebody else offers more for the same creation than one that waits to be mined; then both are mined.
+    pub(crate) async fn overtake(&self, creation: &Creation) -> Result<()> {
+        let first = self.first(creation, None)?;
+        let first = first.with_max_fee_per_gas(900_000_000_000).with_max_priority_fee_per_gas(500_000_000_000);
+        let waiting = self.waiting().await?;
+        let first = self.provider.send_transaction(first).await?;
+        eventually("both wait", || async { Ok(self.waiting().await? > waiting) }).await?;
+        self.provider.anvil_mine(Some(1), None).await?;
+        self.provider.anvil_set_auto_mine(true).await?;
+        assert!(first.get_receipt().await?.status());
+        Ok(())
     }
 
     /// While `ours` waits to be mined, somebody else offers more for the same creation.
     async fn outbid<T>(&self, creation: &Creation, ours: impl Future<Output = T>) -> Result<T> {
         self.provider.anvil_set_auto_mine(false).await?;
-        let first = self.first(creation, None)?;
-        let first = first.with_max_fee_per_gas(900_000_000_000).with_max_priority_fee_per_gas(500_000_000_000);
         let others = async {
             eventually("ours waits", || async { Ok(self.waiting().await? == 1) }).await?;
-            let first = self.provider.send_transaction(first).await?;
-            eventually("both wait", || async { Ok(self.waiting().await? == 2) }).await?;
-            self.provider.anvil_mine(Some(1), None).await?;
-            self.provider.anvil_set_auto_mine(true).await?;
-            assert!(first.get_receipt().await?.status());
-            Ok::<_, eyre::Report>(())
+            self.overtake(creation).await
         };
         let (done, result) = tokio::join!(others, ours);
         done?;

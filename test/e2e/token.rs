@@ -18,6 +18,7 @@ alloy::sol! {
         error ERC20InsufficientBalance(address sender, uint256 balance, uint256 needed);
         function balanceOf(address account) external view returns (uint256);
         function mint(address to, uint256 amount) external;
+        function pause(bool paused) external;
         function transfer(address to, uint256 amount) external;
     }
 }
@@ -26,12 +27,14 @@ pub(crate) type TokenInstance = Token::TokenInstance<DynProvider>;
 
 impl Chain {
     /// Deploys a token of `test/mocks/Tokens.sol`, as forge compiled it, and mints `amount` for the first account.
+    /// The argument of a constructor is zero.
     pub(crate) async fn token(&self, name: &str, amount: u64) -> Result<TokenInstance> {
         let path = format!("{}/out/Tokens.sol/{name}.json", env!("CARGO_MANIFEST_DIR"));
         let text = fs::read_to_string(&path).wrap_err_with(|| format!("{path}: run `forge build` first"))?;
         let artifact: Value = serde_json::from_str(&text)?;
         let code: Bytes = serde_json::from_value(artifact["bytecode"]["object"].clone())?;
-        let address = CallBuilder::new_raw_deploy(&self.provider, code).deploy().await?;
+        let address =
+            CallBuilder::new_raw_deploy(&self.provider, [&code[..], &[0; 32]].concat().into()).deploy().await?;
 
         let token = Token::new(address, self.provider.clone());
         let minted = token.mint(self.account(0), U256::from(amount)).send().await?.get_receipt().await?;

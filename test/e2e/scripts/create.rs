@@ -1,11 +1,14 @@
 //! The scripts that create: the infrastructure, and a chequebook of each form.
 
+use std::{pin::pin, time::Duration};
+
 use alloy::{
     primitives::{Address, B256, Bytes, U256},
     providers::{Provider, ext::AnvilApi},
 };
 use chequebook::{Creation, DEPLOYER, Form, Scheme, Terms, clearing_house, factory};
 use eyre::Result;
+use tokio::time::sleep;
 
 use super::{ONE_ETHER, assert_prints, created};
 use crate::{chain::Chain, fixture::somebody, token::after_forge};
@@ -109,6 +112,34 @@ async fn deposits_only_where_somebody_else_was_first() -> Result<()> {
     chain.provider.anvil_increase_time(ONE_DAY).await?;
     chequebook.kill().send().await?.watch().await?;
     create().set("DEPOSIT", 100).refuses(format!("DeadChequebook({contract})")).await
+}
+
+/// Somebody else's creation comes first while ours waits. The deposit of ours stays with its sender.
+#[tokio::test]
+async fn loses_nothing_if_somebody_else_creates_it_meanwhile() -> Result<()> {
+    let chain = Chain::ready().await?;
+    let owner = chain.account(1);
+    let terms = Terms { notice_period: u32::try_from(ONE_DAY)?, ..Terms::new(Form::Clone, owner) };
+    let creation = Creation { terms, salt: B256::ZERO };
+    let contract = creation.address(chain.anvil.chain_id())?;
+    let create = || chain.script("Create").set("OWNER", owner).set("DEPOSIT", 100);
+    chain.provider.anvil_set_auto_mine(false).await?;
+
+    let mut ours = pin!(create().beside());
+    while chain.waiting().await? == 0 {
+        tokio::select! {
+            ended = &mut ours => eyre::bail!("forge sent nothing: {}", ended?.1),
+            () = sleep(Duration::from_millis(50)) => (),
+        }
+    }
+    chain.overtake(&creation).await?;
+    let (success, text) = ours.await?;
+
+    assert!(!success, "forge does not see that its transaction failed: {text}");
+    assert_eq!(chain.balance(contract).await?, U256::ZERO);
+    assert_prints(&create().succeeds()?, "The chequebook is created already, so this only deposits.");
+    assert_eq!(chain.balance(contract).await?, U256::from(100));
+    Ok(())
 }
 
 #[tokio::test]

@@ -52,6 +52,17 @@ fn forge() -> Command {
     command
 }
 
+/// Runs a command of forge on built scripts, alone. Whether it succeeds, and its output.
+fn alone(mut command: Command) -> Result<(bool, String)> {
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*built {
+        let (success, text) = output(forge().args(["build", "script"]))?;
+        ensure!(success, "the scripts do not build: {text}");
+        *built = true;
+    }
+    output(&mut command)
+}
+
 /// Whether forge succeeds, and its output.
 fn output(command: &mut Command) -> Result<(bool, String)> {
     let output = command.output().wrap_err("forge does not start, is it on PATH?")?;
@@ -118,8 +129,7 @@ impl Script<'_> {
         self.from(None).dry()
     }
 
-    /// Whether forge succeeds, and its output.
-    fn run(mut self) -> Result<(bool, String)> {
+    fn command(mut self) -> Result<Command> {
         if let Some(account) = self.wallet {
             let key = hex::encode_prefixed(self.chain.key(account)?.to_bytes());
             self.command.args(["--private-key", &key]);
@@ -127,14 +137,18 @@ impl Script<'_> {
         if self.broadcast {
             self.command.arg("--broadcast");
         }
+        Ok(self.command)
+    }
 
-        let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-        if !*built {
-            let (success, text) = output(forge().args(["build", "script"]))?;
-            ensure!(success, "the scripts do not build: {text}");
-            *built = true;
-        }
-        output(&mut self.command)
+    /// Whether forge succeeds, and its output.
+    fn run(self) -> Result<(bool, String)> {
+        alone(self.command()?)
+    }
+
+    /// The same, beside other tasks of the test.
+    pub(super) async fn beside(self) -> Result<(bool, String)> {
+        let command = self.command()?;
+        tokio::task::spawn_blocking(|| alone(command)).await?
     }
 
     /// The output of forge, which must succeed.

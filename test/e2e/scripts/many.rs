@@ -1,6 +1,7 @@
 //! CashMany: the clearing house from a script.
 
 use alloy::{
+    consensus::Transaction,
     primitives::{Address, B256, Bytes, U256},
     providers::Provider,
 };
@@ -8,7 +9,7 @@ use chequebook::{Cheque, Scheme};
 use eyre::{OptionExt, Result};
 use serde_json::{Value, json};
 
-use super::{assert_prints, created, with};
+use super::{assert_prints, created, forge_constructor, with};
 use crate::{chain::Chain, fixture::somebody};
 
 /// A cheque to somebody, signed by the first account.
@@ -72,6 +73,52 @@ async fn splits_what_does_not_fit_into_one_transaction() -> Result<()> {
         assert_eq!(chain.balance(payee(index)).await?, U256::from(2));
     }
     assert_eq!(chain.provider.get_transaction_count(chain.account(0)).await?, before + 2);
+    Ok(())
+}
+
+/// However much gas a cheque may use: with the highest limit each has a transaction of its own, below that of the chain.
+#[tokio::test]
+async fn keeps_each_transaction_below_the_limit_of_the_chain() -> Result<()> {
+    let (chain, chequebook) = Chain::with_chequebook(60, 400).await?;
+    let contract = *chequebook.address();
+    let mut cheques = Vec::new();
+    for index in 1..=2 {
+        cheques.push(cheque(&chain, contract, somebody(index), 2, Scheme::Packed).await?);
+    }
+    let many = |gas_each: u64| chain.script("CashMany").set("CHEQUES", json!(cheques)).set("GAS_EACH", gas_each);
+    let (most, block) = (16_454_040, chain.provider.get_block_number().await?);
+
+    many(most + 1).refuses(format!("GasEachTooHigh({} [1.645e7], {most} [1.645e7])", most + 1)).await?;
+    let text = many(most).succeeds()?;
+
+    assert_prints(&text, "Cashed:        2 of 2 cheques, in 2 transactions");
+    let mut limits = Vec::new();
+    for number in block + 1..=chain.provider.get_block_number().await? {
+        let block = chain.provider.get_block_by_number(number.into()).full().await?.ok_or_eyre("no block")?;
+        limits.extend(block.transactions.into_transactions().map(|transaction| transaction.gas_limit()));
+    }
+    assert_eq!(limits.len(), 2);
+    assert!(limits.iter().all(|limit| (most..=1 << 24).contains(limit)), "{limits:?}");
+    assert_eq!(chain.balance(contract).await?, U256::from(396));
+    Ok(())
+}
+
+/// Who holds a cheque of an unproven chequebook may cash it, and is warned.
+#[tokio::test]
+async fn warns_once_of_an_unproven_chequebook() -> Result<()> {
+    let (chain, genuine) = Chain::with_chequebook(60, 0).await?;
+    let forged = forge_constructor(&chain, *genuine.address()).await?;
+    chain.call(forged, Bytes::new()).value(U256::from(50)).send().await?.watch().await?;
+    let cheques = json!([
+        cheque(&chain, forged, somebody(1), 20, Scheme::Typed).await?,
+        cheque(&chain, forged, somebody(2), 30, Scheme::Packed).await?,
+    ]);
+
+    let text = chain.script("CashMany").set("CHEQUES", cheques).succeeds()?;
+
+    assert_eq!(text.matches(&format!("Warning: {forged} is unproven")).count(), 1, "{text}");
+    assert_prints(&text, "Cashed:        2 of 2 cheques");
+    assert_eq!(chain.balance(forged).await?, U256::ZERO);
     Ok(())
 }
 

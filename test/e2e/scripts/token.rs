@@ -3,6 +3,7 @@
 use alloy::primitives::U256;
 use chequebook::Scheme;
 use eyre::Result;
+use serde_json::json;
 
 use super::{assert_prints, created};
 use crate::{
@@ -44,6 +45,38 @@ async fn deposits_cashes_kills_and_reclaims() -> Result<()> {
         assert_eq!(held(&token, chain.account(0)).await?, U256::from(960));
     }
     Ok(())
+}
+
+/// What a token refuses changes nothing, and the script says so before it sends anything.
+#[tokio::test]
+async fn names_what_the_token_refuses() -> Result<()> {
+    let chain = Chain::ready().await?;
+    let token = chain.token("GovernedToken", 1_000).await?;
+    let create = chain.script("Create").set("FORM", "token").set("TOKEN", token.address());
+    let chequebook = created(&chain, &create.set("NOTICE_PERIOD", 0).set("DEPOSIT", 100).succeeds()?)?;
+    let contract = *chequebook.address();
+    let run = |script: &str| chain.script(script).set("CHEQUEBOOK", contract);
+    let cheque = chain.json(contract, 40, Scheme::Packed, 0).await?;
+    after_forge(&chain, &token)?.pause(true).send().await?.watch().await?;
+
+    run("Kill").refuses("PaymentFailed()").await?;
+    run("Cash").set("CHEQUE", &cheque).refuses("PaymentFailed()").await?;
+    let many = chain.script("CashMany").set("CHEQUES", json!([cheque]));
+    many.refuses("NothingToCash(1)").await?;
+    run("Deposit").set("AMOUNT", 5).refuses("refused by the issuer").await?;
+
+    assert_eq!(held(&token, contract).await?, U256::from(100));
+    assert_eq!(chequebook.killableAt().call().await?, U256::ZERO);
+    Ok(())
+}
+
+/// A fee that is taken from what arrives.
+#[tokio::test]
+async fn refuses_a_token_of_which_less_arrives() -> Result<()> {
+    let chain = Chain::ready().await?;
+    let token = chain.token("FeeToken", 1_000).await?;
+    let create = chain.script("Create").set("FORM", "token").set("TOKEN", token.address()).set("DEPOSIT", 100);
+    create.refuses("IncompleteDeposit(99, 100)").await
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ help:
 	@echo 'make lint      formatting, linters, documentation, spelling, imports, licences, and drift of generated files'
 	@echo 'make advisories  what is known against the dependencies; needs the network'
 	@echo 'make fmt       format all code'
-	@echo 'make bindings  write rust-client/abi from the contracts'
+	@echo 'make bindings  write rust-client/abi and contracts/storage.json from the contracts'
 	@echo 'make gas-report  measure every transaction on anvil, and write gas/'
 	@echo 'make bench     how many cheques a second the wallet issues and receives'
 	@echo 'make wasm      check that cheques build for wasm32; rustup target add wasm32-unknown-unknown first'
@@ -78,7 +78,7 @@ fmt: setup
 bindings: build
 	node tools/bindings.mjs
 
-gas-report: setup
+gas-report: build
 	cargo run --package chequebook-gas-report $(CARGO_FLAGS)
 
 bench: setup

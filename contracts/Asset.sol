@@ -32,7 +32,7 @@ abstract contract EtherAsset is Asset {
     }
 
     /// @dev Runs no code of the recipient, so nobody can refuse it.
-    function _release(address payable recipient, uint256) internal override {
+    function _release(address payable recipient, uint256) internal virtual override {
         selfdestruct(recipient);
     }
 }

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {Chequebook} from "../contracts/Chequebook.sol";
 import {IChequebook} from "../contracts/interfaces/IChequebook.sol";
 import {ChequeHash} from "../contracts/libraries/ChequeHash.sol";
 import {Base} from "./Base.s.sol";
 
 /// @title ChequeBase
-/// @notice How the scripts that cash read a cheque: as JSON, its amount a decimal string of wei, its scheme "packed" or
-/// "typed".
+/// @notice How the scripts that cash read a cheque: as JSON, its amount a decimal string, in wei or in the smallest
+/// unit of the token, its scheme "packed" or "typed".
 ///
 ///     {"contract":"0x…","beneficiary":"0x…","amount":"42","scheme":"packed","chainId":1,"signature":"0x…"}
 abstract contract ChequeBase is Base {
@@ -25,7 +24,7 @@ abstract contract ChequeBase is Base {
         bytes32 s;
     }
 
-    /// @notice Thrown when the cheque's `amount` is not a decimal number of wei, like `expected`.
+    /// @notice Thrown when the cheque's `amount` is not a decimal number, like `expected`.
     error InvalidAmount(string amount, string expected);
 
     /// @notice Thrown when the cheque's `scheme` is not one of those `expected`.
@@ -69,20 +68,16 @@ abstract contract ChequeBase is Base {
         if (!typed && !_equal(scheme, "packed")) revert UnknownScheme(scheme, "packed or typed");
     }
 
-    function _equal(string memory a, string memory b) private pure returns (bool) {
-        return keccak256(bytes(a)) == keccak256(bytes(b));
-    }
-
     /* CHECK */
 
     /// @dev What the contract would refuse whatever its `sent` is, with the found and the expected value in the error.
     function _requireSigned(Cheque memory cheque) internal view {
-        Chequebook chequebook = Chequebook(payable(cheque.chequebook));
         if (cheque.chainId != block.chainid) revert WrongChain(cheque.chainId, block.chainid);
         if (cheque.beneficiary == cheque.chequebook) revert IChequebook.InvalidBeneficiary(cheque.beneficiary);
 
         address signer = ecrecover(_digest(cheque), cheque.v, cheque.r, cheque.s);
-        if (signer != chequebook.signer()) revert WrongSigner(signer, chequebook.signer());
+        address expected = IChequebook(payable(cheque.chequebook)).signer();
+        if (signer != expected) revert WrongSigner(signer, expected);
     }
 
     function _digest(Cheque memory cheque) private pure returns (bytes32) {

@@ -21,12 +21,12 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    /// Starts anvil under the rules of `hardfork`.
+    /// Starts anvil under the rules of `hardfork`, and deploys the factory and the clearing house.
     ///
     /// # Errors
     ///
     /// If anvil is not on the PATH, or does not start.
-    pub(crate) fn start(hardfork: &str) -> eyre::Result<Self> {
+    pub(crate) async fn start(hardfork: &str) -> eyre::Result<Self> {
         let anvil = Anvil::new().args(["--hardfork", hardfork]).try_spawn().map_err(|error| match error {
             NodeError::SpawnError(error) if error.kind() == ErrorKind::NotFound => {
                 Report::msg("anvil is not on the PATH: run `npm ci`, and add node_modules/.bin to the PATH")
@@ -36,7 +36,13 @@ impl Chain {
         let provider = ProviderBuilder::new().connect_http(anvil.endpoint_url()).erased();
         // The chain is local, and mines at once.
         provider.client().set_poll_interval(Duration::from_millis(10));
-        Ok(Self { anvil, provider })
+        let chain = Self { anvil, provider };
+        // By an account that has no other part, since the transactions of the others are counted.
+        let deployer = chain.signer(9)?;
+        let deployer = ProviderBuilder::new().wallet(deployer).connect_http(chain.anvil.endpoint_url());
+        deployer.client().set_poll_interval(Duration::from_millis(10));
+        chequebook::deploy(&deployer).await.wrap_err("factory and clearing house")?;
+        Ok(chain)
     }
 
     /// The provider of the chain.

@@ -12,6 +12,12 @@ macro_rules! contracts {
         alloy::sol! {
             $(#[$rpc])*
             #[derive(Debug, PartialEq, Eq)]
+            TokenChequebook,
+            "abi/TokenChequebook.json"
+        }
+        alloy::sol! {
+            $(#[$rpc])*
+            #[derive(Debug, PartialEq, Eq)]
             ChequebookFactory,
             "abi/ChequebookFactory.json"
         }

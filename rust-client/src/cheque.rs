@@ -11,8 +11,8 @@ use alloy::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error,
-    bindings::Chequebook::{cashCall, cashTypedCall},
+    Error, Overdraft,
+    bindings::Chequebook::{cashCall, cashIfCoveredCall, cashTypedCall, cashTypedIfCoveredCall},
 };
 
 /// Half the order of the curve secp256k1, the largest `s` of a canonical signature (EIP-2).
@@ -36,7 +36,8 @@ pub struct Cheque {
     pub contract: Address,
     /// The address that is paid.
     pub beneficiary: Address,
-    /// The cumulative amount promised to the beneficiary by this and all earlier cheques, in wei.
+    /// The cumulative amount promised to the beneficiary by this and all earlier cheques, in wei or in the
+    /// smallest unit of the token.
     pub amount: U256,
     /// How it is signed.
     pub scheme: Scheme,
@@ -101,7 +102,7 @@ mod eip712 {
 
 /// A cheque and a signature over it.
 ///
-/// Payer and payee exchange its JSON form (serde). The amount is a string of decimal digits, in wei; an address in
+/// Payer and payee exchange its JSON form (serde). The amount is a string of decimal digits; an address in
 /// mixed case must have the right checksum; fields must not be missing, duplicated or unknown.
 ///
 /// ```json
@@ -182,17 +183,32 @@ impl SignedCheque {
         Ok(())
     }
 
-    /// The input of the transaction to [`Cheque::contract`] that cashes the cheque: a call of `cash` or `cashTyped`.
-    /// Anyone may send it.
-    pub fn calldata(&self) -> Bytes {
+    /// Checks that the cheque is of this chequebook, chain and signer.
+    pub(crate) fn verify_for(&self, contract: Address, chain_id: ChainId, signer: Address) -> Result<(), Error> {
+        let found = &self.cheque;
+        if found.contract != contract {
+            return Err(Error::WrongContract { found: found.contract, expected: contract });
+        }
+        if found.chain_id != chain_id {
+            return Err(Error::WrongChainId { found: found.chain_id, expected: chain_id });
+        }
+        self.verify(signer)
+    }
+
+    /// The input of the transaction to [`Cheque::contract`] that cashes the cheque. Anyone may send it. With
+    /// [`Overdraft::Refuse`] it calls `cashIfCovered` or `cashTypedIfCovered`, which never end a chequebook; with
+    /// [`Overdraft::Consent`], `cash` or `cashTyped`.
+    pub fn calldata(&self, overdraft: Overdraft) -> Bytes {
         let Cheque { beneficiary, amount, scheme, .. } = self.cheque;
         // The contract expects v as 27 or 28, not as the parity alone.
         let v = if self.signature.v() { 28 } else { 27 };
         let (r, s) = (self.signature.r().into(), self.signature.s().into());
 
-        match scheme {
-            Scheme::Packed => cashCall { beneficiary, amount, v, r, s }.abi_encode(),
-            Scheme::Typed => cashTypedCall { beneficiary, amount, v, r, s }.abi_encode(),
+        match (scheme, overdraft) {
+            (Scheme::Packed, Overdraft::Refuse) => cashIfCoveredCall { beneficiary, amount, v, r, s }.abi_encode(),
+            (Scheme::Packed, Overdraft::Consent) => cashCall { beneficiary, amount, v, r, s }.abi_encode(),
+            (Scheme::Typed, Overdraft::Refuse) => cashTypedIfCoveredCall { beneficiary, amount, v, r, s }.abi_encode(),
+            (Scheme::Typed, Overdraft::Consent) => cashTypedCall { beneficiary, amount, v, r, s }.abi_encode(),
         }
         .into()
     }

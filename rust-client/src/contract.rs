@@ -3,92 +3,174 @@
 use alloy::{
     contract::{CallBuilder, CallDecoder},
     network::Ethereum,
-    primitives::{Address, Bytes, ChainId, U256},
+    primitives::{Address, B256, Bytes, ChainId, U256},
     providers::{PendingTransactionBuilder, Provider},
     rpc::types::TransactionReceipt,
-    sol_types::SolInterface,
+    sol_types::{SolInterface, SolValue},
 };
 
 use crate::{
-    Cheque, CloneTerms, Error, Immutables, Overdraft, Scheme, SignedCheque, State, Terms,
+    Asset, Cheque, Creation, DEPLOYER, Error, Form, Overdraft, Record, Scheme, SignedCheque, State, Terms,
     bindings::{
         Chequebook::{self, ChequebookErrors, ChequebookInstance},
         ChequebookFactory::{self, ChequebookFactoryErrors},
+        ClearingHouse,
+        TokenChequebook::{self, TokenChequebookErrors},
     },
-    factory,
+    clearing_house, factory,
 };
 
+alloy::sol! {
+    /// The part of a token that a deposit needs.
+    #[sol(rpc)]
+    interface Erc20 {
+        function balanceOf(address account) external view returns (uint256);
+        function transfer(address to, uint256 amount) external;
+    }
+}
+
 /// A chequebook on a chain. It caches nothing that can change: each call makes one or a few requests, for the newest
-/// block.
+/// block. All amounts are in wei, or in the smallest unit of the chequebook's token.
 ///
 /// Methods that send a transaction need a provider with a wallet. They simulate the transaction first: what the
-/// contract would refuse is an error and costs nothing.
+/// contract would refuse is an error and costs nothing. The provider chooses nonce and fees, and signs.
 #[derive(Clone, Debug)]
 pub struct ChequebookContract<P> {
     instance: ChequebookInstance<P>,
     chain_id: ChainId,
-    immutables: Immutables,
+    terms: Terms,
+    proven: bool,
 }
 
 impl<P: Provider + Clone> ChequebookContract<P> {
     /* CREATE */
 
-    /// Deploys a chequebook directly, with a first deposit in wei, and waits until the transaction is included in a
-    /// block.
+    /// Creates a chequebook through the factory, with a first deposit, and waits until it is included in a block. Ether
+    /// that was sent to the address before is part of the deposit. The deposit of a token chequebook is a transaction
+    /// of its own, after the creation.
+    ///
+    /// If somebody else creates it first, this deposits only, and only if the chequebook is neither dead nor ending. So
+    /// a second call makes a second deposit.
     ///
     /// # Errors
     ///
-    /// [`Error::ZeroOwner`]; [`Error::Refused`] or [`Error::Reverted`] if it fails; or an error from the node.
-    pub async fn deploy(provider: P, terms: Terms, deposit: U256) -> Result<Self, Error> {
-        if terms.owner == Address::ZERO {
-            return Err(Error::ZeroOwner);
-        }
-        let Terms { owner, signer, notice_period } = terms;
-        let call = Chequebook::deploy_builder(provider.clone(), owner, signer, notice_period).value(deposit);
-        let receipt = included(send::<_, _, ChequebookErrors>(Address::ZERO, &call).await?).await?;
-        let hash = receipt.transaction_hash;
-        Self::at(provider, receipt.contract_address.ok_or(Error::Reverted { hash })?).await
-    }
-
-    /// Creates a clone through the factory, with a first deposit in wei, and waits until the transaction is included in
-    /// a block. Ether that was sent to its address before is part of the deposit.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ZeroOwner`]; [`Error::NoCode`] if there is no factory on this chain; [`Error::Refused`] if it is
-    /// already created, or [`Error::Reverted`]; or an error from the node.
-    pub async fn create(provider: P, clone: &CloneTerms, deposit: U256) -> Result<Self, Error> {
-        let contract = clone.address(provider.get_chain_id().await?)?;
+    /// Those of [`of`](Self::of); [`Error::NoCode`] if there is no factory on this chain; [`Error::Refused`] or
+    /// [`Error::Reverted`] if it fails; those of [`deposit`](Self::deposit). If only the deposit fails, the chequebook
+    /// is created.
+    pub async fn create(provider: P, creation: &Creation, deposit: U256) -> Result<Self, Error> {
+        let asset = creation.terms.form.asset();
+        let book = Self::of(provider, creation, asset).await?;
+        let provider = book.instance.provider();
         if provider.get_code_at(factory()).await?.is_empty() {
             return Err(Error::NoCode { contract: factory() });
         }
-        let CloneTerms { terms: Terms { owner, signer, notice_period }, salt } = *clone;
-        let creator = ChequebookFactory::new(factory(), provider.clone());
-        let call = creator.create(owner, signer, notice_period, salt).value(deposit);
-        included(send::<_, _, ChequebookFactoryErrors>(factory(), &call).await?).await?;
-        Self::at(provider, contract).await
+        if Self::record(provider, book.address()).await?.is_none() {
+            let value = if asset == Asset::Ether { deposit } else { U256::ZERO };
+            let call = CallBuilder::new_raw(provider, creation.calldata()).to(factory()).value(value);
+            let created = match send::<_, _, ChequebookFactoryErrors>(factory(), &call).await {
+                Ok(pending) => included(pending).await.map(drop),
+                Err(error) => Err(error),
+            };
+            match created {
+                Ok(()) if asset == Asset::Ether => return Ok(book),
+                Ok(()) => {}
+                Err(error @ (Error::Refused { .. } | Error::Reverted { .. })) => {
+                    // Somebody else may have been first.
+                    if Self::record(provider, book.address()).await?.is_none() {
+                        return Err(error);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if deposit.is_zero() {
+            book.check_alive().await?;
+        } else {
+            included(book.deposit(deposit).await?).await?;
+        }
+        Ok(book)
     }
 
-    /// The chequebook at an address. Checks the code there and, for a clone, that the factory created it.
+    /* FIND */
+
+    /// The chequebook of a creation, which need not be created yet. Its address alone proves its terms: the only
+    /// request asks for the id of the chain. `expected` is the asset that the caller expects.
     ///
     /// # Errors
     ///
-    /// [`Error::NoCode`], [`Error::NotGenuine`]; or an error from the node.
-    pub async fn at(provider: P, contract: Address) -> Result<Self, Error> {
+    /// [`Error::ZeroOwner`], [`Error::ZeroToken`], [`Error::WrongAsset`]; or an error from the node.
+    pub async fn of(provider: P, creation: &Creation, expected: Asset) -> Result<Self, Error> {
         let chain_id = provider.get_chain_id().await?;
+        let contract = creation.address(chain_id)?;
+        expect(contract, creation.terms.form.asset(), expected)?;
+        let terms = Terms { signer: creation.terms.effective_signer(), ..creation.terms };
+        Ok(Self { instance: Chequebook::new(contract, provider), chain_id, terms, proven: true })
+    }
+
+    /// The chequebook at an address, proven by the record of the factory. `expected` is the asset that the caller
+    /// expects: without it, a cheque over a worthless token would look like any other.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unproven`] if the factory did not create it, [`Error::NoCode`] if, in addition, it has no code;
+    /// [`Error::WrongAsset`]; [`Error::Dead`] if its account was erased, as a death before Cancun does; or an error from
+    /// the node.
+    pub async fn at(provider: P, contract: Address, expected: Asset) -> Result<Self, Error> {
+        let record = Self::record(&provider, contract).await?;
         let code = provider.get_code_at(contract).await?;
-        if code.is_empty() {
+        match record {
+            Some(Record { form, .. }) => {
+                expect(contract, form.asset(), expected)?;
+                if code.is_empty() {
+                    return Err(Error::Dead { contract });
+                }
+                Self::read(provider, contract, form, true).await
+            }
+            None if code.is_empty() => Err(Error::NoCode { contract }),
+            None => Err(Error::Unproven { contract }),
+        }
+    }
+
+    /// Whatever is at an address, for those who hold its cheques and want to cash them nevertheless. **Nothing is
+    /// proven**: its terms are what the contract says of itself, it may show a balance that it will not pay, and a cash
+    /// may only cost gas. Accept no cheque because of this. A deposit is refused. `asset` is what it is expected to pay
+    /// with, from which also its form is guessed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoCode`]; [`Error::Call`] if it does not answer like a chequebook; or an error from the node.
+    pub async fn at_unproven(provider: P, contract: Address, asset: Asset) -> Result<Self, Error> {
+        if provider.get_code_at(contract).await?.is_empty() {
             return Err(Error::NoCode { contract });
         }
-        let immutables = match (Immutables::read(&code), Terms::read_clone(&code)) {
-            (Some(immutables), _) => immutables,
-            (None, Some(terms)) => match born_at(&provider, contract).await? {
-                Some(born_at) => Immutables::of_clone(terms, born_at),
-                None => return Err(Error::NotGenuine { contract }),
-            },
-            (None, None) => return Err(Error::NotGenuine { contract }),
+        let form = match asset {
+            Asset::Ether => Form::Direct,
+            Asset::Token(token) => Form::Token(token),
         };
-        Ok(Self { instance: Chequebook::new(contract, provider), chain_id, immutables })
+        Self::read(provider, contract, form, false).await
+    }
+
+    async fn read(provider: P, contract: Address, form: Form, proven: bool) -> Result<Self, Error> {
+        let chain_id = provider.get_chain_id().await?;
+        let instance = Chequebook::new(contract, provider);
+        let error = |source| failed(contract, source);
+        let owner = instance.owner().call().await.map_err(error)?;
+        let signer = instance.signer().call().await.map_err(error)?;
+        let notice_period = instance.noticePeriod().call().await.map_err(error)?.saturating_to();
+        Ok(Self { instance, chain_id, terms: Terms { form, owner, signer, notice_period }, proven })
+    }
+
+    /// What the factory knows of a chequebook. `None` if it did not create it, or if there is no factory on this chain.
+    ///
+    /// # Errors
+    ///
+    /// An error from the node.
+    pub async fn record(provider: &P, contract: Address) -> Result<Option<Record>, Error> {
+        match ChequebookFactory::new(factory(), provider).record(contract).call().await {
+            Ok(known) => Ok(Record::of_factory(&known)),
+            Err(alloy::contract::Error::ZeroData(..)) => Ok(None),
+            Err(source) => Err(failed(factory(), source)),
+        }
     }
 
     /* READ */
@@ -103,14 +185,14 @@ impl<P: Provider + Clone> ChequebookContract<P> {
         self.chain_id
     }
 
-    /// Its owner, signer and notice period.
+    /// Its form, owner, signer and notice period. The signer is never zero.
     pub const fn terms(&self) -> Terms {
-        self.immutables.terms
+        self.terms
     }
 
-    /// Its terms, and the block that created it.
-    pub const fn immutables(&self) -> Immutables {
-        self.immutables
+    /// What it pays with.
+    pub const fn asset(&self) -> Asset {
+        self.terms.form.asset()
     }
 
     /// The bindings of the contract, for everything that this type does not offer.
@@ -118,59 +200,114 @@ impl<P: Provider + Clone> ChequebookContract<P> {
         &self.instance
     }
 
-    /// The balance, in wei.
+    /// The balance of its asset.
     ///
     /// # Errors
     ///
-    /// An error from the node.
+    /// An error from the node; [`Error::Call`] if the token does not answer.
     pub async fn balance(&self) -> Result<U256, Error> {
-        Ok(self.instance.provider().get_balance(self.address()).await?)
+        let provider = self.instance.provider();
+        match self.asset() {
+            Asset::Ether => Ok(provider.get_balance(self.address()).await?),
+            Asset::Token(token) => {
+                let answer = Erc20::new(token, provider).balanceOf(self.address()).call().await;
+                answer.map_err(|source| failed(token, source))
+            }
+        }
     }
 
-    /// The cumulative amount paid to `beneficiary`, in wei.
+    /// The cumulative amount paid to `beneficiary`.
     ///
     /// # Errors
     ///
-    /// An error from the node.
+    /// [`Error::NoCode`] if the chequebook is not created yet, or erased; or an error from the node.
     pub async fn sent(&self, beneficiary: Address) -> Result<U256, Error> {
         self.instance.sent(beneficiary).call().await.map_err(|source| failed(self.address(), source))
     }
 
-    /// Its state, never [`State::NotDeployed`]. No code means [`State::Dead`]: before Cancun, a dead chequebook leaves
+    /// Its state. A chequebook that was created and has no code is [`State::Dead`]: before Cancun, a dead one leaves
     /// none.
     ///
     /// # Errors
     ///
     /// An error from the node.
     pub async fn state(&self) -> Result<State, Error> {
-        if self.instance.provider().get_code_at(self.address()).await?.is_empty() {
-            return Ok(State::Dead);
+        let (provider, contract) = (self.instance.provider(), self.address());
+        if provider.get_code_at(contract).await?.is_empty() {
+            let counterfactual = self.proven && Self::record(provider, contract).await?.is_none();
+            return Ok(if counterfactual { State::NotDeployed } else { State::Dead });
         }
-        let killable_at = self.instance.killableAt().call().await.map_err(|source| failed(self.address(), source))?;
+        let killable_at = self.instance.killableAt().call().await.map_err(|source| failed(contract, source))?;
         Ok(State::of_killable_at(killable_at))
     }
 
     /* PRODUCE */
 
     /// A cheque of this chequebook, not yet [signed](Cheque::sign). `amount` is the cumulative amount promised to
-    /// `beneficiary`, in wei.
+    /// `beneficiary`.
     pub fn cheque(&self, beneficiary: Address, amount: U256, scheme: Scheme) -> Cheque {
         Cheque { contract: self.address(), beneficiary, amount, scheme, chain_id: self.chain_id }
     }
 
-    /// Sends a deposit of `amount`, in wei.
+    /// Sends a deposit of `amount`: ether, or a transfer of the token. The chequebook need not be created yet.
+    ///
+    /// A transaction whose signing preimage has 72 bytes could be read as a packed cheque, and a plain transfer of ether
+    /// can have such a preimage. The provider signs, so this crate cannot prevent it: for an account that also signs
+    /// packed cheques, use a wallet that does.
     ///
     /// # Errors
     ///
-    /// [`Error::Dead`]; [`Error::Refused`] if it would fail; or an error from the node.
+    /// [`Error::Unproven`], [`Error::Dead`], [`Error::KillAnnounced`]; [`Error::Refused`] if it would fail; or an error
+    /// from the node.
     pub async fn deposit(&self, amount: U256) -> Result<PendingTransactionBuilder<Ethereum>, Error> {
         let contract = self.address();
-        // Before Cancun, ether sent to a dead chequebook is lost.
-        if self.state().await? == State::Dead {
-            return Err(Error::Dead { contract });
+        if !self.proven {
+            return Err(Error::Unproven { contract });
         }
-        let call = CallBuilder::new_raw(self.instance.provider(), Bytes::new()).to(contract).value(amount);
-        send::<_, _, ChequebookErrors>(contract, &call).await
+        self.check_alive().await?;
+        let provider = self.instance.provider();
+        match self.asset() {
+            Asset::Ether => {
+                let call = CallBuilder::new_raw(provider, Bytes::new()).to(contract).value(amount);
+                send::<_, _, ChequebookErrors>(contract, &call).await
+            }
+            Asset::Token(token) => {
+                let erc20 = Erc20::new(token, provider);
+                let call = erc20.transfer(contract, amount);
+                let answer = simulate::<_, _, ChequebookErrors>(token, &call).await?;
+                // Some tokens return false instead of an error, and some return nothing.
+                if !answer.is_empty() && bool::abi_decode(&answer) != Ok(true) {
+                    return Err(Error::Refused { refusal: format!("transfer returned {answer}") });
+                }
+                send::<_, _, ChequebookErrors>(token, &call).await
+            }
+        }
+    }
+
+    /// What is sent to a dead chequebook may be lost, and what is sent to one that is ending may go to its owner.
+    async fn check_alive(&self) -> Result<(), Error> {
+        let contract = self.address();
+        match self.state().await? {
+            State::NotDeployed | State::Alive => Ok(()),
+            State::Ending { killable_at } => Err(Error::KillAnnounced { contract, killable_at }),
+            State::Dead => Err(Error::Dead { contract }),
+        }
+    }
+
+    /// Sends the tokens of a dead token chequebook to its owner, who must be the sender.
+    ///
+    /// Like that of a [deposit](Self::deposit), its signing preimage can have 72 bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoToken`] if it pays ether; [`Error::Refused`] if it would fail; or an error from the node.
+    pub async fn reclaim(&self) -> Result<PendingTransactionBuilder<Ethereum>, Error> {
+        let contract = self.address();
+        if self.asset() == Asset::Ether {
+            return Err(Error::NoToken { contract });
+        }
+        let token_book = TokenChequebook::new(contract, self.instance.provider());
+        send::<_, _, TokenChequebookErrors>(contract, &token_book.reclaim()).await
     }
 
     /* REDEEM */
@@ -182,22 +319,16 @@ impl<P: Provider + Clone> ChequebookContract<P> {
     ///
     /// [`Error::WrongContract`], [`Error::WrongChainId`], [`Error::WrongSigner`], [`Error::Unrecoverable`].
     pub fn verify(&self, cheque: &SignedCheque) -> Result<(), Error> {
-        let Cheque { contract, chain_id, .. } = *cheque.cheque();
-        if contract != self.address() {
-            return Err(Error::WrongContract { found: contract, expected: self.address() });
-        }
-        if chain_id != self.chain_id {
-            return Err(Error::WrongChainId { found: chain_id, expected: self.chain_id });
-        }
-        cheque.verify(self.immutables.terms.signer)
+        cheque.verify_for(self.address(), self.chain_id, self.terms.effective_signer())
     }
 
-    /// What a cheque would pay now, in wei. Other payees hold cheques too: the first to cash is paid first.
+    /// What a cheque would pay now. Other payees hold cheques too: the first to cash is paid first.
     ///
     /// # Errors
     ///
-    /// Those of [`verify`](Self::verify); [`Error::AlreadyCashed`]; [`Error::Dead`] and, with [`Overdraft::Refuse`],
-    /// [`Error::WouldBounce`] if the balance does not cover it; or an error from the node.
+    /// Those of [`verify`](Self::verify); [`Error::NoCode`] if the chequebook is not created yet, or erased;
+    /// [`Error::AlreadyCashed`]; [`Error::Dead`] and, with [`Overdraft::Refuse`], [`Error::WouldBounce`] if the balance
+    /// does not cover it; or an error from the node.
     pub async fn payable(&self, cheque: &SignedCheque, overdraft: Overdraft) -> Result<U256, Error> {
         self.verify(cheque)?;
         let Cheque { contract, beneficiary, amount, .. } = *cheque.cheque();
@@ -219,7 +350,8 @@ impl<P: Provider + Clone> ChequebookContract<P> {
 
     /// Sends the transaction that cashes a cheque. Anyone may send it; the beneficiary is paid.
     ///
-    /// Another cheque that is cashed before this transaction is included can still make it an overdraft.
+    /// With [`Overdraft::Refuse`] the contract itself checks that the balance covers the cheque: if another cheque is
+    /// cashed first, the transaction is reverted, and the chequebook lives.
     ///
     /// # Errors
     ///
@@ -231,35 +363,76 @@ impl<P: Provider + Clone> ChequebookContract<P> {
     ) -> Result<PendingTransactionBuilder<Ethereum>, Error> {
         self.payable(cheque, overdraft).await?;
         let contract = self.address();
-        let call = CallBuilder::new_raw(self.instance.provider(), cheque.calldata()).to(contract);
+        let call = CallBuilder::new_raw(self.instance.provider(), cheque.calldata(overdraft)).to(contract);
         send::<_, _, ChequebookErrors>(contract, &call).await
     }
 }
 
-/// The block in which the factory created a chequebook. `None` if the factory did not create it.
-async fn born_at<P: Provider>(provider: &P, contract: Address) -> Result<Option<u64>, Error> {
-    if provider.get_code_at(factory()).await?.is_empty() {
-        return Ok(None);
+/// Deploys the factory and the clearing house, unless the chain has them, and waits until they are included in a block.
+/// Anyone may do that, on any chain that has the deployment proxy: for example, on a new development chain.
+///
+/// # Errors
+///
+/// [`Error::NoCode`] if there is no deployment proxy; [`Error::Refused`] or [`Error::Reverted`] if it fails; or an error
+/// from the node.
+pub async fn deploy<P: Provider>(provider: &P) -> Result<(), Error> {
+    let has_code = async |contract| Ok::<_, Error>(!provider.get_code_at(contract).await?.is_empty());
+    if !has_code(DEPLOYER).await? {
+        return Err(Error::NoCode { contract: DEPLOYER });
     }
-    let creator = ChequebookFactory::new(factory(), provider);
-    let born_at = creator.bornAt(contract).call().await.map_err(|source| failed(factory(), source))?;
-    Ok((!born_at.is_zero()).then(|| born_at.saturating_to()))
+    let all = [(factory(), &ChequebookFactory::BYTECODE), (clearing_house(), &ClearingHouse::BYTECODE)];
+    for (contract, code) in all {
+        if !has_code(contract).await? {
+            let input = [B256::ZERO.as_slice(), code.as_ref()].concat();
+            let call = CallBuilder::new_raw(provider, input.into()).to(DEPLOYER);
+            included(send::<_, _, ChequebookFactoryErrors>(DEPLOYER, &call).await?).await?;
+        }
+    }
+    Ok(())
 }
 
-/// Simulates a transaction, then sends it.
+fn expect(contract: Address, found: Asset, expected: Asset) -> Result<(), Error> {
+    if found != expected {
+        return Err(Error::WrongAsset { contract, found, expected });
+    }
+    Ok(())
+}
+
+/// Simulates a transaction, then sends it. Without the simulation, a provider that counts nonces itself could count one
+/// for a transaction whose gas it cannot estimate, and all later ones would wait for it.
 async fn send<P: Provider, D: CallDecoder, E: SolInterface + std::fmt::Debug>(
     contract: Address,
     call: &CallBuilder<P, D>,
 ) -> Result<PendingTransactionBuilder<Ethereum>, Error> {
-    call.send().await.map_err(|source| match source.as_decoded_interface_error::<E>() {
-        Some(refusal) => Error::Refused { refusal: format!("{refusal:?}") },
-        None => failed(contract, source),
-    })
+    simulate::<_, _, E>(contract, call).await?;
+    call.send().await.map_err(|source| refused::<E>(contract, source))
 }
 
+/// What a transaction would return.
+async fn simulate<P: Provider, D: CallDecoder, E: SolInterface + std::fmt::Debug>(
+    contract: Address,
+    call: &CallBuilder<P, D>,
+) -> Result<Bytes, Error> {
+    call.call_raw().await.map_err(|source| refused::<E>(contract, source))
+}
+
+/// The failure of a transaction that was not sent.
+fn refused<E: SolInterface + std::fmt::Debug>(contract: Address, source: alloy::contract::Error) -> Error {
+    if let Some(refusal) = source.as_decoded_interface_error::<E>() {
+        return Error::Refused { refusal: format!("{refusal:?}") };
+    }
+    match source.as_revert_data() {
+        Some(data) => Error::Refused { refusal: data.to_string() },
+        None => failed(contract, source),
+    }
+}
+
+/// The failure of a question.
 fn failed(contract: Address, source: alloy::contract::Error) -> Error {
     match source {
+        source if source.as_revert_data().is_some() => Error::Call { contract, source: Box::new(source) },
         alloy::contract::Error::TransportError(error) => Error::Rpc(error),
+        alloy::contract::Error::ZeroData(..) => Error::NoCode { contract },
         source => Error::Call { contract, source: Box::new(source) },
     }
 }

@@ -1,4 +1,4 @@
-//! What can go wrong with cheques and contracts.
+//! What can go wrong with cheques and contracts. Amounts are in wei, or in the smallest unit of the token.
 
 use alloy::primitives::{Address, ChainId, SignatureError, U256};
 #[cfg(feature = "provider")]
@@ -7,6 +7,8 @@ use alloy::{
     providers::PendingTransactionError,
     transports::{RpcError, TransportErrorKind},
 };
+
+use crate::Asset;
 
 /// The kind of an error, for callers that treat kinds differently. The error itself says exactly what went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,7 +38,7 @@ pub enum ErrorClass {
     Bug,
 }
 
-/// What can go wrong with cheques and contracts.
+/// What can go wrong with cheques and contracts. Amounts are in wei, or in the smallest unit of the token.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -61,7 +63,7 @@ pub enum Error {
     },
 
     /// The amount is not in the format of a cheque.
-    #[error("amount {value:?} is not a number of wei, expected decimal digits only, without leading zeros")]
+    #[error("amount {value:?} is not a number, expected decimal digits only, without leading zeros")]
     InvalidAmount {
         /// The text in the cheque.
         value: String,
@@ -71,8 +73,12 @@ pub enum Error {
     #[error("the owner of a chequebook must not be zero")]
     ZeroOwner,
 
+    /// The token of a chequebook is zero.
+    #[error("the token of a chequebook must not be zero")]
+    ZeroToken,
+
     /// The amount does not fit into 256 bits.
-    #[error("amount {value} is too large, expected at most {} wei", U256::MAX)]
+    #[error("amount {value} is too large, expected at most {}", U256::MAX)]
     AmountTooLarge {
         /// The text in the cheque.
         value: String,
@@ -137,35 +143,52 @@ pub enum Error {
     },
 
     /// The cheque is already cashed, or a newer one is.
-    #[error("the cheque for {amount} wei is already cashed: {sent} was paid")]
+    #[error("the cheque for {amount} is already cashed: {sent} was paid")]
     AlreadyCashed {
-        /// The cumulative amount of the cheque, in wei.
+        /// The cumulative amount of the cheque.
         amount: U256,
-        /// The cumulative amount that the beneficiary was paid, in wei.
+        /// The cumulative amount that the beneficiary was paid.
         sent: U256,
     },
 
     /// The balance does not cover the cheque. Cashing it would destroy the chequebook, which needs consent.
-    #[error("cheque would pay {pays} of {owed} wei and destroy the chequebook")]
+    #[error("cheque would pay {pays} of {owed} and destroy the chequebook")]
     WouldBounce {
-        /// What the cheque would pay now, in wei.
+        /// What the cheque would pay now.
         pays: U256,
-        /// What it should pay, in wei.
+        /// What it should pay.
         owed: U256,
     },
 
-    /// There is no code at the address: no chequebook, a chequebook that died before Cancun, or no factory on this
-    /// chain.
+    /// There is no code at the address: the chequebook is not created yet, or there is no factory on this chain.
     #[error("no code at {contract}, expected one of our contracts")]
     NoCode {
         /// The address.
         contract: Address,
     },
 
-    /// The code at the address is not that of a chequebook known to this crate.
-    #[error("code at {contract} is not that of a chequebook")]
-    NotGenuine {
+    /// The factory did not create the contract at the address: whatever its code is, it proves nothing.
+    #[error("contract {contract} is unproven, expected one that the factory created")]
+    Unproven {
         /// The address.
+        contract: Address,
+    },
+
+    /// The chequebook pays with another asset than the caller expects.
+    #[error("chequebook {contract} pays {found}, expected {expected}")]
+    WrongAsset {
+        /// The chequebook.
+        contract: Address,
+        /// What it pays with.
+        found: Asset,
+        /// What the caller expects.
+        expected: Asset,
+    },
+
+    /// The chequebook pays ether, so there are no tokens to reclaim.
+    #[error("chequebook {contract} pays ether, expected a token")]
+    NoToken {
+        /// The chequebook.
         contract: Address,
     },
 
@@ -176,10 +199,19 @@ pub enum Error {
         contract: Address,
     },
 
-    /// The contract would refuse the transaction, so it was not sent.
+    /// The end of the chequebook is announced.
+    #[error("the end of chequebook {contract} is announced for {killable_at} or later, expected no announcement")]
+    KillAnnounced {
+        /// The chequebook.
+        contract: Address,
+        /// The earliest time at which it may end, in Unix seconds.
+        killable_at: u64,
+    },
+
+    /// The contract, or the token, would refuse the transaction, so it was not sent.
     #[error("contract refuses: {refusal}")]
     Refused {
-        /// The error of the contract.
+        /// The error of the contract, or its data in hex.
         refusal: String,
     },
 
@@ -228,11 +260,12 @@ impl Error {
             | Self::WrongContract { .. }
             | Self::WrongChainId { .. }
             | Self::AlreadyCashed { .. } => ErrorClass::BadCheque,
-            Self::ZeroOwner => ErrorClass::InvalidInput,
+            Self::ZeroOwner | Self::ZeroToken | Self::NoToken { .. } => ErrorClass::InvalidInput,
+            Self::WrongAsset { .. } => ErrorClass::Policy,
             Self::Signer(_) => ErrorClass::Signer,
             Self::WouldBounce { .. } => ErrorClass::Funds,
-            Self::NoCode { .. } | Self::NotGenuine { .. } => ErrorClass::WrongChain,
-            Self::Dead { .. } => ErrorClass::Ended,
+            Self::NoCode { .. } | Self::Unproven { .. } => ErrorClass::WrongChain,
+            Self::Dead { .. } | Self::KillAnnounced { .. } => ErrorClass::Ended,
             Self::Refused { .. } => ErrorClass::Transaction,
             #[cfg(feature = "provider")]
             Self::Reverted { .. } => ErrorClass::Transaction,

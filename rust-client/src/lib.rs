@@ -8,18 +8,16 @@ pub mod bindings;
 mod cheque;
 #[cfg(feature = "provider")]
 mod contract;
-mod counterfactual;
+mod creation;
 mod error;
-mod immutables;
 mod state;
 mod terms;
 mod wire;
 
 pub use cheque::{Cheque, Scheme, SignedCheque};
 #[cfg(feature = "provider")]
-pub use contract::ChequebookContract;
-pub use counterfactual::{CloneTerms, DEPLOYER, clearing_house, factory};
+pub use contract::{ChequebookContract, deploy};
+pub use creation::{Creation, DEPLOYER, Record, clearing_house, factory};
 pub use error::{Error, ErrorClass};
-pub use immutables::Immutables;
 pub use state::{Overdraft, State};
-pub use terms::Terms;
+pub use terms::{Asset, Form, Terms};

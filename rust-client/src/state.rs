@@ -5,7 +5,7 @@ use alloy::primitives::U256;
 /// The state of a chequebook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
-    /// There is no code at its address yet. Only a clone has an address before it is created.
+    /// It is not created yet: counterfactual, at an address that is known.
     NotDeployed,
     /// It takes deposits and pays cheques.
     Alive,

@@ -9,7 +9,7 @@ use alloy::{
     signers::local::PrivateKeySigner,
     sol_types::SolCall,
 };
-use chequebook::{Cheque, Error, Scheme, SignedCheque, bindings::Chequebook};
+use chequebook::{Cheque, Error, Overdraft, Scheme, SignedCheque, bindings::Chequebook};
 use proptest::prelude::*;
 use support::{cheques, sign, signers};
 
@@ -152,22 +152,25 @@ fn names_who_signed_and_who_should_have() {
     assert_eq!(error.to_string(), format!("cheque is signed by {}, expected {stranger}", signer().address()));
 }
 
+/// The entry that never ends a chequebook is the default; the other one needs consent.
 #[test]
-fn calls_cash_with_a_packed_cheque() {
-    let signed = sign(CHEQUE, &signer());
-    let call = Chequebook::cashCall::abi_decode(&signed.calldata()).unwrap();
+fn calls_the_entry_of_scheme_and_overdraft() {
+    let entries = [
+        (Scheme::Packed, Overdraft::Refuse, Chequebook::cashIfCoveredCall::SELECTOR),
+        (Scheme::Packed, Overdraft::Consent, Chequebook::cashCall::SELECTOR),
+        (Scheme::Typed, Overdraft::Refuse, Chequebook::cashTypedIfCoveredCall::SELECTOR),
+        (Scheme::Typed, Overdraft::Consent, Chequebook::cashTypedCall::SELECTOR),
+    ];
+    for (scheme, overdraft, selector) in entries {
+        let signed = sign(Cheque { scheme, ..CHEQUE }, &signer());
+        let calldata = signed.calldata(overdraft);
+        assert_eq!(calldata[..4], selector, "{scheme:?} {overdraft:?}");
 
-    assert_eq!((call.beneficiary, call.amount), (CHEQUE.beneficiary, CHEQUE.amount));
-    assert_eq!([&call.r[..], &call.s[..], &[call.v]].concat(), signed.signature());
-}
-
-#[test]
-fn calls_cash_typed_with_a_typed_cheque() {
-    let signed = sign(Cheque { scheme: Scheme::Typed, ..CHEQUE }, &signer());
-    let call = Chequebook::cashTypedCall::abi_decode(&signed.calldata()).unwrap();
-
-    assert_eq!((call.beneficiary, call.amount), (CHEQUE.beneficiary, CHEQUE.amount));
-    assert_eq!([&call.r[..], &call.s[..], &[call.v]].concat(), signed.signature());
+        // All four have the same parameters.
+        let call = Chequebook::cashCall::abi_decode_raw(&calldata[4..]).unwrap();
+        assert_eq!((call.beneficiary, call.amount), (CHEQUE.beneficiary, CHEQUE.amount));
+        assert_eq!([&call.r[..], &call.s[..], &[call.v]].concat(), signed.signature());
+    }
 }
 
 #[test]
@@ -175,7 +178,7 @@ fn calls_with_the_v_of_the_signature() {
     let mut met = std::collections::BTreeSet::new();
     for amount in 1..100 {
         let signed = sign(Cheque { amount: U256::from(amount), ..CHEQUE }, &signer());
-        let call = Chequebook::cashCall::abi_decode(&signed.calldata()).unwrap();
+        let call = Chequebook::cashCall::abi_decode(&signed.calldata(Overdraft::Consent)).unwrap();
         assert_eq!(call.v, signed.signature()[64]);
         met.insert(call.v);
     }

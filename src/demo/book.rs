@@ -6,8 +6,16 @@ use alloy::{
     primitives::{Address, U256, utils::Unit},
     providers::{DynProvider, Provider},
 };
-use chequebook::bindings::Chequebook::{self as contract, ChequebookInstance};
+use chequebook::{
+    bindings::{
+        Chequebook::{self as contract, ChequebookInstance},
+        ChequebookFactory::Created,
+    },
+    factory,
+};
 use chequebook_wallet::{Chequebook, Config, Inbox, NewChequebook, Policy, Wallet, store::Redb};
+
+use eyre::OptionExt;
 
 use super::payee::Payee;
 use crate::{chain::Chain, check::equal};
@@ -36,23 +44,25 @@ pub(crate) struct Book<'a> {
     pub(crate) address: Address,
     /// In wei.
     pub(crate) deposit: U256,
-    /// The gas of the deployment and of the deposit.
+    /// The gas of the creation and of the deposit.
     pub(crate) gas: u64,
 }
 
 impl<'a> Book<'a> {
-    /// Deploys a chequebook without notice period, whose owner signs, and deposits one ether.
+    /// Creates a direct chequebook without notice period, whose owner signs, and deposits one ether.
     pub(crate) async fn create(chain: &'a Chain, directory: &Path, payees: &[Payee]) -> eyre::Result<Self> {
         let payer = wallet(chain, OWNER, directory).await?;
         let owner = payer.account();
         let before = chain.balance(owner).await?;
         let chequebook = Chequebook::create(&payer, chain.signer(OWNER)?, NewChequebook::default()).await?;
-        let [deployment] = payer.transactions().try_into().map_err(|_| eyre::Report::msg("more than a deployment"))?;
-        let deployed = chain.follow(&deployment, owner, before, U256::ZERO).await?;
+        let [creation] = payer.transactions().try_into().map_err(|_| eyre::Report::msg("more than a creation"))?;
+        let created = chain.follow(&creation, owner, before, U256::ZERO).await?;
 
         let address = chequebook.address();
         let contract = contract::new(address, chain.provider().clone());
-        equal("contract of the receipt", deployed.contract_address, Some(address))?;
+        let event = created.decoded_log::<Created>().ok_or_eyre("no Created event")?;
+        equal("contract of the Created event", event.address, factory())?;
+        equal("Created event", event.data, Created { owner, chequebook: address, token: Address::ZERO })?;
         equal("owner", contract.owner().call().await?, owner)?;
         equal("signer", contract.signer().call().await?, owner)?;
         equal("notice period, in seconds", contract.noticePeriod().call().await?, U256::ZERO)?;
@@ -63,7 +73,7 @@ impl<'a> Book<'a> {
         equal("balance after the deposit, in wei", chain.balance(address).await?, deposit)?;
         equal("available after the deposit, in wei", chequebook.balance().await?.available, deposit)?;
 
-        let gas = deployed.gas_used.saturating_add(deposited.gas_used);
+        let gas = created.gas_used.saturating_add(deposited.gas_used);
         let payee = wallet(chain, CASHIER, directory).await?;
         let inboxes = inboxes(&payee, address, payees).await?;
         Ok(Self { chain, payer, payee, chequebook, inboxes, contract, address, deposit, gas })

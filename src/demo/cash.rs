@@ -128,7 +128,9 @@ pub(crate) async fn check_dead(book: &Book<'_>, inbox: &Inbox, bad: &SignedChequ
     equal("balance of the dead chequebook, in wei", book.balance().await?, U256::ZERO)?;
     equal("killableAt of the dead chequebook", book.contract.killableAt().call().await?, U256::MAX)?;
     refuses(book, Bytes::new(), U256::ONE).await.wrap_err("a deposit to the dead chequebook")?;
-    refuses(book, bad.calldata(), U256::ZERO).await.wrap_err("the overdrawn cheque, a second time")?;
+    refuses(book, bad.calldata(Overdraft::Consent), U256::ZERO)
+        .await
+        .wrap_err("the overdrawn cheque, a second time")?;
 
     book.payer.refresh().await?;
     book.payee.refresh().await?;

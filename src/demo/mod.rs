@@ -30,7 +30,7 @@ const HARDFORK: &str = "osaka";
 ///
 /// If a step fails, or if the chain does not show what the step should have done.
 pub(crate) async fn run(count: u32) -> eyre::Result<()> {
-    let chain = Chain::start(HARDFORK)?;
+    let chain = Chain::start(HARDFORK).await?;
     let directory = tempfile::tempdir()?;
     let [_, _, alice, bob, carol, ..] = *chain.accounts() else { bail!("anvil has too few accounts") };
     let mut payees = [

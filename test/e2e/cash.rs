@@ -6,7 +6,7 @@ use alloy::{
     providers::DynProvider,
 };
 use chequebook::{
-    Cheque, Scheme, SignedCheque,
+    Cheque, Overdraft, Scheme, SignedCheque,
     bindings::Chequebook::{Cashed, InvalidSignature, StaleCheque},
 };
 use eyre::{OptionExt, Result};
@@ -44,7 +44,7 @@ impl Story {
     }
 
     fn cash(&self, signed: &SignedCheque) -> RawCallBuilder<&DynProvider> {
-        self.chain.call(*self.contract.address(), signed.calldata())
+        self.chain.call(*self.contract.address(), signed.calldata(Overdraft::Consent))
     }
 
     /// The error of the chain for a cheque that it must not accept.

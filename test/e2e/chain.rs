@@ -5,17 +5,13 @@ use std::time::Duration;
 use alloy::{
     contract::{CallBuilder, RawCallBuilder},
     node_bindings::{Anvil, AnvilInstance},
-    primitives::{Address, B256, Bytes, U256},
+    primitives::{Address, Bytes, U256},
     providers::{DynProvider, Provider, ProviderBuilder, ext::AnvilApi},
     signers::local::PrivateKeySigner,
 };
 use chequebook::{
-    Cheque, Scheme, SignedCheque,
-    bindings::{
-        Chequebook::{self, ChequebookInstance},
-        ChequebookFactory::BYTECODE as FACTORY,
-        ClearingHouse::BYTECODE as HOUSE,
-    },
+    Cheque, ChequebookContract, Creation, Form, Scheme, SignedCheque, Terms,
+    bindings::Chequebook::{self, ChequebookInstance},
 };
 use eyre::{OptionExt, Result};
 
@@ -60,12 +56,16 @@ impl Chain {
         Chequebook::new(address, self.provider.clone())
     }
 
-    /// A chequebook of the first account with a deposit of `wei`, which may already be killed.
+    /// A direct chequebook of the first account with a deposit of `wei`, which may already be killed. Each has another
+    /// salt.
     pub(crate) async fn create(&self, notice_period: u32, wei: u64) -> Result<Instance> {
-        let builder = Chequebook::deploy_builder(self.provider.clone(), self.account(0), Address::ZERO, notice_period);
-        let chequebook = self.chequebook(builder.value(U256::from(wei)).deploy().await?);
+        self.infrastructure().await?;
+        let terms = Terms { notice_period, ..Terms::new(Form::Direct, self.account(0)) };
+        let salt = U256::from(self.provider.get_transaction_count(self.account(0)).await?).into();
+        let creation = Creation { terms, salt };
+        let book = ChequebookContract::create(self.provider.clone(), &creation, U256::from(wei)).await?;
         self.provider.evm_mine(None).await?;
-        Ok(chequebook)
+        Ok(book.instance().clone())
     }
 
     /// A cheque to the second account.
@@ -90,16 +90,12 @@ impl Chain {
         Ok(self.cheque(contract, amount, scheme).sign(&self.key(signer)?).await?)
     }
 
-    /// Deploys the factory and the clearing house at their addresses.
+    /// Deploys the factory and the clearing house, unless they are there.
     pub(crate) async fn infrastructure(&self) -> Result<()> {
-        for (code, address) in [(&FACTORY, chequebook::factory()), (&HOUSE, chequebook::clearing_house())] {
-            let input = Bytes::from([B256::ZERO.as_slice(), code.as_ref()].concat());
-            // not by an account whose nonces a wallet counts
-            let sent = self.call(chequebook::DEPLOYER, input).from(self.account(9)).send().await?;
-            eyre::ensure!(sent.get_receipt().await?.status(), "not created");
-            eyre::ensure!(!self.provider.get_code_at(address).await?.is_empty(), "no code at {address}");
-        }
-        Ok(())
+        // not by an account whose nonces a wallet counts
+        let provider = ProviderBuilder::new().wallet(self.key(9)?).connect_http(self.anvil.endpoint_url());
+        provider.client().set_poll_interval(Duration::from_millis(10));
+        Ok(chequebook::deploy(&provider).await?)
     }
 
     /// A transaction of the first account.

@@ -1,14 +1,12 @@
-//! Why a chequebook needs plain CREATE before Cancun: at a CREATE2 address it can be created a second time, and its old
-//! cheques can be cashed again. From Cancun on, a dead chequebook keeps its address.
+//! Why only the factory may create a chequebook: at a CREATE2 address of anybody else it can, before Cancun, be created a
+//! second time, and its old cheques can be cashed again. From Cancun on, a dead chequebook keeps its address.
 
-use alloy::primitives::{Address, B256, Bytes, U256, address};
-use chequebook::{Scheme, bindings::Chequebook};
+use alloy::primitives::{B256, Bytes, U256};
+use chequebook::{DEPLOYER, Overdraft, Scheme, bindings::Chequebook};
 use eyre::Result;
 
 use crate::chain::Chain;
 
-/// The CREATE2 deployer that anvil, like most chains, has at this address. Its input is a salt and the code to run.
-const DEPLOYER: Address = address!("0x4e59b44847b379578588920cA78FbF26c0B4956C");
 const DEPOSIT: u64 = 100;
 const PROMISED: u64 = 300;
 
@@ -16,7 +14,7 @@ const PROMISED: u64 = 300;
 /// again. Returns whether it was created again, and the total that the beneficiary was paid, in wei.
 async fn recreate(hardfork: &str) -> Result<(bool, U256)> {
     let chain = Chain::under(hardfork)?;
-    let create = Chequebook::deploy_builder(&chain.provider, chain.account(0), Address::ZERO, 0).calldata().clone();
+    let create = Chequebook::deploy_builder(&chain.provider, chain.account(0), chain.account(0), 0).calldata().clone();
     let input: Bytes = [B256::ZERO.as_slice(), &create].concat().into();
     let address = DEPLOYER.create2_from_code(B256::ZERO, &create);
     let cheque = chain.signed(address, PROMISED, Scheme::Packed, 0).await?;
@@ -24,13 +22,14 @@ async fn recreate(hardfork: &str) -> Result<(bool, U256)> {
 
     let created = chain.call(DEPLOYER, input.clone()).value(U256::from(DEPOSIT)).send().await?.get_receipt().await?;
     assert!(created.status());
-    let bounced = chain.call(address, cheque.calldata()).send().await?.get_receipt().await?;
+    let bounced = chain.call(address, cheque.calldata(Overdraft::Consent)).send().await?.get_receipt().await?;
     assert!(bounced.status());
     assert_eq!(chain.balance(chain.account(1)).await?.checked_sub(before), Some(U256::from(DEPOSIT)));
 
     let recreated = chain.call(DEPLOYER, input).value(U256::from(PROMISED)).gas(5_000_000).send().await?;
     let recreated = recreated.get_receipt().await?.status();
-    let again = chain.call(address, cheque.calldata()).gas(1_000_000).send().await?.get_receipt().await?;
+    let again =
+        chain.call(address, cheque.calldata(Overdraft::Consent)).gas(1_000_000).send().await?.get_receipt().await?;
     assert_eq!(again.status(), recreated);
     let paid = chain.balance(chain.account(1)).await?.saturating_sub(before);
     Ok((recreated, paid))

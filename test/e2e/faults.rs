@@ -49,6 +49,7 @@ async fn wallet(chain: &Chain, proxy: &Proxy, key: usize, directory: &TempDir) -
 impl World {
     async fn start() -> Result<Self> {
         let chain = Chain::start()?;
+        chain.infrastructure().await?;
         let proxy = Proxy::start(&chain.anvil).await?;
         let directory = TempDir::new()?;
         let payer = wallet(&chain, &proxy, PAYER, &directory).await?;

@@ -7,8 +7,8 @@ use alloy::{
     providers::ext::AnvilApi,
     sol_types::SolCall,
 };
-use chequebook::{Scheme, SignedCheque};
-use chequebook_wallet::{Chequebook, Config, Error, Form, Inbox, NewChequebook, Policy, Wallet, store::Redb};
+use chequebook::{Form, Scheme, SignedCheque};
+use chequebook_wallet::{Chequebook, Config, Error, Inbox, NewChequebook, Policy, Wallet, store::Redb};
 use eyre::Result;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
@@ -46,7 +46,7 @@ impl Both {
         Self::formed(hardfork, gwei, confirmations, Form::Direct).await
     }
 
-    /// The same, with a chequebook of either form.
+    /// The same, with a chequebook of a form that pays ether.
     pub(crate) async fn formed(hardfork: &str, gwei: u64, confirmations: u64, form: Form) -> Result<Self> {
         let chain = Chain::under(hardfork)?;
         chain.infrastructure().await?;

@@ -1,4 +1,4 @@
-//! Chequebooks that are overdrawn, ended, unknown or not genuine; and how a payer recovers its state.
+//! Chequebooks that are overdrawn, ended, unknown or unproven; and how a payer recovers its state.
 
 use alloy::{
     network::TransactionBuilder,
@@ -67,9 +67,7 @@ async fn both_sides_see_an_overdraft() -> Result<()> {
         both.payer.shutdown().await;
         let payer = open(&both.chain, PAYER, both.path("payer"), 0).await?;
         let opened = Chequebook::open(&payer, address, key.clone()).await.unwrap_err();
-        // Before Cancun no code is left.
-        assert!(matches!(opened, Error::Dead { .. } | Error::NoCode { .. }), "{hardfork}: {opened:?}");
-        assert_eq!(matches!(opened, Error::NoCode { .. }), hardfork == "shanghai");
+        assert!(matches!(opened, Error::Dead { .. }), "{hardfork}: {opened:?}");
 
         // Nor can any payee.
         both.payee.refresh().await?;
@@ -152,7 +150,7 @@ async fn a_payee_takes_what_its_policy_allows() -> Result<()> {
 }
 
 #[tokio::test]
-async fn opens_only_what_is_known_ours_genuine_and_alive() -> Result<()> {
+async fn opens_only_what_is_known_ours_proven_and_alive() -> Result<()> {
     let both = Both::start("osaka", 100).await?;
     let address = both.book.address();
     let key = || both.chain.key(PAYER);
@@ -170,15 +168,18 @@ async fn opens_only_what_is_known_ours_genuine_and_alive() -> Result<()> {
     assert!(both.payee.chequebooks()?.is_empty(), "a refusal leaves no record");
 
     // A contract that answers everything with success.
-    let fake = TransactionRequest::default()
-        .with_from(both.chain.account(PAYER))
-        .with_deploy_code(bytes!("600160005360016000f3"));
+    let fake =
+        TransactionRequest::default().with_from(both.chain.account(PAYER)).with_deploy_code(bytes!("60016000f3"));
     let receipt = both.chain.provider.send_transaction(fake).await?.get_receipt().await?;
     let fake = receipt.contract_address.unwrap_or(Address::ZERO);
     let refused = Chequebook::recover(&both.payee, fake, key()?, []).await.unwrap_err();
-    assert!(matches!(refused, Error::NotGenuine { contract } if contract == fake), "{refused:?}");
+    let unproven = |refused: &Error| matches!(refused, Error::Cheque(chequebook::Error::Unproven { contract }) if *contract == fake);
+    assert!(unproven(&refused), "{refused:?}");
     let refused = Inbox::open(&both.payee, fake, somebody(1), both.policy()).await.unwrap_err();
-    assert!(matches!(refused, Error::NotGenuine { .. }), "{refused:?}");
+    assert!(unproven(&refused), "{refused:?}");
+    let policy = both.policy().accept_unproven(true);
+    let refused = Inbox::open(&both.payee, fake, somebody(1), policy).await.unwrap_err();
+    assert!(matches!(refused, Error::NotGenuine { contract } if contract == fake), "{refused:?}");
     Ok(())
 }
 
@@ -221,13 +222,13 @@ async fn recovers_from_cheques_and_chain_what_a_payer_lost() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_chequebook_that_was_deployed_by_a_script_is_recovered_from_nothing() -> Result<()> {
+async fn a_chequebook_that_another_program_created_is_recovered_from_nothing() -> Result<()> {
     let both = Both::start("osaka", 0).await?;
-    let deployed = both.chain.create(0, 1_000).await?;
-    let book = Chequebook::recover(&both.payer, *deployed.address(), both.chain.key(PAYER)?, []).await?;
+    let created = both.chain.create(0, 1_000).await?;
+    let book = Chequebook::recover(&both.payer, *created.address(), both.chain.key(PAYER)?, []).await?;
     assert_eq!(book.balance().await?.available, U256::from(1_000));
     drop(book);
-    Chequebook::open(&both.payer, *deployed.address(), both.chain.key(PAYER)?).await?;
+    Chequebook::open(&both.payer, *created.address(), both.chain.key(PAYER)?).await?;
     let terms = NewChequebook::default();
     assert_eq!(terms.deposit, U256::ZERO);
     Ok(())

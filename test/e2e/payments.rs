@@ -5,7 +5,7 @@ use alloy::{
     primitives::{Address, U256},
     providers::{Provider, ext::AnvilApi},
 };
-use chequebook::{Cheque, ChequebookContract, Overdraft, Scheme, SignedCheque};
+use chequebook::{Asset, Cheque, ChequebookContract, Creation, Form, Overdraft, Scheme, SignedCheque, Terms};
 use chequebook_wallet::{
     Backup, Chequebook, Config, Error, Inbox, NewChequebook, Policy, StoreError, Wallet,
     store::{Memory, Redb},
@@ -137,7 +137,7 @@ async fn a_backup_that_was_tampered_with_is_refused() -> Result<()> {
     };
     let format = refusal(&|bad| bad["format"] = 2.into());
     assert!(
-        matches!(format.downcast_ref(), Some(Error::Store(StoreError::UnknownFormat { found: 2, expected: 3 }))),
+        matches!(format.downcast_ref(), Some(Error::Store(StoreError::UnknownFormat { found: 2, expected: 4 }))),
         "{format}"
     );
     let less = refusal(&|bad| bad["chequebooks"][0]["issued"][0]["amount"] = "1".into());
@@ -151,8 +151,8 @@ async fn a_backup_that_was_tampered_with_is_refused() -> Result<()> {
     assert!(matches!(half.downcast_ref(), Some(Error::BadBackup { .. })), "{half}");
     let foreign = refusal(&|bad| {
         let (owner, salt) = (somebody(1), alloy::primitives::B256::ZERO);
-        let clone = chequebook::CloneTerms { terms: chequebook::Terms::new(owner), salt };
-        bad["chequebooks"][0]["cloneTerms"] = serde_json::to_value(clone).unwrap();
+        let creation = Creation { terms: Terms::new(Form::Clone, owner), salt };
+        bad["chequebooks"][0]["creation"] = serde_json::to_value(creation).unwrap();
     });
     assert!(matches!(foreign.downcast_ref(), Some(Error::BadBackup { .. })), "{foreign}");
     let surplus = refusal(&|bad| bad["surplus"] = 1.into());
@@ -296,17 +296,16 @@ async fn a_cheque_pays_once_whoever_cashes_it() -> Result<()> {
 }
 
 #[tokio::test]
-async fn deploys_for_another_owner_and_reads_the_terms_from_the_code() -> Result<()> {
+async fn creates_for_another_owner_and_reads_the_terms_from_the_chain() -> Result<()> {
     let both = Both::start("osaka", 0).await?;
     let terms = NewChequebook::default().owner(Some(somebody(9))).notice_period(5).deposit(gwei(3));
     let book = Chequebook::create(&both.payer, both.chain.key(PAYEE)?, terms).await?;
-    let found = ChequebookContract::at(both.chain.provider.clone(), book.address()).await?.immutables();
-    assert_eq!(book.terms(), found.terms);
-    assert_eq!(
-        (found.terms.owner, found.terms.signer, found.terms.notice_period),
-        (somebody(9), both.chain.account(PAYEE), 5)
-    );
-    assert_eq!(found.born_at, both.chain.provider.get_block_number().await?);
+    let found = ChequebookContract::at(both.chain.provider.clone(), book.address(), Asset::Ether).await?;
+    let signer = both.chain.account(PAYEE);
+    assert_eq!(found.terms(), Terms { form: Form::Direct, owner: somebody(9), signer, notice_period: 5 });
+    assert_eq!(book.terms(), found.terms());
+    let record = ChequebookContract::record(&both.chain.provider, book.address()).await?.ok_or_eyre("no record")?;
+    assert_eq!(record.born_at, both.chain.provider.get_block_number().await?);
     assert_eq!(book.balance().await?.available, gwei(3));
     Ok(())
 }

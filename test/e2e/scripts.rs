@@ -1,10 +1,14 @@
 //! The forge scripts, run as a deployer runs them.
 
-mod clones;
+mod create;
 mod forge;
+mod many;
+mod preflight;
+mod token;
 
 use alloy::{
-    primitives::{Address, U256},
+    contract::CallBuilder,
+    primitives::{Address, Bytes, U256},
     providers::{Provider, ext::AnvilApi},
 };
 use chequebook::Scheme;
@@ -13,111 +17,25 @@ use serde_json::{Value, json};
 
 use crate::chain::{Chain, Instance};
 
-/// The default notice period of Deploy, in seconds.
-const ONE_DAY: u64 = 86400;
 const ONE_ETHER: u64 = 1_000_000_000_000_000_000;
 
-fn assert_prints(text: &str, line: &str) {
-    assert!(text.contains(line), "expected {line:?} in: {text}");
+impl Chain {
+    /// A chain with the factory and the clearing house.
+    async fn ready() -> Result<Self> {
+        let chain = Self::start()?;
+        chain.infrastructure().await?;
+        Ok(chain)
+    }
 }
 
-/* DEPLOY */
-
-/// The chequebook that Deploy prints.
-fn deployed(chain: &Chain, text: &str) -> Result<Instance> {
+/// The chequebook that Create prints.
+fn created(chain: &Chain, text: &str) -> Result<Instance> {
     let line = text.lines().find_map(|line| line.trim().strip_prefix("Chequebook: "));
     Ok(chain.chequebook(line.ok_or_eyre("no chequebook in the output")?.trim().parse()?))
 }
 
-#[tokio::test]
-async fn deploys_with_defaults_that_protect_payees() -> Result<()> {
-    let chain = Chain::start()?;
-
-    let text = chain.script("Deploy").succeeds()?;
-
-    let chequebook = deployed(&chain, &text)?;
-    assert_eq!(chequebook.owner().call().await?, chain.account(0));
-    assert_eq!(chequebook.signer().call().await?, chain.account(0));
-    assert_eq!(chequebook.noticePeriod().call().await?, U256::from(ONE_DAY));
-    assert_eq!(chain.balance(*chequebook.address()).await?, U256::ZERO);
-    Ok(())
-}
-
-#[tokio::test]
-async fn deploys_what_the_variables_say() -> Result<()> {
-    let chain = Chain::start()?;
-    let (owner, signer) = (chain.account(1), chain.account(2));
-
-    let script = chain.script("Deploy").set("OWNER", owner).set("SIGNER", signer);
-    let text = script.set("NOTICE_PERIOD", 0).set("DEPOSIT", ONE_ETHER).succeeds()?;
-
-    assert_prints(&text, "Deployment: works on a copy of the chain, forge broadcasts it now.");
-    assert_prints(&text, "Balance:       1000000000000000000 wei (1 ether)");
-    assert_prints(&text, "Warning: no notice period. The owner may take the deposit at any moment.");
-    let chequebook = deployed(&chain, &text)?;
-    assert_eq!(chequebook.owner().call().await?, owner);
-    assert_eq!(chequebook.signer().call().await?, signer);
-    assert_eq!(chequebook.noticePeriod().call().await?, U256::ZERO);
-    assert_eq!(chain.balance(*chequebook.address()).await?, U256::from(ONE_ETHER));
-    Ok(())
-}
-
-#[tokio::test]
-async fn sends_nothing_without_broadcast() -> Result<()> {
-    let chain = Chain::start()?;
-    let text = chain.script("Deploy").dry().sends_nothing().await?;
-    assert_prints(&text, "Deployment: works on a copy of the chain, nothing is sent without --broadcast.");
-    Ok(())
-}
-
-#[tokio::test]
-async fn refuses_to_send_from_the_default_account_of_forge() -> Result<()> {
-    let chain = Chain::start()?;
-    chain.script("Deploy").from(None).refuses("NoWallet(0x1804c8AB1F12E6bbf3894d4083f33e07309d1f38)").await
-}
-
-#[tokio::test]
-async fn refuses_to_deploy_what_nobody_could_use() -> Result<()> {
-    let (chain, chequebook) = Chain::with_chequebook(0, 0).await?;
-    let deploy = || chain.script("Deploy");
-    let contract = chequebook.address();
-
-    deploy().set("OWNER", Address::ZERO).refuses("ZeroAddress(\"OWNER\")").await?;
-    deploy().set("SIGNER", Address::ZERO).refuses("ZeroAddress(\"SIGNER\")").await?;
-    deploy().set("SIGNER", contract).refuses(format!("SignerIsContract({contract})")).await?;
-    deploy().set("OWNER", contract).refuses(format!("SignerIsContract({contract})")).await
-}
-
-#[tokio::test]
-async fn refuses_notice_period_above_32_bits() -> Result<()> {
-    let chain = Chain::start()?;
-    let error = "NoticePeriodTooLong(4294967296 [4.294e9], 4294967295 [4.294e9])";
-    chain.script("Deploy").set("NOTICE_PERIOD", 1_u64 << 32).refuses(error).await
-}
-
-#[tokio::test]
-async fn refuses_malformed_variable_instead_of_taking_the_default() -> Result<()> {
-    let (chain, chequebook) = Chain::with_chequebook(60, 7).await?;
-    for (variable, value, error) in [
-        ("OWNER", "0x12", "vm.envAddress: failed parsing $OWNER as type `address`"),
-        ("SIGNER", "", "vm.envAddress: failed parsing $SIGNER as type `address`"),
-        ("NOTICE_PERIOD", "soon", "vm.envUint: failed parsing $NOTICE_PERIOD as type `uint256`"),
-        ("DEPOSIT", "-1", "vm.envUint: failed parsing $DEPOSIT as type `uint256`"),
-    ] {
-        chain.script("Deploy").set(variable, value).refuses(error).await?;
-    }
-    let cheque = chain.json(*chequebook.address(), 10, Scheme::Packed, 0).await?;
-    let cash = chain.script("Cash").set("CHEQUEBOOK", chequebook.address()).set("CHEQUE", cheque);
-    let error = "vm.envBool: failed parsing $ALLOW_OVERDRAFT as type `bool`";
-    cash.set("ALLOW_OVERDRAFT", "maybe").refuses(error).await
-}
-
-#[tokio::test]
-async fn refuses_first_deposit_above_funds() -> Result<()> {
-    let chain = Chain::start()?;
-    chain.provider.anvil_set_balance(chain.account(0), U256::from(41)).await?;
-    let error = format!("InsufficientFunds({}, 41, 42)", chain.account(0));
-    chain.script("Deploy").set("DEPOSIT", 42).refuses(error).await
+fn assert_prints(text: &str, line: &str) {
+    assert!(text.contains(line), "expected {line:?} in: {text}");
 }
 
 /* DEPOSIT */
@@ -136,13 +54,17 @@ async fn deposits() -> Result<()> {
 }
 
 #[tokio::test]
-async fn warns_of_deposit_to_chequebook_whose_end_is_announced() -> Result<()> {
+async fn deposits_where_the_end_is_announced_only_with_consent() -> Result<()> {
     let (chain, chequebook) = Chain::with_chequebook(60, 0).await?;
     chequebook.announceKill().send().await?.watch().await?;
+    let killable_at = chequebook.killableAt().call().await?;
+    let deposit = || chain.script("Deposit").set("CHEQUEBOOK", chequebook.address()).set("AMOUNT", 1);
 
-    let text = chain.script("Deposit").set("CHEQUEBOOK", chequebook.address()).set("AMOUNT", 1).succeeds()?;
+    deposit().refuses(format!("Ending({}, {killable_at}", chequebook.address())).await?;
+    let text = deposit().set("ALLOW_ENDING", true).succeeds()?;
 
     assert_prints(&text, "Warning: the end of this chequebook is announced.");
+    assert_eq!(chain.balance(*chequebook.address()).await?, U256::from(1));
     Ok(())
 }
 
@@ -160,18 +82,43 @@ async fn refuses_deposit_of_nothing_or_above_funds() -> Result<()> {
 
 #[tokio::test]
 async fn refuses_account_that_is_no_chequebook() -> Result<()> {
-    let (chain, chequebook) = Chain::with_chequebook(60, 0).await?;
+    let chain = Chain::ready().await?;
     let deposit = || chain.script("Deposit").set("AMOUNT", 1);
-    let account = chain.account(1);
-    let forged = *chequebook.address();
-    let mut code = chain.provider.get_code_at(forged).await?.to_vec();
-    let last = code.last_mut().ok_or_eyre("the chequebook has no code")?;
-    *last ^= 1;
-    chain.provider.anvil_set_code(forged, code.into()).await?;
-
     deposit().refuses("vm.envAddress: environment variable \"CHEQUEBOOK\" not found").await?;
-    deposit().set("CHEQUEBOOK", account).refuses(format!("NotAChequebook({account})")).await?;
-    deposit().set("CHEQUEBOOK", forged).refuses(format!("NotAChequebook({forged})")).await
+    for account in [chain.account(1), chequebook::clearing_house()] {
+        deposit().set("CHEQUEBOOK", account).refuses(format!("NotAChequebook({account})")).await?;
+    }
+    Ok(())
+}
+
+/// The runtime of a chequebook, behind a constructor that wrote an announcement of 1970: PUSH1 1 PUSH0 SSTORE, and then
+/// CODECOPY and RETURN of the rest.
+async fn forge_constructor(chain: &Chain, genuine: Address) -> Result<Address> {
+    let runtime = chain.provider.get_code_at(genuine).await?;
+    let size = u16::try_from(runtime.len())?.to_be_bytes();
+    let init = [&[0x60, 1, 0x5f, 0x55, 0x61], &size[..], &[0x60, 16, 0x5f, 0x39, 0x61], &size, &[0x5f, 0xf3], &runtime];
+    let forged = CallBuilder::new_raw_deploy(&chain.provider, Bytes::from(init.concat())).deploy().await?;
+    assert_eq!(chain.provider.get_code_at(forged).await?, runtime);
+    Ok(forged)
+}
+
+#[tokio::test]
+async fn genuine_code_behind_a_forged_constructor_is_unproven() -> Result<()> {
+    let (chain, genuine) = Chain::with_chequebook(60, 0).await?;
+    let forged = forge_constructor(&chain, *genuine.address()).await?;
+    let warning = format!("Warning: {forged} is unproven: the factory did not create it.");
+    let deposit = || chain.script("Deposit").set("CHEQUEBOOK", forged).set("AMOUNT", 100).set("ALLOW_ENDING", true);
+
+    deposit().refuses(format!("Unproven({forged})")).await?;
+    assert_eq!(chain.balance(forged).await?, U256::ZERO);
+    assert_prints(&deposit().set("ALLOW_UNPROVEN", true).succeeds()?, &warning);
+
+    let cheque = chain.json(forged, 40, Scheme::Typed, 0).await?;
+    let text = chain.script("Cash").set("CHEQUEBOOK", forged).set("CHEQUE", cheque).succeeds()?;
+    assert_prints(&text, &warning);
+    assert_prints(&text, "Form:          unproven");
+    assert_prints(&text, "Payment:       40 wei");
+    Ok(())
 }
 
 /* CASH */
@@ -243,8 +190,8 @@ async fn bounces_chequebook_only_with_consent() -> Result<()> {
     let cheque = chain.json(contract, 10, Scheme::Typed, 0).await?;
     let cash = || chain.script("Cash").set("CHEQUEBOOK", contract).set("CHEQUE", &cheque);
 
-    cash().refuses("OverdraftNotAllowed(7, 10)").await?;
-    cash().set("ALLOW_OVERDRAFT", false).refuses("OverdraftNotAllowed(7, 10)").await?;
+    cash().refuses("NotCovered(10, 7)").await?;
+    cash().set("ALLOW_OVERDRAFT", false).refuses("NotCovered(10, 7)").await?;
     let text = cash().set("ALLOW_OVERDRAFT", true).succeeds()?;
 
     assert_prints(&text, "Due:           10 wei");
@@ -285,6 +232,24 @@ async fn announces_the_end_then_waits_then_kills() -> Result<()> {
 }
 
 #[tokio::test]
+async fn takes_the_announcement_back() -> Result<()> {
+    let (chain, chequebook) = Chain::with_chequebook(60, 7).await?;
+    let kill = || chain.script("Kill").set("CHEQUEBOOK", chequebook.address());
+    let cancel = || {
+        let mut script = kill();
+        script.call("cancel()");
+        script
+    };
+    cancel().refuses("NotAnnounced()").await?;
+    kill().succeeds()?;
+
+    assert_prints(&cancel().succeeds()?, "Cancellation of the end: works");
+
+    assert_eq!(chequebook.killableAt().call().await?, U256::ZERO);
+    Ok(())
+}
+
+#[tokio::test]
 async fn kills_at_once_without_notice_period_and_only_once() -> Result<()> {
     let (chain, chequebook) = Chain::with_chequebook(0, 7).await?;
     let contract = chequebook.address();
@@ -309,14 +274,14 @@ async fn kills_on_a_chain_that_erases_the_dead() -> Result<()> {
 
     assert!(chain.provider.get_code_at(*contract).await?.is_empty(), "the chequebook must be erased");
     let deposit = chain.script("Deposit").set("CHEQUEBOOK", contract).set("AMOUNT", 1);
-    deposit.refuses(format!("NotAChequebook({contract})")).await
+    deposit.refuses(format!("Erased({contract}, ")).await
 }
 
 #[tokio::test]
 async fn refuses_to_kill_for_a_stranger_or_in_the_block_of_creation() -> Result<()> {
-    let chain = Chain::start()?;
+    let chain = Chain::ready().await?;
     let (owner, stranger) = (chain.account(0), chain.account(1));
-    let chequebook = deployed(&chain, &chain.script("Deploy").set("NOTICE_PERIOD", 0).succeeds()?)?;
+    let chequebook = created(&chain, &chain.script("Create").set("NOTICE_PERIOD", 0).succeeds()?)?;
     let kill = || chain.script("Kill").set("CHEQUEBOOK", chequebook.address());
 
     kill().from(Some(1)).refuses(format!("SenderIsNotOwner({stranger}, {owner})")).await?;

@@ -131,7 +131,7 @@ async fn a_cash_that_comes_too_late_is_reverted() -> Result<()> {
     // Somebody else offers a higher fee for the same cash.
     let first = TransactionRequest::default().with_from(both.chain.account(5)).with_to(both.book.address());
     let first = first
-        .with_input(cheque.calldata())
+        .with_input(cheque.calldata(Overdraft::Refuse))
         .with_gas_limit(100_000)
         .with_max_priority_fee_per_gas(50_000_000_000)
         .with_max_fee_per_gas(100_000_000_000);
@@ -140,6 +140,28 @@ async fn a_cash_that_comes_too_late_is_reverted() -> Result<()> {
     assert!(first.get_receipt().await?.status());
     assert!(matches!(cash.confirmed().await.unwrap_err(), Error::Reverted { hash, .. } if hash == cash.hash()));
     assert_eq!(inbox.uncashed().await?, U256::ZERO);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_cash_that_finds_too_little_is_reverted_and_the_chequebook_lives() -> Result<()> {
+    for hardfork in HARDFORKS {
+        let both = Both::start(hardfork, 100).await?;
+        let inbox = both.inbox().await?;
+        inbox.receive(&both.issue(60).await?).await?;
+        both.mine_by_hand().await?;
+        let cash = inbox.cash(Overdraft::Refuse).await?;
+        both.is_waiting(&cash).await?;
+        both.chain.provider.anvil_set_balance(both.book.address(), gwei(59)).await?;
+        both.mine(1).await?;
+        assert!(matches!(cash.confirmed().await.unwrap_err(), Error::Reverted { .. }), "{hardfork}");
+        assert_eq!(inbox.uncashed().await?, gwei(60), "{hardfork}");
+
+        both.chain.provider.anvil_set_auto_mine(true).await?;
+        both.book.deposit(gwei(1)).await?.confirmed().await?;
+        inbox.cash(Overdraft::Refuse).await?.confirmed().await?;
+        assert_eq!(inbox.uncashed().await?, U256::ZERO, "{hardfork}");
+    }
     Ok(())
 }
 

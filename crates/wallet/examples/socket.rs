@@ -21,6 +21,8 @@ const PAYMENTS: u64 = 1_000;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let anvil = Anvil::new().try_spawn()?;
+    let deployer = PrivateKeySigner::from(anvil.nth_key(2).ok_or("anvil has too few keys")?);
+    chequebook::deploy(&ProviderBuilder::new().wallet(deployer).connect_http(anvil.endpoint_url())).await?;
     let directory = tempfile::tempdir()?;
     let wallet = async |index: usize| -> Result<(Wallet, PrivateKeySigner), Box<dyn Error>> {
         let key = PrivateKeySigner::from(anvil.nth_key(index).ok_or("anvil has too few keys")?);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use alloy::primitives::{Address, B256, ChainId, U256};
-use chequebook::{CloneTerms, Scheme, SignedCheque};
+use chequebook::{Creation, Scheme, SignedCheque};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -42,7 +42,7 @@ pub struct Backup {
 struct Issuer {
     contract: Address,
     signer: Address,
-    clone_terms: Option<CloneTerms>,
+    creation: Option<Creation>,
     issued: Vec<Issued>,
 }
 
@@ -90,7 +90,7 @@ impl Backup {
                 let (scheme, signature) = promise.signed.map(|signed| (signed.scheme, signed.signature)).unzip();
                 issued.push(Issued { beneficiary, amount: promise.amount, scheme, signature });
             }
-            chequebooks.push(Issuer { contract, signer: row.signer, clone_terms: row.clone_terms, issued });
+            chequebooks.push(Issuer { contract, signer: row.signer, creation: row.creation, issued });
         }
         let mut transactions = Vec::new();
         for (key, transaction) in ledger.scan(table::TRANSACTIONS)? {
@@ -137,9 +137,9 @@ impl Backup {
     }
 
     fn import_issuer(&self, batch: &mut Batch, issuer: &Issuer) -> Result<(), Error> {
-        let Issuer { contract, signer, clone_terms, ref issued } = *issuer;
-        if let Some(clone) = clone_terms
-            && (clone.address(self.chain_id)?, clone.terms.effective_signer()) != (contract, signer)
+        let Issuer { contract, signer, creation, ref issued } = *issuer;
+        if let Some(creation) = creation
+            && (creation.address(self.chain_id)?, creation.terms.effective_signer()) != (contract, signer)
         {
             return Err(bad(format!("chequebook {contract}: its terms belong to another chequebook")));
         }
@@ -158,9 +158,7 @@ impl Backup {
             total = total.checked_add(promise.amount).ok_or(Error::Overflow)?;
             batch.put(key, &promise)?;
         }
-        batch
-            .put(chequebook_key(contract), &ChequebookRow { signer, clone_terms })?
-            .put(total_key(contract), &total)?;
+        batch.put(chequebook_key(contract), &ChequebookRow { signer, creation })?.put(total_key(contract), &total)?;
         Ok(())
     }
 

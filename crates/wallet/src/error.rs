@@ -116,17 +116,12 @@ pub enum Error {
     #[error("sum of wei is too large, expected at most {}", U256::MAX)]
     Overflow,
 
-    /// There is no code at the address: no chequebook, a chequebook that died before Cancun, or no factory on this
-    /// chain.
+    /// There is no code at the address: no chequebook was created there, or there is no factory on this chain.
     #[error("no code at {contract}, expected one of our contracts")]
     NoCode {
         /// The address.
         contract: Address,
     },
-
-    /// A chequebook that is deployed directly has no address before its deployment.
-    #[error("only a clone has an address before it is created, expected Form::Clone")]
-    NotAClone,
 
     /// The chequebook is not created yet, and the [policy](crate::Policy) requires it.
     #[error("chequebook {contract} is not created yet")]
@@ -135,8 +130,8 @@ pub enum Error {
         contract: Address,
     },
 
-    /// The code at the address is not that of a chequebook known to this crate.
-    #[error("code at {contract} is not that of a chequebook")]
+    /// The contract at the address does not answer like a chequebook, or not like the factory.
+    #[error("contract {contract} does not answer like one of our contracts")]
     NotGenuine {
         /// The address.
         contract: Address,
@@ -358,7 +353,6 @@ impl Error {
             Self::ZeroAmount
             | Self::InvalidBeneficiary { .. }
             | Self::Overflow
-            | Self::NotAClone
             | Self::NotOurSigner { .. }
             | Self::NoRecord { .. }
             | Self::AlreadyOpen { .. }

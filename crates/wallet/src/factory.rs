@@ -1,13 +1,12 @@
-//! How the wallet creates clones.
+//! How the wallet creates chequebooks.
 
 use std::sync::Arc;
 
 use alloy::{
     eips::BlockId,
     primitives::{Address, TxKind, U256},
-    sol_types::SolCall,
 };
-use chequebook::{CloneTerms, Terms, bindings::ChequebookFactory::createCall, factory};
+use chequebook::{Asset, Creation, Error as ChequeError, factory};
 
 use crate::{
     Error,
@@ -16,7 +15,7 @@ use crate::{
     transactions::{Call, MAX_GAS, Transaction, Transactions},
 };
 
-/// Creates chequebooks as clones. Clones of this handle are the same factory.
+/// Creates chequebooks. Clones of this handle are the same factory.
 #[derive(Clone)]
 pub struct Factory {
     chain: Arc<Chain>,
@@ -28,26 +27,27 @@ impl Factory {
         Self { chain, transactions }
     }
 
-    /// Sends the transaction that creates a clone, with a deposit in wei, and returns once it is sent. Anyone may
-    /// create any clone: for example, a payee that wants to cash. Ether that was sent to the address before is part of
-    /// the deposit.
+    /// Sends the transaction that creates a chequebook, with a deposit in wei, and returns once it is sent. Anyone may
+    /// create any chequebook: for example, a payee that wants to cash. Ether that was sent to the address before is
+    /// part of the deposit.
     ///
     /// # Errors
     ///
-    /// [`chequebook::Error::ZeroOwner`], [`Error::NoCode`] if there is no factory on this chain; [`Error::Refused`] if
+    /// [`chequebook::Error::ZeroOwner`]; [`chequebook::Error::WrongAsset`] if it pays a token: this wallet pays ether
+    /// only; [`Error::NoCode`] if there is no factory on this chain; [`Error::Refused`] if
     /// it is already created; [`Error::InsufficientFunds`] and similar errors if the transaction cannot be sent; or an
     /// error from the node.
-    pub async fn create(&self, clone: &CloneTerms, deposit: U256) -> Result<Transaction, Error> {
-        let contract = clone.address(self.chain.id())?;
+    pub async fn create(&self, creation: &Creation, deposit: U256) -> Result<Transaction, Error> {
+        let contract = creation.address(self.chain.id())?;
+        require_ether(contract, creation)?;
         self.require().await?;
-        let CloneTerms { terms: Terms { owner, signer, notice_period }, salt } = *clone;
-        let input = createCall { owner, signer, noticePeriod: notice_period, salt }.abi_encode().into();
+        let input = creation.calldata();
         let call = Call { to: TxKind::Call(factory()), value: deposit, input, max_gas: MAX_GAS };
         let purpose = Purpose::Create { contract, amount: deposit };
         self.transactions.send(call, |_| Ok((purpose, Batch::new()))).await
     }
 
-    /// The pending transaction that creates a clone.
+    /// The pending transaction that creates a chequebook.
     pub(crate) fn pending(&self, contract: Address) -> Option<Transaction> {
         self.transactions.list().into_iter().find(|transaction| {
             matches!(transaction.purpose(), Purpose::Create { contract: created, .. } if created == contract)
@@ -55,12 +55,12 @@ impl Factory {
         })
     }
 
-    /// Checks that a clone without a record in the store is new: somebody may hold cheques of one that was used before.
+    /// Checks that a chequebook without a record in the store is new: somebody may hold cheques of one that was used before.
     pub(crate) async fn require_unused(&self, contract: Address) -> Result<(), Error> {
         self.require().await?;
         let latest = BlockId::latest();
         let (created, balance) =
-            tokio::try_join!(self.chain.created_at(contract, latest), self.chain.balance(contract, latest))?;
+            tokio::try_join!(self.chain.record(contract, latest), self.chain.balance(contract, latest))?;
         if created.is_some() || !balance.is_zero() {
             return Err(Error::NoRecord { contract });
         }
@@ -72,6 +72,14 @@ impl Factory {
             return Err(Error::NoCode { contract: factory() });
         }
         Ok(())
+    }
+}
+
+/// Checks that the chequebook at `contract` pays ether.
+pub(crate) fn require_ether(contract: Address, creation: &Creation) -> Result<(), Error> {
+    match creation.terms.form.asset() {
+        Asset::Ether => Ok(()),
+        found @ Asset::Token(_) => Err(ChequeError::WrongAsset { contract, found, expected: Asset::Ether }.into()),
     }
 }
 

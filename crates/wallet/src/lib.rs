@@ -25,7 +25,7 @@ pub use config::Config;
 pub use error::Error;
 pub use factory::Factory;
 pub use payee::{AutoCash, Inbox, Policy};
-pub use payer::{AutoDeposit, Balance, Chequebook, Form, NewChequebook, Outbox};
+pub use payer::{AutoDeposit, Balance, Chequebook, NewChequebook, Outbox};
 pub use signer::{IntoSigner, SharedSigner};
 pub use store::{Purpose, Store, StoreError};
 pub use transactions::{Status, Transaction};

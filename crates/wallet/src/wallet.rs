@@ -154,7 +154,7 @@ impl Wallet {
         Ok(cheques)
     }
 
-    /// Creates clones.
+    /// Creates chequebooks.
     pub fn factory(&self) -> &Factory {
         &self.0.factory
     }

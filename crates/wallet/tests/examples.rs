@@ -11,6 +11,8 @@ use std::{
 use alloy::{
     hex,
     node_bindings::{Anvil, AnvilInstance},
+    providers::ProviderBuilder,
+    signers::local::PrivateKeySigner,
 };
 use chequebook::SignedCheque;
 
@@ -39,6 +41,9 @@ fn text(output: &Output) -> String {
 #[test]
 fn pay_and_receive_pass_money_from_one_to_the_other() {
     let anvil = Anvil::new().spawn();
+    let deployer = PrivateKeySigner::from(anvil.nth_key(2).unwrap());
+    let provider = ProviderBuilder::new().wallet(deployer).connect_http(anvil.endpoint_url());
+    tokio::runtime::Runtime::new().unwrap().block_on(chequebook::deploy(&provider)).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let bob = anvil.addresses()[1].to_string();
     let pay = |chequebook: &str, wei: &str| {

@@ -16,7 +16,9 @@ use serde_json::Value;
 use crate::chain::{Chain, Instance};
 
 /// The variables that the scripts read. They must not be inherited from the caller of the tests.
-const VARIABLES: [&str; 12] = [
+const VARIABLES: [&str; 15] = [
+    "FORM",
+    "TOKEN",
     "OWNER",
     "SIGNER",
     "NOTICE_PERIOD",
@@ -27,7 +29,8 @@ const VARIABLES: [&str; 12] = [
     "CHEQUE",
     "ALLOW_OVERDRAFT",
     "CHEQUES",
-    "ONLY_IF_COVERED",
+    "ALLOW_UNPROVEN",
+    "ALLOW_ENDING",
     "GAS_EACH",
 ];
 
@@ -43,7 +46,6 @@ fn forge() -> Command {
     {
         command.env(variable, format!("{}/forge/{folder}", env!("CARGO_TARGET_TMPDIR")));
     }
-    command.env("FOUNDRY_AST", "false"); // no script needs it, and without it forge starts twice as fast
     for variable in VARIABLES {
         command.env_remove(variable);
     }
@@ -105,9 +107,14 @@ impl Script<'_> {
         self.sig("show()")
     }
 
+    /// Another function than `run`.
+    pub(super) fn call(&mut self, function: &str) {
+        self.command.args(["--sig", function]);
+    }
+
     /// Another function than `run`, which sends nothing.
     pub(super) fn sig(mut self, function: &str) -> Self {
-        self.command.args(["--sig", function]);
+        self.call(function);
         self.from(None).dry()
     }
 

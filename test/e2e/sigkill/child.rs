@@ -78,7 +78,7 @@ impl Process {
             cheques.extend(inbox.latest_cheque().await?);
         }
         say("begin cash");
-        for answer in self.payee.cashing().cash_many(&cheques, Overdraft::Refuse).await {
+        for answer in self.payee.cashing().cash_many(&cheques).await {
             match answer {
                 Ok(_) | Err(Error::AlreadyCashed { .. }) => {}
                 Err(error) => return Err(error.into()),
@@ -105,11 +105,13 @@ impl Process {
         Ok(())
     }
 
-    async fn deploy(&self, key: PrivateKeySigner) -> Result<()> {
-        say("begin deploy");
-        let terms = NewChequebook::default().deposit(U256::from(SMALL));
+    async fn create(&self, key: PrivateKeySigner) -> Result<()> {
+        say("begin create");
+        // A salt that no process before has used.
+        let salt = U256::from(self.payer.chequebooks()?.len()).into();
+        let terms = NewChequebook::default().deposit(U256::from(SMALL)).salt(salt);
         let book = Chequebook::create(&self.payer, key, terms).await?;
-        say(&format!("done deploy {}", book.address()));
+        say(&format!("done create {}", book.address()));
         Ok(())
     }
 }
@@ -145,7 +147,7 @@ async fn lives_until_it_is_killed() -> Result<()> {
         repeat(|| process.pay()),
         repeat(|| process.deposit()),
         repeat(|| process.cash()),
-        repeat(|| process.deploy(keys[0].clone())),
+        repeat(|| process.create(keys[0].clone())),
     )?;
     Ok(())
 }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 /// The hardfork of the gas schedule.
 pub(crate) const HARDFORK: &str = "osaka";
 
-/// The two forms of a chequebook, as the report names them.
-pub(crate) const FORMS: [&str; 2] = ["direct", "clone"];
+/// The forms of a chequebook, as the report names them.
+pub(crate) const FORMS: [&str; 3] = ["direct", "clone", "token"];
 
 /// The measured gas, by form or batch, and then by action.
 #[derive(Debug, Default, Serialize)]
@@ -56,6 +56,8 @@ pub(crate) struct Peer {
     pub(crate) first_cash: String,
     pub(crate) repeat_cash: String,
     pub(crate) ten_repeats: String,
+    pub(crate) kill: String,
+    pub(crate) overdraft: String,
 }
 
 /// A number with commas between groups of three digits.

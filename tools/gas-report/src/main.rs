@@ -33,7 +33,8 @@ async fn main() -> eyre::Result<()> {
     let report = [
         ("measured.json", serde_json::to_string_pretty(&figures)? + "\n"),
         ("report.md", table::report(&figures, &peers)?),
-        ("batch.svg", plot::batch(&figures, peers.floor)?),
+        ("batch.svg", plot::each(&figures, "batch", Some(peers.floor))?),
+        ("sweep.svg", plot::each(&figures, "sweep", None)?),
         ("total.svg", plot::total_cost(&figures, peers.floor)?),
     ];
     let mut drifted = Vec::new();

@@ -1,16 +1,16 @@
 //! Measures each transaction once, and checks its result: the gas of a failed transaction is no figure.
 
 use alloy::{
-    primitives::{Address, Bytes, U256},
+    primitives::{Address, U256},
     providers::Provider,
     sol_types::SolCall,
 };
 use chequebook::{
-    Scheme, SignedCheque,
+    Overdraft, Scheme, SignedCheque,
     bindings::{
-        Chequebook::{announceKillCall, cancelKillCall, killCall},
         ClearingHouse::cashCall,
         IClearingHouse,
+        TokenChequebook::{announceKillCall, cancelKillCall, killCall, reclaimCall},
     },
 };
 use eyre::{OptionExt, ensure};
@@ -20,12 +20,14 @@ use crate::{
     world::{AMOUNT, DEPOSIT, NOTICE, OWNER, PAYEE, THIRD_PARTY, World},
 };
 
-/// The numbers of cheques in the batches.
+/// The numbers of cheques in one transaction.
 pub(crate) const BATCHES: [u32; 8] = [1, 2, 5, 10, 20, 50, 100, 200];
+/// The largest of them.
+const MOST: u32 = 200;
 /// The gas that each cheque of a batch may use: enough for every cheque here, and low enough for 200 in one
 /// transaction.
 const GAS_EACH: u32 = 70_000;
-/// The deposit that pays all cheques of the batches, in wei: 400 amounts are 0.96 of it.
+/// The deposit that pays all cheques of a batch, in wei: 400 amounts are 0.96 of it.
 const LARGE_DEPOSIT: u64 = 2_000_000_000_000_000_000;
 
 pub(crate) async fn all() -> eyre::Result<Figures> {
@@ -35,52 +37,50 @@ pub(crate) async fn all() -> eyre::Result<Figures> {
         create(&mut world, form, &mut figures).await?;
         cash(&mut world, form, &mut figures).await?;
         end(&mut world, form, &mut figures).await?;
-    }
-    for count in BATCHES {
-        let (direct, _) = world.create("direct", LARGE_DEPOSIT).await?;
-        batch(&world, "direct", direct, count, false, &mut figures).await?;
-        let (direct, _) = world.create("direct", LARGE_DEPOSIT).await?;
-        batch(&world, "direct, only if covered", direct, count, true, &mut figures).await?;
-        let (clone, _) = world.create("clone", LARGE_DEPOSIT).await?;
-        batch(&world, "clone", clone, count, false, &mut figures).await?;
+        for count in BATCHES {
+            batch(&mut world, form, count, &mut figures).await?;
+        }
+        sweep(&mut world, form, &mut figures).await?;
     }
     Ok(figures)
 }
 
 async fn create(world: &mut World, form: &str, figures: &mut Figures) -> eyre::Result<()> {
-    let (_, gas) = world.create(form, 0).await?;
+    let (_, gas, _) = world.create(form, NOTICE, 0).await?;
     figures.put(form, "create", gas);
-    let (contract, gas) = world.create(form, DEPOSIT).await?;
-    figures.put(form, "create with deposit", gas);
+    let (contract, gas, later) = world.create(form, NOTICE, DEPOSIT).await?;
+    figures.put(form, "create with deposit", gas.checked_add(later).ok_or_eyre("overflow")?);
     let code = world.provider().get_code_at(contract).await?;
     figures.put(form, "bytes of code", u64::try_from(code.len())?);
 
-    let receipt = world.send(THIRD_PARTY, contract.into(), AMOUNT, Bytes::new()).await?;
+    let gas = world.deposit(THIRD_PARTY, form, contract, AMOUNT).await?;
     let expected = U256::from(DEPOSIT).checked_add(U256::from(AMOUNT)).ok_or_eyre("overflow")?;
-    ensure!(world.balance(contract).await? == expected, "the deposit is not there");
-    figures.put(form, "deposit", receipt.gas_used);
+    ensure!(world.balance(form, contract).await? == expected, "the deposit is not there");
+    figures.put(form, "deposit", gas);
     Ok(())
 }
 
 async fn cash(world: &mut World, form: &str, figures: &mut Figures) -> eyre::Result<()> {
     for (scheme, kind) in [(Scheme::Packed, "packed"), (Scheme::Typed, "typed")] {
-        let (contract, _) = world.create(form, DEPOSIT).await?;
+        let (contract, ..) = world.create(form, NOTICE, DEPOSIT).await?;
         let existing = world.existing(&format!("{form} {kind}")).await?;
+        let careful = world.existing(&format!("careful {form} {kind}")).await?;
         let new = World::somebody(&format!("new {form} {kind}"));
         let payee = world.account(PAYEE)?;
         let cases = [
-            (THIRD_PARTY, existing, "by a third party"),
-            (PAYEE, payee, "by the payee"),
-            (THIRD_PARTY, new, "new account"),
+            (THIRD_PARTY, existing, "by a third party", Overdraft::Consent),
+            (THIRD_PARTY, careful, "only if covered", Overdraft::Refuse),
+            (PAYEE, payee, "by the payee", Overdraft::Consent),
+            (THIRD_PARTY, new, "new account", Overdraft::Consent),
         ];
-        for (sender, beneficiary, who) in cases {
+        for (sender, beneficiary, who, overdraft) in cases {
             for (times, what) in [(1, "first"), (2, "repeat")] {
                 if (times, beneficiary) == (2, new) {
                     continue; // the account exists now
                 }
                 let amount = U256::from(AMOUNT).checked_mul(U256::from(times)).ok_or_eyre("overflow")?;
                 let cheque = world.cheque(contract, beneficiary, amount, scheme).await?;
-                let gas = pay(world, sender, &cheque, U256::from(AMOUNT)).await?;
+                let gas = pay(world, form, sender, &cheque, overdraft, U256::from(AMOUNT)).await?;
                 figures.put(form, &format!("{what} cash, {kind}, {who}"), gas);
             }
         }
@@ -88,80 +88,123 @@ async fn cash(world: &mut World, form: &str, figures: &mut Figures) -> eyre::Res
     Ok(())
 }
 
-/// Cashes a single cheque. Its beneficiary must get `paid`, in wei, minus the gas that it pays itself.
-async fn pay(world: &World, sender: usize, cheque: &SignedCheque, paid: U256) -> eyre::Result<u64> {
+/// Cashes a single cheque. Its beneficiary must get `paid`, minus the gas that it pays itself.
+async fn pay(
+    world: &World,
+    form: &str,
+    sender: usize,
+    cheque: &SignedCheque,
+    overdraft: Overdraft,
+    paid: U256,
+) -> eyre::Result<u64> {
     let (contract, beneficiary) = (cheque.cheque().contract, cheque.cheque().beneficiary);
-    let before = world.balance(contract).await?;
-    let had = world.balance(beneficiary).await?;
-    let receipt = world.send(sender, contract.into(), 0, cheque.calldata()).await?;
-    ensure!(before.checked_sub(world.balance(contract).await?) == Some(paid), "the chequebook did not pay");
+    let before = world.balance(form, contract).await?;
+    let had = world.balance(form, beneficiary).await?;
+    let receipt = world.send(sender, contract.into(), 0, cheque.calldata(overdraft)).await?;
+    ensure!(before.checked_sub(world.balance(form, contract).await?) == Some(paid), "the chequebook did not pay");
     if beneficiary != world.account(sender)? {
-        ensure!(world.balance(beneficiary).await?.checked_sub(had) == Some(paid), "the payee was not paid");
+        ensure!(world.balance(form, beneficiary).await?.checked_sub(had) == Some(paid), "the payee was not paid");
     }
     Ok(receipt.gas_used)
 }
 
 async fn end(world: &mut World, form: &str, figures: &mut Figures) -> eyre::Result<()> {
-    let (contract, _) = world.create(form, DEPOSIT).await?;
+    let (contract, ..) = world.create(form, NOTICE, DEPOSIT).await?;
     let beneficiary = world.existing(&format!("{form} overdraft")).await?;
     let cheque = world.cheque(contract, beneficiary, U256::from(u64::MAX), Scheme::Packed).await?;
-    let gas = pay(world, THIRD_PARTY, &cheque, U256::from(DEPOSIT)).await?;
+    let gas = pay(world, form, THIRD_PARTY, &cheque, Overdraft::Consent, U256::from(DEPOSIT)).await?;
     figures.put(form, "overdraft", gas);
 
-    let (contract, _) = world.create(form, DEPOSIT).await?;
-    let command = async |world: &World, call: Vec<u8>| world.send(OWNER, contract.into(), 0, call.into()).await;
-    figures.put(form, "announceKill", command(world, announceKillCall {}.abi_encode()).await?.gas_used);
-    figures.put(form, "cancelKill", command(world, cancelKillCall {}.abi_encode()).await?.gas_used);
-    command(world, announceKillCall {}.abi_encode()).await?;
+    let (contract, ..) = world.create(form, NOTICE, DEPOSIT).await?;
+    let announce = announceKillCall {}.abi_encode();
+    figures.put(form, "announceKill", command(world, contract, announce.clone()).await?);
+    figures.put(form, "cancelKill", command(world, contract, cancelKillCall {}.abi_encode()).await?);
+    command(world, contract, announce).await?;
     world.pass(NOTICE).await?;
-    figures.put(form, "kill", command(world, killCall {}.abi_encode()).await?.gas_used);
-    ensure!(world.balance(contract).await?.is_zero(), "the deposit did not return");
+    figures.put(form, "kill", command(world, contract, killCall {}.abi_encode()).await?);
+    ensure!(world.balance(form, contract).await?.is_zero(), "the deposit did not return");
+
+    let (contract, ..) = world.create(form, 0, DEPOSIT).await?;
+    figures.put(form, "kill without notice", command(world, contract, killCall {}.abi_encode()).await?);
+    ensure!(world.balance(form, contract).await?.is_zero(), "the deposit did not return");
+    if form == "token" {
+        world.deposit(THIRD_PARTY, form, contract, AMOUNT).await?;
+        figures.put(form, "reclaim", command(world, contract, reclaimCall {}.abi_encode()).await?);
+        ensure!(world.balance(form, contract).await?.is_zero(), "nothing was reclaimed");
+    }
     Ok(())
 }
 
-/// Repeat cheques to different payees in one transaction.
-async fn batch(
-    world: &World,
-    of: &str,
-    contract: Address,
-    count: u32,
-    only_if_covered: bool,
-    figures: &mut Figures,
-) -> eyre::Result<()> {
+/// A call by the owner. Returns its gas.
+async fn command(world: &World, contract: Address, call: Vec<u8>) -> eyre::Result<u64> {
+    Ok(world.send(OWNER, contract.into(), 0, call.into()).await?.gas_used)
+}
+
+/// Packed repeat cheques of one chequebook to different payees in one transaction.
+async fn batch(world: &mut World, form: &str, count: u32, figures: &mut Figures) -> eyre::Result<()> {
+    let (contract, ..) = world.create(form, NOTICE, LARGE_DEPOSIT).await?;
     let mut gas = 0;
     for times in [1, 2] {
         let amount = U256::from(AMOUNT).checked_mul(U256::from(times)).ok_or_eyre("overflow")?;
         let mut cheques = Vec::new();
         for index in 0..count {
-            let name = format!("{of} {count} {index}");
+            let name = format!("{form} {count} {index}");
             let beneficiary = if times == 1 { world.existing(&name).await? } else { World::somebody(&name) };
             cheques.push(compact(&world.cheque(contract, beneficiary, amount, Scheme::Packed).await?));
         }
-        let (chequebook, typed) = (contract, false);
-        let batch = IClearingHouse::Batch { chequebook, typed, onlyIfCovered: only_if_covered, cheques };
-        let call = cashCall { batches: vec![batch], gasEach: GAS_EACH };
-        let before = world.balance(contract).await?;
-        let to = chequebook::clearing_house().into();
-        let receipt = world.send(THIRD_PARTY, to, 0, call.abi_encode().into()).await?;
+        let before = world.balance(form, contract).await?;
+        gas = clear(world, cheques).await?;
         let paid = U256::from(AMOUNT).checked_mul(U256::from(count));
-        ensure!(before.checked_sub(world.balance(contract).await?) == paid, "not all of {count} were cashed");
-        gas = receipt.gas_used;
+        ensure!(before.checked_sub(world.balance(form, contract).await?) == paid, "not all of {count} were cashed");
     }
-    figures.put(&format!("batch, {of}"), &count.to_string(), gas);
+    figures.put(&format!("batch, {form}"), &count.to_string(), gas);
     Ok(())
 }
 
-/// ERC-2098: `s` with the parity of `v` in its highest bit.
+/// Typed repeat cheques of different chequebooks to one payee in one transaction.
+async fn sweep(world: &mut World, form: &str, figures: &mut Figures) -> eyre::Result<()> {
+    let mut contracts = Vec::new();
+    for _ in 0..MOST {
+        let (contract, ..) = world.create(form, NOTICE, DEPOSIT).await?;
+        contracts.push(contract);
+    }
+    let payee = world.existing(&format!("{form} sweep")).await?;
+    let mut amount = U256::ZERO;
+    // the first cash of each, and then the repeats that count
+    for count in [MOST].into_iter().chain(BATCHES) {
+        amount = amount.checked_add(U256::from(AMOUNT)).ok_or_eyre("overflow")?;
+        let mut cheques = Vec::new();
+        let mut owed = U256::ZERO;
+        for contract in contracts.iter().take(usize::try_from(count)?) {
+            let sent = world.sent(*contract, payee).await?;
+            let more = amount.checked_sub(sent).ok_or_eyre("more was sent than promised")?;
+            owed = owed.checked_add(more).ok_or_eyre("overflow")?;
+            cheques.push(compact(&world.cheque(*contract, payee, amount, Scheme::Typed).await?));
+        }
+        let had = world.balance(form, payee).await?;
+        let gas = clear(world, cheques).await?;
+        let paid = world.balance(form, payee).await?.checked_sub(had);
+        ensure!(paid == Some(owed), "not all of {count} were cashed");
+        figures.put(&format!("sweep, {form}"), &count.to_string(), gas);
+    }
+    Ok(())
+}
+
+/// Sends cheques to the clearing house. Returns the gas.
+async fn clear(world: &World, cheques: Vec<IClearingHouse::Cheque>) -> eyre::Result<u64> {
+    let call = cashCall { cheques, gasEach: GAS_EACH };
+    let to = chequebook::clearing_house().into();
+    Ok(world.send(THIRD_PARTY, to, 0, call.abi_encode().into()).await?.gas_used)
+}
+
 fn compact(cheque: &SignedCheque) -> IClearingHouse::Cheque {
-    let [rs @ .., v] = cheque.signature();
-    let (r, s) = rs.split_at(32);
-    let mut vs = U256::from_be_slice(s);
-    vs.set_bit(255, v == 28);
-    let r = U256::from_be_slice(r).into();
+    let (r, vs) = cheque.compact_signature();
     IClearingHouse::Cheque {
+        chequebook: cheque.cheque().contract,
         beneficiary: cheque.cheque().beneficiary,
         amount: cheque.cheque().amount,
+        typed: cheque.cheque().scheme == Scheme::Typed,
         r,
-        vs: vs.into(),
+        vs,
     }
 }

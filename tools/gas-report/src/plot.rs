@@ -17,7 +17,7 @@ use crate::{
 const SIZE: (u32, u32) = (860, 480);
 const FONT: (&str, u32) = ("sans-serif", 15);
 const DIRECT: RGBColor = RGBColor(0x1f, 0x5f, 0xa8);
-const COVERED: RGBColor = RGBColor(0x5b, 0xa3, 0xd9);
+const TOKEN: RGBColor = RGBColor(0x2e, 0x8b, 0x57);
 const CLONE: RGBColor = RGBColor(0xc2, 0x56, 0x1a);
 const FLOOR: RGBColor = RGBColor(0x55, 0x55, 0x55);
 
@@ -29,36 +29,39 @@ struct Line {
     dots: bool,
 }
 
-/// The cost of a cheque in a batch.
-pub(crate) fn batch(figures: &Figures, floor: Floor) -> eyre::Result<String> {
-    let series = |of: &str| {
+/// The cost of each of many cheques in one transaction: of one chequebook (`batch`), or of as many (`sweep`).
+pub(crate) fn each(figures: &Figures, what: &str, floor: Option<Floor>) -> eyre::Result<String> {
+    let series = |form: &str| {
         let each = |count: u32| {
-            let gas = figures.get(of, &count.to_string())?;
+            let gas = figures.get(&format!("{what}, {form}"), &count.to_string())?;
             Ok::<_, Report>((count, gas.checked_div(count.into()).ok_or_eyre("an empty batch")?))
         };
         BATCHES.iter().map(|count| each(*count)).collect::<Result<Vec<_>, _>>()
     };
-    let single = figures.get("direct", "repeat cash, packed, by a third party")?;
-    let ten = floor.ten_repeats.checked_div(10).unwrap_or_default();
-    let lines = [
-        Line { label: "clone", color: CLONE, points: series("batch, clone")?, dots: true },
-        Line {
-            label: "direct, only if covered",
-            color: COVERED,
-            points: series("batch, direct, only if covered")?,
-            dots: true,
-        },
-        Line { label: "direct", color: DIRECT, points: series("batch, direct")?, dots: true },
+    let scheme = if what == "sweep" { "typed" } else { "packed" };
+    let single = figures.get("direct", &format!("repeat cash, {scheme}, only if covered"))?;
+    let mut lines = vec![
+        Line { label: "token", color: TOKEN, points: series("token")?, dots: true },
+        Line { label: "clone", color: CLONE, points: series("clone")?, dots: true },
+        Line { label: "direct", color: DIRECT, points: series("direct")?, dots: true },
         Line {
             label: "direct, a transaction each",
             color: FLOOR,
             points: vec![(1, single), (200, single)],
             dots: false,
         },
-        Line { label: "floor for ten, without an event", color: BLACK, points: vec![(10, ten)], dots: true },
     ];
+    if let Some(floor) = floor {
+        let ten = floor.ten_repeats.checked_div(10).unwrap_or_default();
+        lines.push(Line {
+            label: "floor for ten, without an event",
+            color: BLACK,
+            points: vec![(10, ten)],
+            dots: true,
+        });
+    }
     let titles = ["Gas for each repeat cheque", "cheques in one transaction", "gas for each"];
-    draw(titles, 1..250, 20_000_u64..60_000, SeriesLabelPosition::UpperRight, &lines)
+    draw(titles, 1..250, 20_000_u64..70_000, SeriesLabelPosition::UpperRight, &lines)
 }
 
 /// The total cost of a chequebook since its creation.

@@ -31,8 +31,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn start() -> Self {
-        // As many accounts as payers, each with enough for every cheque that a run may take.
-        let anvil = Anvil::new().args(["--hardfork", "osaka", "--accounts", "66"]).spawn();
+        // As many accounts as payers, each with enough for every cheque that a run may take, and one more.
+        let anvil = Anvil::new().args(["--hardfork", "osaka", "--accounts", "67"]).spawn();
+        let last = PrivateKeySigner::from(anvil.nth_key(66).unwrap());
+        let provider = ProviderBuilder::new().wallet(last).connect_http(anvil.endpoint_url());
+        runtime().block_on(chequebook::deploy(&provider)).unwrap();
         Self { anvil, directory: tempfile::tempdir().unwrap() }
     }
 

@@ -7,8 +7,8 @@ use alloy::{
 use chequebook::{
     Cheque, Scheme, SignedCheque,
     bindings::{
-        Chequebook::{BornThisBlock, Dead, InvalidBeneficiary, InvalidSignature, PaymentFailed, StaleCheque},
-        ClearingHouse::{Failed, NoChequebook, NotCovered, cashCall},
+        Chequebook::{InvalidBeneficiary, InvalidSignature, NotCovered, PaymentFailed, StaleCheque},
+        ClearingHouse::{Failed, NoChequebook, cashCall},
         IClearingHouse,
     },
 };
@@ -27,9 +27,9 @@ pub(super) struct Item<'a> {
 }
 
 /// Splits cheques into transactions, in which each cheque may use as much gas as the most expensive one. Cheques of one
-/// chequebook are adjacent.
+/// chequebook are adjacent, because only the first of them pays for its first access.
 pub(super) fn batches(mut items: Vec<Item<'_>>) -> Vec<Vec<Item<'_>>> {
-    items.sort_by_key(|item| (item.cheque.cheque().contract, item.cheque.cheque().scheme == Scheme::Typed));
+    items.sort_by_key(|item| item.cheque.cheque().contract);
     let mut batches: Vec<Vec<Item<'_>>> = Vec::new();
     let mut each = 0;
     for item in items {
@@ -52,34 +52,18 @@ pub(super) fn batches(mut items: Vec<Item<'_>>) -> Vec<Vec<Item<'_>>> {
     batches
 }
 
-/// Groups adjacent cheques of one chequebook and one scheme, as the clearing house expects.
-pub(super) fn group(items: &[Item<'_>], only_if_covered: bool) -> Vec<IClearingHouse::Batch> {
-    let mut batches: Vec<IClearingHouse::Batch> = Vec::new();
-    for Item { cheque, .. } in items {
-        let Cheque { contract, scheme, .. } = *cheque.cheque();
-        let typed = scheme == Scheme::Typed;
-        if batches.last().is_none_or(|batch| (batch.chequebook, batch.typed) != (contract, typed)) {
-            let (chequebook, cheques) = (contract, Vec::new());
-            batches.push(IClearingHouse::Batch { chequebook, typed, onlyIfCovered: only_if_covered, cheques });
-        }
-        if let Some(batch) = batches.last_mut() {
-            batch.cheques.push(compact(cheque));
-        }
-    }
-    batches
-}
-
-fn compact(cheque: &SignedCheque) -> IClearingHouse::Cheque {
-    let Cheque { beneficiary, amount, .. } = *cheque.cheque();
+/// The cheque, as the clearing house takes it.
+pub(super) fn compact(cheque: &SignedCheque) -> IClearingHouse::Cheque {
+    let Cheque { contract, beneficiary, amount, scheme, .. } = *cheque.cheque();
     let (r, vs) = cheque.compact_signature();
-    IClearingHouse::Cheque { beneficiary, amount, r, vs }
+    IClearingHouse::Cheque { chequebook: contract, beneficiary, amount, typed: scheme == Scheme::Typed, r, vs }
 }
 
 /// Whether this call of the clearing house cashes a cheque over at least `least`.
 pub(super) fn cashes(input: &[u8], contract: Address, beneficiary: Address, least: U256) -> bool {
-    let batches = cashCall::abi_decode(input).map(|call| call.batches).unwrap_or_default();
-    let mine = batches.iter().filter(|batch| batch.chequebook == contract).flat_map(|batch| &batch.cheques);
-    mine.into_iter().any(|cheque| cheque.beneficiary == beneficiary && cheque.amount >= least)
+    let cheques = cashCall::abi_decode(input).map(|call| call.cheques).unwrap_or_default();
+    let mut mine = cheques.iter().filter(|cheque| (cheque.chequebook, cheque.beneficiary) == (contract, beneficiary));
+    mine.any(|cheque| cheque.amount >= least)
 }
 
 /// The name of an error of the contracts.
@@ -89,8 +73,6 @@ pub(super) fn name(reason: FixedBytes<4>) -> String {
         (InvalidSignature::SELECTOR, InvalidSignature::SIGNATURE),
         (InvalidBeneficiary::SELECTOR, InvalidBeneficiary::SIGNATURE),
         (PaymentFailed::SELECTOR, PaymentFailed::SIGNATURE),
-        (Dead::SELECTOR, Dead::SIGNATURE),
-        (BornThisBlock::SELECTOR, BornThisBlock::SIGNATURE),
         (NotCovered::SELECTOR, NotCovered::SIGNATURE),
         (NoChequebook::SELECTOR, NoChequebook::SIGNATURE),
         (Failed::SELECTOR, Failed::SIGNATURE),

@@ -10,7 +10,7 @@ use tokio::sync::{RwLock, oneshot};
 use super::batch;
 use crate::{
     Error,
-    chain::{Chain, ChainWatcher},
+    chain::{Chain, ChainWatcher, Subject},
     locks::Locks,
     store::{Batch, schema::Purpose},
     transactions::{Call, MAX_GAS, Transaction, Transactions},
@@ -23,7 +23,6 @@ pub struct Cashing(pub(super) Arc<Inner>);
 /// An automatic cash that waits for others to join its batch.
 pub(super) struct Waiting {
     pub(super) cheque: SignedCheque,
-    pub(super) overdraft: Overdraft,
     pub(super) answer: oneshot::Sender<Result<Transaction, Error>>,
 }
 
@@ -62,12 +61,16 @@ impl Cashing {
     /// Sends the transaction that cashes a cheque, of any chequebook to any beneficiary, and returns once it is sent.
     /// If a pending transaction already cashes this cheque or a newer one, returns that transaction.
     ///
-    /// Another cheque that is cashed before this transaction is included can still make it an overdraft.
+    /// With [`Overdraft::Refuse`] the contract itself checks that the balance covers the cheque: if another cheque is
+    /// cashed first, the transaction is reverted, and the chequebook lives.
+    ///
+    /// The contract may be unproven: then this only warns (by `tracing`), since the cheque is there already.
     ///
     /// # Errors
     ///
     /// [`Error::WrongChainId`], [`Error::NoCode`], [`Error::NotGenuine`], [`chequebook::Error::WrongSigner`] if the
-    /// cheque is invalid; [`Error::AlreadyCashed`], [`Error::Dead`] if it would pay nothing; with
+    /// cheque is invalid; [`chequebook::Error::WrongAsset`] if it is of a token chequebook;
+    /// [`Error::AlreadyCashed`], [`Error::Dead`] if it would pay nothing; with
     /// [`Overdraft::Refuse`], [`Error::WouldBounce`]; [`Error::InsufficientFunds`], [`Error::FeeTooHigh`] if the
     /// transaction cannot be sent; or an error from the node.
     #[tracing::instrument(skip_all, fields(contract = %cheque.cheque().contract, amount = %cheque.cheque().amount))]
@@ -76,7 +79,7 @@ impl Cashing {
         let _cashing = self.0.locks.lock(cheque.cheque().beneficiary).await;
         match self.0.pending_or_good(cheque, overdraft).await? {
             Some(pending) => Ok(pending),
-            None => self.0.send(cheque).await,
+            None => self.0.send(cheque, overdraft).await,
         }
     }
 
@@ -90,7 +93,7 @@ impl Cashing {
         self.0.pending(contract, beneficiary, least)
     }
 
-    /// Waits until no other task creates this clone in order to cash.
+    /// Waits until no other task creates this chequebook in order to cash.
     pub(crate) async fn lock(&self, contract: Address) -> tokio::sync::MutexGuard<'_, ()> {
         self.0.locks.lock(contract).await
     }
@@ -117,8 +120,12 @@ impl Inner {
             return Ok(Some(pending));
         }
 
-        let watched = self.watcher.watch(contract, self.confirmations, Some(beneficiary), None).await?;
-        cheque.verify(watched.immutables.terms.signer)?;
+        let subject = Subject::at(contract).accept_unproven(true);
+        let watched = self.watcher.watch(subject, self.confirmations, Some(beneficiary)).await?;
+        if !watched.is_proven() {
+            tracing::warn!(%contract, %beneficiary, "cashing a cheque of an unproven contract, which may not pay");
+        }
+        cheque.verify(watched.terms.signer)?;
         let snapshot = watched.snapshot(Duration::ZERO).await?;
         let sent = snapshot.sent(beneficiary);
         let owed = amount.saturating_sub(sent);
@@ -136,9 +143,10 @@ impl Inner {
         Ok(None)
     }
 
-    pub(super) async fn send(&self, cheque: &SignedCheque) -> Result<Transaction, Error> {
+    pub(super) async fn send(&self, cheque: &SignedCheque, overdraft: Overdraft) -> Result<Transaction, Error> {
         let Cheque { contract, beneficiary, amount, .. } = *cheque.cheque();
-        let call = Call { to: TxKind::Call(contract), value: U256::ZERO, input: cheque.calldata(), max_gas: MAX_GAS };
+        let input = cheque.calldata(overdraft);
+        let call = Call { to: TxKind::Call(contract), value: U256::ZERO, input, max_gas: MAX_GAS };
         let purpose = Purpose::Cash { contract, beneficiary, amount };
         self.transactions.send(call, |_| Ok((purpose, Batch::new()))).await
     }

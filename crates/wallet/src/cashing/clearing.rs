@@ -18,7 +18,7 @@ use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
 use super::{
-    batch::{Item, batches, group, name},
+    batch::{Item, batches, compact, name},
     cash::{Cashing, Inner, Waiting},
 };
 use crate::{
@@ -29,8 +29,6 @@ use crate::{
 
 /// The most gas that a transaction may have since the Osaka upgrade (EIP-7825).
 const MAX_GAS: u64 = 16_777_216;
-/// The gas that checks whether a cheque is covered.
-const LOOK_GAS: u64 = 10_000;
 /// The base gas of a transaction, which a cheque in a batch does not pay.
 const TRANSACTION_GAS: u64 = 21_000;
 /// How long an automatic cash waits for others to join its batch.
@@ -51,22 +49,21 @@ pub struct Skipped {
 }
 
 impl Cashing {
-    /// Cashes many cheques, of any chequebooks to any beneficiaries, with the checks of [`cash`](Self::cash): through
-    /// the clearing house, in as few transactions as the gas allows. If the chain has no clearing house, each cheque
-    /// has its own transaction. A cheque that cannot be cashed does not stop the others.
+    /// Cashes many cheques, of any chequebooks to any beneficiaries, with the checks of [`cash`](Self::cash), each only
+    /// if it is covered: through the clearing house, in as few transactions as the gas allows. If the chain has no
+    /// clearing house, each cheque has its own transaction. A cheque that cannot be cashed does not stop the others.
     ///
     /// The answers are in the order of the cheques. A cheque that can no longer be cashed when the transaction is
     /// included is skipped, and the transaction succeeds: [`skipped`](Self::skipped) and
-    /// [`Inbox::uncashed`](crate::Inbox::uncashed) show it. With [`Overdraft::Refuse`] the clearing house checks the
-    /// balance, so that no late cheque overdraws its chequebook.
+    /// [`Inbox::uncashed`](crate::Inbox::uncashed) show it.
     ///
     /// # Errors
     ///
-    /// For each cheque those of [`cash`](Self::cash).
+    /// For each cheque those of [`cash`](Self::cash) with [`Overdraft::Refuse`].
     #[tracing::instrument(skip_all, fields(cheques = cheques.len()))]
-    pub async fn cash_many(&self, cheques: &[SignedCheque], overdraft: Overdraft) -> Vec<Result<Transaction, Error>> {
+    pub async fn cash_many(&self, cheques: &[SignedCheque]) -> Vec<Result<Transaction, Error>> {
         let _clearing = self.0.clearing.write().await;
-        let looks = cheques.iter().map(|cheque| self.0.pending_or_good(cheque, overdraft));
+        let looks = cheques.iter().map(|cheque| self.0.pending_or_good(cheque, Overdraft::Refuse));
         let mut answers = Vec::new();
         let mut good = Vec::new();
         for (index, (look, cheque)) in join_all(looks).await.into_iter().zip(cheques).enumerate() {
@@ -82,7 +79,7 @@ impl Cashing {
             let (items, refused) = self.0.weigh(std::mem::take(&mut alone)).await;
             answers.extend(refused);
             for batch in batches(items) {
-                match self.0.send_batch(&batch, overdraft).await {
+                match self.0.send_batch(&batch).await {
                     Ok(transaction) => answers.extend(batch.iter().map(|item| (item.index, Ok(transaction.clone())))),
                     Err(error) => {
                         tracing::debug!(%error, cheques = batch.len(), "could not cash the batch, will cash singly");
@@ -92,7 +89,7 @@ impl Cashing {
             }
         }
         for (index, cheque) in alone {
-            answers.push((index, self.0.send(cheque).await));
+            answers.push((index, self.0.send(cheque, Overdraft::Refuse).await));
         }
         answers.sort_by_key(|(index, _)| *index);
         answers.into_iter().map(|(_, answer)| answer).collect()
@@ -119,22 +116,22 @@ impl Cashing {
         Ok(skipped.collect())
     }
 
-    /// Cashes a cheque together with others that are to be cashed at about the same time.
+    /// Cashes a cheque together with others that are to be cashed at about the same time; alone, if it may overdraw its
+    /// chequebook.
     pub(crate) async fn cash_soon(&self, cheque: SignedCheque, overdraft: Overdraft) -> Result<Transaction, Error> {
+        if overdraft == Overdraft::Consent {
+            return self.cash(&cheque, overdraft).await;
+        }
         let queue = &self.0.waiting;
         let (answer, answered) = oneshot::channel();
-        queue.lock().push(Waiting { cheque, overdraft, answer });
+        queue.lock().push(Waiting { cheque, answer });
         tokio::time::sleep(WINDOW).await;
 
         // The first task to wake takes all cheques. The others find none, and wait for their answer.
         let all = std::mem::take(&mut *queue.lock());
-        let (refuse, consent) = all.into_iter().partition::<Vec<_>, _>(|one| one.overdraft == Overdraft::Refuse);
-        for (waiting, overdraft) in [(refuse, Overdraft::Refuse), (consent, Overdraft::Consent)] {
-            let cheques: Vec<_> = waiting.iter().map(|one| one.cheque).collect();
-            let answers = self.cash_many(&cheques, overdraft).await;
-            for (one, answer) in waiting.into_iter().zip(answers) {
-                let _ = one.answer.send(answer); // its caller may be dropped
-            }
+        let cheques: Vec<_> = all.iter().map(|one| one.cheque).collect();
+        for (one, answer) in all.into_iter().zip(self.cash_many(&cheques).await) {
+            let _ = one.answer.send(answer); // its caller may be dropped
         }
         answered.await.map_err(|_| Error::ShutDown)?
     }
@@ -156,7 +153,7 @@ impl Inner {
         let estimates = cheques.iter().map(|(_, cheque)| {
             let request =
                 TransactionRequest::default().with_from(self.transactions.account()).with_to(cheque.cheque().contract);
-            chain.estimate_gas(request.with_input(cheque.calldata()))
+            chain.estimate_gas(request.with_input(cheque.calldata(Overdraft::Refuse)))
         });
         let mut items = Vec::new();
         let mut refused = Vec::new();
@@ -165,7 +162,7 @@ impl Inner {
                 Ok(estimate) => {
                     // A quarter more, as with every transaction.
                     let needed = estimate.saturating_add(estimate / 4).saturating_sub(TRANSACTION_GAS);
-                    items.push(Item { index, cheque, gas: needed.saturating_add(LOOK_GAS) });
+                    items.push(Item { index, cheque, gas: needed });
                 }
                 Err(error) => refused.push((index, Err(error))),
             }
@@ -173,10 +170,10 @@ impl Inner {
         (items, refused)
     }
 
-    async fn send_batch(&self, items: &[Item<'_>], overdraft: Overdraft) -> Result<Transaction, Error> {
+    async fn send_batch(&self, items: &[Item<'_>]) -> Result<Transaction, Error> {
         let gas = items.iter().map(|item| item.gas).max().unwrap_or_default();
         let call = cashCall {
-            batches: group(items, overdraft == Overdraft::Refuse),
+            cheques: items.iter().map(|item| compact(item.cheque)).collect(),
             gasEach: gas.try_into().map_err(|_| Error::TooMuchGas { found: gas, max: MAX_GAS })?,
         };
         let to = TxKind::Call(clearing_house());

@@ -5,5 +5,5 @@ mod watcher;
 
 pub(crate) use self::{
     node::{Chain, Head},
-    watcher::{ChainWatcher, Snapshot, WatchedChequebook},
+    watcher::{ChainWatcher, Snapshot, Subject, WatchedChequebook},
 };

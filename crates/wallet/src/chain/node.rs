@@ -13,10 +13,10 @@ use alloy::{
 };
 
 use chequebook::{
-    Immutables, Terms,
+    Form, Record, Terms,
     bindings::{
-        Chequebook::ChequebookErrors,
-        ChequebookFactory::{ChequebookFactoryErrors, bornAtCall},
+        Chequebook::{ChequebookErrors, noticePeriodCall, ownerCall, signerCall},
+        ChequebookFactory::{ChequebookFactoryErrors, recordCall},
         ClearingHouse::ClearingHouseErrors,
     },
     factory,
@@ -107,25 +107,24 @@ impl Chain {
         self.ask("eth_getCode", self.provider.get_code_at(contract).block_id(block)).await
     }
 
-    /// The number of the block in which the factory created a chequebook. `None` if the factory did not create it.
-    pub(crate) async fn created_at(&self, contract: Address, block: BlockId) -> Result<Option<u64>, Error> {
-        if self.code(factory(), block).await?.is_empty() {
+    /// What the factory knows of a chequebook. `None` if the factory did not create it, or if this chain has none.
+    pub(crate) async fn record(&self, contract: Address, block: BlockId) -> Result<Option<Record>, Error> {
+        let output = self.call(factory(), recordCall { chequebook: contract }.abi_encode(), block).await?;
+        if output.is_empty() {
             return Ok(None);
         }
-        let born_at = self.read(factory(), bornAtCall { chequebook: contract }, block).await?;
-        Ok((!born_at.is_zero()).then(|| born_at.saturating_to()))
+        let known = recordCall::abi_decode_returns(&output).map_err(|_| Error::NotGenuine { contract: factory() })?;
+        Ok(Record::of_factory(&known))
     }
 
-    /// The immutables in `code`, which is the code at `contract`.
-    pub(crate) async fn immutables(&self, contract: Address, code: &[u8], block: BlockId) -> Result<Immutables, Error> {
-        if let Some(immutables) = Immutables::read(code) {
-            return Ok(immutables);
-        }
-        // Anyone can deploy the code of a clone. The code contains the terms; the factory knows whether it created the
-        // clone.
-        let terms = Terms::read_clone(code).ok_or(Error::NotGenuine { contract })?;
-        let born_at = self.created_at(contract, block).await?.ok_or(Error::NotGenuine { contract })?;
-        Ok(Immutables::of_clone(terms, born_at))
+    /// The terms that a contract states. They are proven only if the factory created it.
+    pub(crate) async fn terms(&self, contract: Address, form: Form, block: BlockId) -> Result<Terms, Error> {
+        let (owner, signer, notice_period) = tokio::try_join!(
+            self.read(contract, ownerCall {}, block),
+            self.read(contract, signerCall {}, block),
+            self.read(contract, noticePeriodCall {}, block),
+        )?;
+        Ok(Terms { form, owner, signer, notice_period: notice_period.saturating_to() })
     }
 
     /// How many transactions `account` has sent.
@@ -140,9 +139,13 @@ impl Chain {
         call: C,
         block: BlockId,
     ) -> Result<C::Return, Error> {
-        let request = TransactionRequest::default().with_to(contract).with_input(call.abi_encode());
-        let output = self.ask("eth_call", self.provider.call(request).block(block)).await?;
+        let output = self.call(contract, call.abi_encode(), block).await?;
         C::abi_decode_returns(&output).map_err(|_| Error::NotGenuine { contract })
+    }
+
+    async fn call(&self, contract: Address, input: Vec<u8>, block: BlockId) -> Result<Bytes, Error> {
+        let request = TransactionRequest::default().with_to(contract).with_input(input);
+        self.ask("eth_call", self.provider.call(request).block(block)).await
     }
 
     /// Estimates the gas of a transaction. [`Error::Refused`] if the contract would refuse it.

@@ -7,11 +7,11 @@ use std::{
 };
 
 use alloy::{
-    primitives::{Address, Bytes, U256},
+    primitives::{Address, BlockNumber, Bytes, U256},
     rpc::types::Filter,
 };
 use chequebook::{
-    CloneTerms, Immutables, State, Terms,
+    Asset, Creation, Error as ChequeError, Form, State, Terms,
     bindings::Chequebook::{killableAtCall, sentCall},
 };
 use futures_util::future::{join_all, try_join_all};
@@ -51,17 +51,45 @@ impl Snapshot {
     }
 }
 
+/// What is to be watched.
+#[derive(Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    contract: Address,
+    /// Proves its terms, also before it is created.
+    creation: Option<&'a Creation>,
+    accept_unproven: bool,
+}
+
+impl<'a> Subject<'a> {
+    /// A chequebook that the factory has created.
+    pub(crate) const fn at(contract: Address) -> Self {
+        Self { contract, creation: None, accept_unproven: false }
+    }
+
+    /// The chequebook at `contract`, which is the address of `creation` if there is one.
+    pub(crate) const fn created_by(self, creation: Option<&'a Creation>) -> Self {
+        Self { creation, ..self }
+    }
+
+    /// Whether a contract that the factory did not create is watched, too.
+    pub(crate) const fn accept_unproven(self, accept_unproven: bool) -> Self {
+        Self { accept_unproven, ..self }
+    }
+}
+
 /// A chequebook that is in use in this process.
 pub(crate) struct WatchedChequebook {
     chain: Arc<Chain>,
     contract: Address,
     /// In blocks.
     confirmations: u64,
-    /// Its terms and its block of creation.
-    pub(crate) immutables: Immutables,
-    /// Its code when it was first read, or the code that it will have. Different code, even if genuine, is a different
-    /// chequebook.
-    code: Bytes,
+    /// The signer is never zero.
+    pub(crate) terms: Terms,
+    /// The block of its creation, or one before it.
+    pub(crate) born_at: BlockNumber,
+    /// Of an unproven one, the code when it was first read: different code is a different contract. The address of all
+    /// others proves it.
+    unproven: Option<Bytes>,
     beneficiaries: Mutex<BTreeSet<Address>>,
     newest: watch::Sender<Arc<Snapshot>>,
     /// Held during a request, so that all other callers wait for its answer.
@@ -69,6 +97,11 @@ pub(crate) struct WatchedChequebook {
 }
 
 impl WatchedChequebook {
+    /// Whether the factory created it, or will.
+    pub(crate) const fn is_proven(&self) -> bool {
+        self.unproven.is_none()
+    }
+
     /// A snapshot that is no older than `max_age`.
     pub(crate) async fn snapshot(&self, max_age: Duration) -> Result<Arc<Snapshot>, Error> {
         let called = Instant::now();
@@ -105,7 +138,7 @@ impl WatchedChequebook {
 
     async fn ask(&self) -> Result<Snapshot, Error> {
         let beneficiaries = self.beneficiaries.lock().clone();
-        ask(&self.chain, self.contract, self.confirmations, &self.code, beneficiaries).await
+        ask(&self.chain, self.contract, self.confirmations, self.unproven.as_ref(), beneficiaries).await
     }
 }
 
@@ -114,7 +147,7 @@ async fn ask(
     chain: &Chain,
     contract: Address,
     confirmations: u64,
-    expected: &Bytes,
+    unproven: Option<&Bytes>,
     beneficiaries: BTreeSet<Address>,
 ) -> Result<Snapshot, Error> {
     let asked = Instant::now();
@@ -128,7 +161,7 @@ async fn ask(
     )?;
     let mut state = State::Dead;
     let mut sent = BTreeMap::new();
-    if code == *expected {
+    if !code.is_empty() && unproven.is_none_or(|expected| code == *expected) {
         state = State::of_killable_at(chain.read(contract, killableAtCall {}, head.id()).await?);
         sent = try_join_all(beneficiaries.iter().map(async |&beneficiary| {
             let sent = chain.read(contract, sentCall { beneficiary }, head.id()).await?;
@@ -137,10 +170,7 @@ async fn ask(
         .await?
         .into_iter()
         .collect();
-    } else if code.is_empty()
-        && Terms::read_clone(expected).is_some()
-        && chain.created_at(contract, head.id()).await?.is_none()
-    {
+    } else if unproven.is_none() && chain.record(contract, head.id()).await?.is_none() {
         state = State::NotDeployed;
     }
     let beneficiaries = beneficiaries.len();
@@ -160,19 +190,24 @@ impl ChainWatcher {
         Self { chain, max_age, watched: Mutex::default(), last: tokio::sync::Mutex::default() }
     }
 
-    /// Watches a chequebook until the returned handle is dropped. It has code, or will be created with `clone_terms`.
+    /// Watches a chequebook until the returned handle is dropped.
     ///
     /// # Errors
     ///
-    /// [`Error::NoCode`], [`Error::NotGenuine`], or an error from the node.
+    /// [`Error::NoCode`]; [`ChequeError::Unproven`] unless the subject allows it; [`ChequeError::WrongAsset`] if it pays
+    /// a token; [`Error::Dead`] if its account was erased; [`Error::NotGenuine`] if it does not answer like a
+    /// chequebook; or an error from the node.
     pub(crate) async fn watch(
         &self,
-        contract: Address,
+        subject: Subject<'_>,
         confirmations: u64,
         beneficiary: Option<Address>,
-        clone_terms: Option<&CloneTerms>,
     ) -> Result<Arc<WatchedChequebook>, Error> {
+        let Subject { contract, accept_unproven, .. } = subject;
         if let Some(watched) = self.find(contract, confirmations) {
+            if !watched.is_proven() && !accept_unproven {
+                return Err(ChequeError::Unproven { contract }.into());
+            }
             if let Some(beneficiary) = beneficiary {
                 watched.beneficiaries.lock().insert(beneficiary);
                 watched.snapshot(self.max_age).await?;
@@ -180,33 +215,50 @@ impl ChainWatcher {
             return Ok(watched);
         }
 
-        let head = self.chain.head().await?;
-        let mut code = self.chain.code(contract, head.id()).await?;
-        let immutables = match clone_terms {
-            // No other code can be at this address, whatever the node says.
-            Some(clone) if !code.is_empty() && code != clone.code() => return Err(Error::NotGenuine { contract }),
-            _ if !code.is_empty() => self.chain.immutables(contract, &code, head.id()).await?,
-            None => return Err(Error::NoCode { contract }),
-            Some(clone) => {
-                code = clone.code().into();
-                let terms = Terms { signer: clone.terms.effective_signer(), ..clone.terms };
-                // It has no events before the newest block that counts as final.
-                Immutables::of_clone(terms, head.number.saturating_sub(confirmations))
-            }
-        };
+        let (terms, born_at, unproven) = self.identify(subject, confirmations).await?;
         let beneficiaries: BTreeSet<_> = beneficiary.into_iter().collect();
-        let first = ask(&self.chain, contract, confirmations, &code, beneficiaries.clone()).await?;
+        let first = ask(&self.chain, contract, confirmations, unproven.as_ref(), beneficiaries.clone()).await?;
         let watched = WatchedChequebook {
             chain: Arc::clone(&self.chain),
             contract,
             confirmations,
-            immutables,
-            code,
+            terms,
+            born_at,
+            unproven,
             beneficiaries: Mutex::new(beneficiaries),
             newest: watch::Sender::new(Arc::new(first)),
             asking: tokio::sync::Mutex::default(),
         };
         Ok(self.insert(watched))
+    }
+
+    /// The terms, the block of creation and, of an unproven one, the code.
+    async fn identify(
+        &self,
+        subject: Subject<'_>,
+        confirmations: u64,
+    ) -> Result<(Terms, BlockNumber, Option<Bytes>), Error> {
+        let Subject { contract, creation, accept_unproven } = subject;
+        let head = self.chain.head().await?;
+        let record = self.chain.record(contract, head.id()).await?;
+        let form = creation.map(|creation| creation.terms.form).or(record.map(|record| record.form));
+        if let Some(found @ Asset::Token(_)) = form.map(Form::asset) {
+            return Err(ChequeError::WrongAsset { contract, found, expected: Asset::Ether }.into());
+        }
+        if let Some(creation) = creation {
+            let terms = Terms { signer: creation.terms.effective_signer(), ..creation.terms };
+            // Before its creation it has no events in blocks that count as final.
+            let born_at = record.map_or(head.number.saturating_sub(confirmations), |record| record.born_at);
+            return Ok((terms, born_at, None));
+        }
+        let code = self.chain.code(contract, head.id()).await?;
+        match record {
+            Some(_) if code.is_empty() => Err(Error::Dead { contract }),
+            Some(record) => Ok((self.chain.terms(contract, record.form, head.id()).await?, record.born_at, None)),
+            None if code.is_empty() => Err(Error::NoCode { contract }),
+            None if !accept_unproven => Err(ChequeError::Unproven { contract }.into()),
+            None => Ok((self.chain.terms(contract, Form::Direct, head.id()).await?, 0, Some(code))),
+        }
     }
 
     fn find(&self, contract: Address, confirmations: u64) -> Option<Arc<WatchedChequebook>> {
@@ -279,7 +331,7 @@ impl ChainWatcher {
         let balances = try_join_all(balances).await?;
         let changed = all.iter().zip(balances).filter(|(watched, balance)| {
             let newest = watched.newest();
-            // Nor does the creation of a clone at its address.
+            // Nor does the chequebook itself at its creation.
             newest.state == State::NotDeployed
                 || newest.balance != *balance
                 || newest.balance != newest.confirmed_balance

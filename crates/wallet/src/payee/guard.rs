@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use alloy::primitives::U256;
-use chequebook::State;
+use chequebook::{Form, State};
 use tokio::time::{Instant, sleep_until};
 
 use super::{auto_cash::Mode, mailbox::Mailbox};
@@ -11,8 +11,9 @@ use crate::{Error, chain::Snapshot};
 
 /// The gas of a first cash, measured and rounded up. It decides whether a cash is worth its gas.
 const CASH_GAS: u64 = 65_000;
-/// The gas that creates a clone first.
-const CREATE_GAS: u64 = 100_000;
+/// The gas that creates a chequebook first: a clone, or a direct one.
+const CREATE_CLONE_GAS: u64 = 100_000;
+const CREATE_DIRECT_GAS: u64 = 600_000;
 
 /// Runs until the inbox is dropped or the wallet is shut down.
 pub(super) fn follow(inbox: &Arc<Mailbox>) {
@@ -96,7 +97,11 @@ impl Mailbox {
         let pays = owed.min(snapshot.balance);
         let fees = wallet.shared().chain.fees().await?;
         // The maximum fee is about twice the current price of gas, so half of it is the current price.
-        let gas = if snapshot.state == State::NotDeployed { CREATE_GAS + CASH_GAS } else { CASH_GAS };
+        let gas = match (snapshot.state, self.watched.terms.form) {
+            (State::NotDeployed, Form::Direct) => CREATE_DIRECT_GAS + CASH_GAS,
+            (State::NotDeployed, _) => CREATE_CLONE_GAS + CASH_GAS,
+            _ => CASH_GAS,
+        };
         let price = U256::from(fees.max_fee_per_gas / 2).saturating_mul(U256::from(gas));
         let worth = price.saturating_mul(U256::from(policy.min_gas_multiple));
         if pays < worth {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use alloy::primitives::{Address, U256};
-use chequebook::{CloneTerms, Overdraft, SignedCheque, Terms};
+use chequebook::{Creation, Overdraft, SignedCheque, Terms};
 use parking_lot::Mutex;
 
 use super::{
@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     Error,
+    chain::Subject,
     store::{
         Batch,
         schema::{Promise, received_key},
@@ -36,40 +37,37 @@ impl Inbox {
     ///
     /// # Errors
     ///
-    /// [`Error::NoCode`] and [`Error::NotGenuine`] if there is no chequebook, [`Error::AlreadyOpen`] if the inbox is
+    /// [`Error::NoCode`] if there is no chequebook; [`chequebook::Error::Unproven`] if the factory did not create it,
+    /// unless the [policy](Policy::accept_unproven) allows that; [`chequebook::Error::WrongAsset`] if it pays a token:
+    /// this wallet takes ether only; [`Error::Dead`] if its account was erased; [`Error::AlreadyOpen`] if the inbox is
     /// open; [`Error::Store`]; or an error from the node.
     pub async fn open(wallet: &Wallet, contract: Address, beneficiary: Address, policy: Policy) -> Result<Self, Error> {
         Self::open_with(wallet, contract, None, beneficiary, policy).await
     }
 
-    /// Opens the inbox for cheques of a clone, which need not be created yet: the
+    /// Opens the inbox for cheques of the chequebook of a creation, which need not be created yet: the
     /// [policy](Policy::accept_counterfactual) decides whether its cheques are accepted before. Its address proves its
-    /// terms and that it is genuine.
+    /// terms.
     ///
     /// # Errors
     ///
     /// [`chequebook::Error::ZeroOwner`], and those of [`open`](Self::open).
-    pub async fn open_clone(
-        wallet: &Wallet,
-        clone: &CloneTerms,
-        beneficiary: Address,
-        policy: Policy,
-    ) -> Result<Self, Error> {
-        let contract = clone.address(wallet.chain_id())?;
-        Self::open_with(wallet, contract, Some(*clone), beneficiary, policy).await
+    pub async fn of(wallet: &Wallet, creation: &Creation, beneficiary: Address, policy: Policy) -> Result<Self, Error> {
+        let contract = creation.address(wallet.chain_id())?;
+        Self::open_with(wallet, contract, Some(*creation), beneficiary, policy).await
     }
 
     async fn open_with(
         wallet: &Wallet,
         contract: Address,
-        clone_terms: Option<CloneTerms>,
+        creation: Option<Creation>,
         beneficiary: Address,
         policy: Policy,
     ) -> Result<Self, Error> {
         let claim = wallet.claim(contract, Some(beneficiary))?;
         let shared = wallet.shared();
-        let watched =
-            shared.watcher.watch(contract, policy.confirmations, Some(beneficiary), clone_terms.as_ref()).await?;
+        let subject = Subject::at(contract).created_by(creation.as_ref()).accept_unproven(policy.accept_unproven);
+        let watched = shared.watcher.watch(subject, policy.confirmations, Some(beneficiary)).await?;
         let promise = shared.ledger.get::<Promise>(&received_key(contract, beneficiary))?;
         let newest = match promise {
             Some(promise) => promise.cheque(contract, beneficiary, wallet.chain_id())?,
@@ -81,7 +79,7 @@ impl Inbox {
         let inbox = Self(Arc::new(Mailbox {
             wallet: wallet.clone(),
             contract,
-            clone_terms,
+            creation,
             beneficiary,
             policy,
             exposure,
@@ -108,9 +106,9 @@ impl Inbox {
         self.0.beneficiary
     }
 
-    /// Owner, signer and notice period of the chequebook.
+    /// Form, owner, signer and notice period of the chequebook. Of an unproven one, this is what it states.
     pub fn terms(&self) -> Terms {
-        self.0.watched.immutables.terms
+        self.0.watched.terms
     }
 
     /// The latest cheque.
@@ -166,7 +164,7 @@ impl Inbox {
     /* CASH */
 
     /// Sends the transaction that cashes the latest cheque, as [`Cashing::cash`](crate::Cashing::cash) does. If the
-    /// chequebook is a clone that is not created yet, creates it first, and waits until it is included in a block.
+    /// chequebook is not created yet, creates it first, and waits until it is included in a block.
     ///
     /// # Errors
     ///

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use alloy::primitives::{Address, U256};
-use chequebook::{Cheque, CloneTerms, SignedCheque, State};
+use chequebook::{Cheque, Creation, SignedCheque, State};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -23,7 +23,7 @@ use crate::{
 pub(super) struct Mailbox {
     pub(super) wallet: Wallet,
     pub(super) contract: Address,
-    pub(super) clone_terms: Option<CloneTerms>,
+    pub(super) creation: Option<Creation>,
     pub(super) beneficiary: Address,
     pub(super) policy: Policy,
     pub(super) exposure: Arc<Exposure>,
@@ -57,19 +57,19 @@ impl Mailbox {
         self.changed.notify_one();
     }
 
-    /// Creates the clone if it is not created yet.
+    /// Creates the chequebook if it is not created yet.
     pub(super) async fn create_if_missing(&self) -> Result<(), Error> {
         let Self { wallet, contract, .. } = self;
         let missing = async || Ok::<_, Error>(self.watched.snapshot(Duration::ZERO).await?.state == State::NotDeployed);
-        let Some(clone) = self.clone_terms else { return Ok(()) };
-        // Other inboxes of the same clone wait, and find it created.
+        let Some(creation) = self.creation else { return Ok(()) };
+        // Other inboxes of the same chequebook wait, and find it created.
         let _creating = wallet.cashing().lock(*contract).await;
         if missing().await? {
             let factory = wallet.factory();
             let created = async {
                 match factory.pending(*contract) {
                     Some(pending) => pending.included().await,
-                    None => factory.create(&clone, U256::ZERO).await?.included().await,
+                    None => factory.create(&creation, U256::ZERO).await?.included().await,
                 }
             };
             // Somebody else may have created it first.
@@ -85,7 +85,7 @@ impl Mailbox {
     pub(super) async fn receive(&self, cheque: &SignedCheque) -> Result<U256, Error> {
         let Self { wallet, policy, watched, .. } = self;
         self.check(cheque)?;
-        policy.check_cheque(cheque, &watched.immutables.terms)?;
+        policy.check_cheque(cheque, &watched.terms)?;
         let snapshot = watched.snapshot(wallet.shared().config.max_age).await?;
         let (durable, added) = self.accept(cheque, &snapshot)?;
         durable.await?;
@@ -120,7 +120,7 @@ impl Mailbox {
         if beneficiary != self.beneficiary {
             return Err(Error::WrongBeneficiary { found: beneficiary, expected: self.beneficiary });
         }
-        cheque.verify(self.watched.immutables.terms.signer)?;
+        cheque.verify(self.watched.terms.signer)?;
         rise(self.newest().as_ref(), amount).map(drop)
     }
 }

@@ -14,9 +14,12 @@ pub struct Policy {
     pub accept_packed: bool,
     /// Accept typed cheques. Otherwise [`Error::SchemeRefused`].
     pub accept_typed: bool,
-    /// Accept cheques of a counterfactual clone: to cash one, this wallet creates the clone and pays for the creation.
-    /// Otherwise [`Error::NotCreated`].
+    /// Accept cheques of a counterfactual chequebook: to cash one, this wallet creates the chequebook and pays for the
+    /// creation. Otherwise [`Error::NotCreated`].
     pub accept_counterfactual: bool,
+    /// Accept cheques of a contract that the factory did not create. Whatever its code is, it may never pay. Otherwise
+    /// [`chequebook::Error::Unproven`].
+    pub accept_unproven: bool,
     /// The shortest notice period that is accepted, in seconds. With a short one, the deposit can vanish between two
     /// looks at the chain. Otherwise [`Error::NoticeTooShort`].
     pub min_notice_period: u64,
@@ -35,6 +38,7 @@ setters!(Policy {
     accept_packed: bool,
     accept_typed: bool,
     accept_counterfactual: bool,
+    accept_unproven: bool,
     min_notice_period: u64,
     require_covered: bool,
     confirmations: u64,
@@ -43,13 +47,14 @@ setters!(Policy {
 });
 
 impl Default for Policy {
-    /// Both schemes, no counterfactual chequebook, a notice period of one day, covered after 12 confirmations, no
+    /// Both schemes, no counterfactual and no unproven chequebook, a notice period of one day, covered after 12 confirmations, no
     /// automatic cash below twice the cost of its gas, no overdraft.
     fn default() -> Self {
         Self {
             accept_packed: true,
             accept_typed: true,
             accept_counterfactual: false,
+            accept_unproven: false,
             min_notice_period: 86_400,
             require_covered: true,
             confirmations: 12,

@@ -89,7 +89,7 @@ impl Book {
         let _asking = self.asking.lock().await;
         let shared = self.wallet.shared();
         let snapshot = self.watched.snapshot(Duration::ZERO).await?;
-        let born_at = self.watched.immutables.born_at;
+        let born_at = self.watched.born_at;
         let paid = paid(&shared.chain, &shared.ledger, self.contract, born_at, snapshot.confirmed).await?;
         let funded = snapshot.confirmed_balance.checked_add(paid).ok_or(Error::Overflow)?;
 

@@ -3,14 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use alloy::primitives::{Address, TxKind, U256};
-use chequebook::{CloneTerms, State};
+use chequebook::{Creation, State};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::{auto_deposit::AutoDeposit, funds::Funds};
 use crate::{
     Error,
-    chain::WatchedChequebook,
+    chain::{Subject, WatchedChequebook},
     locks::Locks,
     signer::SharedSigner,
     store::{Batch, schema::Purpose},
@@ -22,7 +22,7 @@ use crate::{
 pub(super) struct Book {
     pub(super) wallet: Wallet,
     pub(super) contract: Address,
-    pub(super) clone_terms: Option<CloneTerms>,
+    pub(super) creation: Option<Creation>,
     pub(super) signer: SharedSigner,
     pub(super) watched: Arc<WatchedChequebook>,
     pub(super) funds: Mutex<Funds>,
@@ -54,22 +54,41 @@ impl Book {
     }
 }
 
+impl Book {
+    /// Deposits into a chequebook that we tried to create and that somebody else created. `error` is the failure of our
+    /// creation.
+    pub(super) async fn deposit_if_created(&self, amount: U256, error: Error) -> Result<(), Error> {
+        let contract = self.contract;
+        match self.watched.snapshot(Duration::ZERO).await?.state {
+            State::NotDeployed => return Err(error),
+            State::Alive => {}
+            State::Ending { killable_at } => return Err(Error::KillAnnounced { contract, killable_at }),
+            State::Dead => return Err(Error::Dead { contract }),
+        }
+        if !amount.is_zero() {
+            self.deposit(amount).await?.included().await?;
+        }
+        Ok(())
+    }
+}
+
 impl Drop for Book {
     fn drop(&mut self) {
         self.changed.notify_one(); // so that the task ends
     }
 }
 
-/// Watches a chequebook that is not dead and whose signer is `signer`.
+/// Watches a chequebook that is proven, not dead, and whose signer is `signer`.
 pub(super) async fn watch_as_signer(
     wallet: &Wallet,
     contract: Address,
     signer: Address,
-    clone_terms: Option<&CloneTerms>,
+    creation: Option<&Creation>,
 ) -> Result<Arc<WatchedChequebook>, Error> {
     let shared = wallet.shared();
-    let watched = shared.watcher.watch(contract, shared.config.confirmations, None, clone_terms).await?;
-    let expected = watched.immutables.terms.signer;
+    let subject = Subject::at(contract).created_by(creation);
+    let watched = shared.watcher.watch(subject, shared.config.confirmations, None).await?;
+    let expected = watched.terms.signer;
     if expected != signer {
         return Err(Error::NotOurSigner { contract, found: signer, expected });
     }

@@ -2,14 +2,8 @@
 
 use std::sync::Arc;
 
-use alloy::{
-    primitives::{Address, TxKind, U256},
-    sol_types::SolConstructor,
-};
-use chequebook::{
-    CloneTerms, Scheme, Terms,
-    bindings::Chequebook::{BYTECODE, constructorCall},
-};
+use alloy::primitives::{Address, U256};
+use chequebook::{Creation, Scheme, Terms};
 use parking_lot::Mutex;
 
 use super::{
@@ -18,18 +12,19 @@ use super::{
     book::{Book, watch_as_signer},
     depositor,
     funds::{Balance, Funds},
-    new::{Form, NewChequebook},
+    new::NewChequebook,
     outbox::Outbox,
 };
 use crate::{
     Error,
+    factory::require_ether,
     locks::Locks,
     signer::{IntoSigner, SharedSigner},
     store::{
         Batch,
-        schema::{ChequebookRow, Purpose, chequebook_key, total_key},
+        schema::{ChequebookRow, chequebook_key, total_key},
     },
-    transactions::{Call, MAX_GAS, Transaction},
+    transactions::Transaction,
     wallet::Wallet,
 };
 
@@ -50,74 +45,61 @@ impl Chequebook {
     /* CREATE AND OPEN */
 
     /// Creates a chequebook whose cheques `signer` signs, and waits until it is included in a block. Its deposit counts
-    /// once it is confirmed.
+    /// once it is confirmed. If somebody else creates it first, this only deposits.
     ///
-    /// If this future is dropped, look into [`Wallet::chequebooks`] before you create again: a creation that has
-    /// started continues.
+    /// The same settings are the same chequebook: choose another salt for each. If this future is dropped, look into
+    /// [`Wallet::transactions`] before you create again: a creation that has started continues, and a second one would
+    /// deposit again.
     ///
     /// # Errors
     ///
-    /// [`Error::InsufficientFunds`] and similar errors if the transaction cannot be sent, [`Error::Reverted`] or
-    /// [`Error::Replaced`] if it failed; those of [`prepare`](Self::prepare) for a clone; or an error from the node.
+    /// Those of [`prepare`](Self::prepare); [`Error::InsufficientFunds`] and similar errors if the transaction cannot be
+    /// sent, [`Error::Refused`], [`Error::Reverted`] or [`Error::Replaced`] if it failed; [`Error::Dead`] or
+    /// [`Error::KillAnnounced`] if somebody else created it, and it has ended or is about to; or an error from the node.
     #[tracing::instrument(skip_all)]
     pub async fn create<K>(wallet: &Wallet, signer: impl IntoSigner<K>, new: NewChequebook) -> Result<Self, Error> {
         let signer = signer.into_signer();
-        match new.form {
-            Form::Direct => Self::create_direct(wallet, signer, new).await,
-            Form::Clone { salt } => {
-                let clone = CloneTerms { terms: new.terms(wallet, &signer), salt };
-                let book = Self::prepare_clone(wallet, signer, clone).await?;
-                wallet.factory().create(&clone, new.deposit).await?.included().await?;
-                book.0.ask_funds().await?;
-                Ok(book)
+        let creation = new.creation(wallet, &signer);
+        let book = Self::prepare_creation(wallet, signer, creation).await?;
+        let created = async { wallet.factory().create(&creation, new.deposit).await?.included().await };
+        match created.await {
+            Ok(_) => {}
+            // The deposit did not arrive with it, and never will.
+            Err(error @ (Error::Refused { .. } | Error::Reverted { .. } | Error::Replaced { .. })) => {
+                book.0.deposit_if_created(new.deposit, error).await?;
             }
+            Err(error) => return Err(error),
         }
+        book.0.ask_funds().await?;
+        Ok(book)
     }
 
-    async fn create_direct(wallet: &Wallet, signer: SharedSigner, new: NewChequebook) -> Result<Self, Error> {
-        let account = wallet.account();
-        let Terms { owner, signer: signs, notice_period } = new.terms(wallet, &signer);
-        let constructor = constructorCall { owner_: owner, signer_: signs, noticePeriod_: notice_period };
-        let input = [BYTECODE.as_ref(), &constructor.abi_encode()].concat().into();
-        let call = Call { to: TxKind::Create, value: new.deposit, input, max_gas: MAX_GAS };
-
-        let row = ChequebookRow { signer: signs, clone_terms: None };
-        let deployment = wallet.shared().transactions.send(call, |nonce| {
-            let contract = account.create(nonce);
-            let mut batch = Batch::new();
-            batch.put(chequebook_key(contract), &row)?.put(total_key(contract), &U256::ZERO)?;
-            Ok((Purpose::Deploy { contract }, batch))
-        });
-        let deployment = deployment.await?;
-        deployment.included().await?;
-        Self::open(wallet, account.create(deployment.nonce()), signer).await
-    }
-
-    /// Prepares a clone without a transaction. Cheques may be issued once ether that was sent to its address, for
-    /// example by [`deposit`](Self::deposit), is confirmed. Anyone, including a payee, can create the clone later with
+    /// Prepares a chequebook without a transaction. Cheques may be issued once ether that was sent to its address, for
+    /// example by [`deposit`](Self::deposit), is confirmed. Anyone, including a payee, can create it later with
     /// [`Factory::create`](crate::Factory::create). Until then it is counterfactual, and the [policy](crate::Policy) of
     /// each payee decides whether its cheques are accepted. The deposit of `new` is not sent.
     ///
     /// # Errors
     ///
     /// [`Error::NoRecord`] if the chequebook was created or funded before, and the store has no record of it: use
-    /// another salt, or [`recover`](Self::recover) it. [`Error::NoCode`] if there is no factory on this chain,
-    /// [`Error::NotAClone`], [`chequebook::Error::ZeroOwner`], [`Error::AlreadyOpen`]; or an error from the node.
+    /// another salt, or [`recover`](Self::recover) it. [`chequebook::Error::WrongAsset`] if its form is that of a token,
+    /// [`Error::NoCode`] if there is no factory on this chain, [`chequebook::Error::ZeroOwner`],
+    /// [`Error::AlreadyOpen`]; or an error from the node.
     pub async fn prepare<K>(wallet: &Wallet, signer: impl IntoSigner<K>, new: NewChequebook) -> Result<Self, Error> {
-        let Form::Clone { salt } = new.form else { return Err(Error::NotAClone) };
         let signer = signer.into_signer();
-        let clone = CloneTerms { terms: new.terms(wallet, &signer), salt };
-        Self::prepare_clone(wallet, signer, clone).await
+        let creation = new.creation(wallet, &signer);
+        Self::prepare_creation(wallet, signer, creation).await
     }
 
-    async fn prepare_clone(wallet: &Wallet, signer: SharedSigner, clone: CloneTerms) -> Result<Self, Error> {
-        let contract = clone.address(wallet.chain_id())?;
+    async fn prepare_creation(wallet: &Wallet, signer: SharedSigner, creation: Creation) -> Result<Self, Error> {
+        let contract = creation.address(wallet.chain_id())?;
+        require_ether(contract, &creation)?;
         let claim = wallet.claim(contract, None)?;
         let shared = wallet.shared();
         if shared.ledger.get::<ChequebookRow>(&chequebook_key(contract))?.is_none() {
             wallet.factory().require_unused(contract).await?;
             let mut batch = Batch::new();
-            let row = ChequebookRow { signer: signer.address(), clone_terms: Some(clone) };
+            let row = ChequebookRow { signer: signer.address(), creation: Some(creation) };
             batch.put(chequebook_key(contract), &row)?.put(total_key(contract), &U256::ZERO)?;
             shared.ledger.submit(batch).await?;
         }
@@ -130,22 +112,22 @@ impl Chequebook {
     /// # Errors
     ///
     /// [`Error::NoRecord`] if the store has none: only [`recover`](Self::recover) opens such a chequebook.
-    /// [`Error::NotOurSigner`] if `signer` is not its signer, [`Error::NoCode`] and [`Error::NotGenuine`] if `contract`
-    /// is not a chequebook, [`Error::Dead`] if it has ended; [`Error::AlreadyOpen`] if it is open; or an error from the
-    /// node.
+    /// [`Error::NotOurSigner`] if `signer` is not its signer, [`Error::NoCode`] if there is no chequebook,
+    /// [`chequebook::Error::Unproven`] if the factory did not create it, [`chequebook::Error::WrongAsset`] if it pays a
+    /// token, [`Error::Dead`] if it has ended; [`Error::AlreadyOpen`] if it is open; or an error from the node.
     pub async fn open<K>(wallet: &Wallet, contract: Address, signer: impl IntoSigner<K>) -> Result<Self, Error> {
         let signer = signer.into_signer();
         let claim = wallet.claim(contract, None)?;
         let shared = wallet.shared();
         let row = shared.ledger.get::<ChequebookRow>(&chequebook_key(contract))?.ok_or(Error::NoRecord { contract })?;
-        let clone_terms = row.clone_terms;
-        let watched = watch_as_signer(wallet, contract, signer.address(), clone_terms.as_ref()).await?;
+        let creation = row.creation;
+        let watched = watch_as_signer(wallet, contract, signer.address(), creation.as_ref()).await?;
         let issued = shared.ledger.get(&total_key(contract))?.ok_or(Error::NoRecord { contract })?;
 
         let book = Self(Arc::new(Book {
             wallet: wallet.clone(),
             contract,
-            clone_terms,
+            creation,
             signer,
             watched,
             funds: Mutex::new(Funds::new(issued)),
@@ -169,15 +151,15 @@ impl Chequebook {
         self.0.contract
     }
 
-    /// Its owner, its signer and its notice period.
+    /// Its form, its owner, its signer and its notice period.
     pub fn terms(&self) -> Terms {
-        self.0.watched.immutables.terms
+        self.0.watched.terms
     }
 
-    /// The terms of a clone. `None` if it was deployed directly. Give them to payees: they prove what the chequebook
-    /// is.
-    pub fn clone_terms(&self) -> Option<CloneTerms> {
-        self.0.clone_terms
+    /// Its terms and its salt. Give them to payees: they prove what the chequebook is, also before it is created. `None`
+    /// if it was [recovered](Self::recover) from its address alone.
+    pub fn creation(&self) -> Option<Creation> {
+        self.0.creation
     }
 
     /// Asks the chain for the balance, and compares it with the amount issued.

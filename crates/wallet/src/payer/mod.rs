@@ -10,10 +10,4 @@ mod new;
 mod outbox;
 mod recover;
 
-pub use self::{
-    auto_deposit::AutoDeposit,
-    chequebook::Chequebook,
-    funds::Balance,
-    new::{Form, NewChequebook},
-    outbox::Outbox,
-};
+pub use self::{auto_deposit::AutoDeposit, chequebook::Chequebook, funds::Balance, new::NewChequebook, outbox::Outbox};

@@ -1,13 +1,13 @@
 //! The settings of a new chequebook.
 
 use alloy::primitives::{Address, B256, U256};
-use chequebook::Terms;
+use chequebook::{Creation, Form, Terms};
 
 use crate::{setters::setters, signer::SharedSigner, wallet::Wallet};
 
 /// The settings of a new chequebook. More may be added: start from [`default`](Self::default), and set what you need.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewChequebook {
     /// The account that may end the chequebook, and receives the remaining balance. `None` means the account of the
     /// wallet.
@@ -16,8 +16,10 @@ pub struct NewChequebook {
     pub notice_period: u32,
     /// The first deposit, in wei.
     pub deposit: U256,
-    /// How it is created.
+    /// Direct or clone: this wallet pays ether only.
     pub form: Form,
+    /// Distinguishes chequebooks with the same terms. The same terms and the same salt are the same chequebook.
+    pub salt: B256,
 }
 
 setters!(NewChequebook {
@@ -25,24 +27,20 @@ setters!(NewChequebook {
     notice_period: u32,
     deposit: U256,
     form: Form,
+    salt: B256,
 });
 
-/// The two forms of a chequebook. Both follow the same rules.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Form {
-    /// Deployed directly: the cheapest to cash from.
-    #[default]
-    Direct,
-    /// A clone that the factory creates: the cheapest to create. Its address proves its terms.
-    Clone {
-        /// Distinguishes chequebooks with the same terms.
-        salt: B256,
-    },
+impl Default for NewChequebook {
+    /// A direct chequebook of the wallet's account, with the salt zero, without notice period and deposit.
+    fn default() -> Self {
+        Self { owner: None, notice_period: 0, deposit: U256::ZERO, form: Form::Direct, salt: B256::ZERO }
+    }
 }
 
 impl NewChequebook {
-    pub(super) fn terms(&self, wallet: &Wallet, signer: &SharedSigner) -> Terms {
+    pub(super) fn creation(&self, wallet: &Wallet, signer: &SharedSigner) -> Creation {
         let owner = self.owner.unwrap_or(wallet.account());
-        Terms { owner, signer: signer.address(), notice_period: self.notice_period }
+        let terms = Terms { form: self.form, owner, signer: signer.address(), notice_period: self.notice_period };
+        Creation { terms, salt: self.salt }
     }
 }

@@ -7,7 +7,7 @@ use alloy::{
     rpc::types::Filter,
     sol_types::SolEvent,
 };
-use chequebook::{CloneTerms, SignedCheque, bindings::Chequebook::Cashed};
+use chequebook::{Creation, SignedCheque, bindings::Chequebook::Cashed};
 
 use super::{book::watch_as_signer, chequebook::Chequebook};
 use crate::{
@@ -47,8 +47,8 @@ impl Chequebook {
 
         let claim = wallet.claim(contract, None)?;
         let row = wallet.shared().ledger.get::<ChequebookRow>(&chequebook_key(contract))?;
-        let clone_terms = row.and_then(|row| row.clone_terms);
-        for (beneficiary, amount) in paid(wallet, contract, signer.address(), clone_terms.as_ref()).await? {
+        let creation = row.and_then(|row| row.creation);
+        for (beneficiary, amount) in paid(wallet, contract, signer.address(), creation.as_ref()).await? {
             raise(&mut promises, beneficiary, Promise { amount, signed: None });
         }
         let ledger = &wallet.shared().ledger;
@@ -63,7 +63,7 @@ impl Chequebook {
             total = total.checked_add(promise.amount).ok_or(Error::Overflow)?;
             batch.put(issued_key(contract, beneficiary), &promise)?;
         }
-        let row = ChequebookRow { signer: signer.address(), clone_terms };
+        let row = ChequebookRow { signer: signer.address(), creation };
         batch.put(chequebook_key(contract), &row)?.put(total_key(contract), &total)?;
         ledger.submit(batch).await?;
         drop(claim);
@@ -96,13 +96,13 @@ async fn paid(
     wallet: &Wallet,
     contract: Address,
     signer: Address,
-    clone_terms: Option<&CloneTerms>,
+    creation: Option<&Creation>,
 ) -> Result<BTreeMap<Address, U256>, Error> {
-    let watched = watch_as_signer(wallet, contract, signer, clone_terms).await?;
+    let watched = watch_as_signer(wallet, contract, signer, creation).await?;
     let head = watched.snapshot(Duration::ZERO).await?.head;
     let filter = Filter::new().address(contract).event_signature(Cashed::SIGNATURE_HASH);
     let mut paid = BTreeMap::new();
-    for log in wallet.shared().chain.logs(&filter, watched.immutables.born_at, head.number).await? {
+    for log in wallet.shared().chain.logs(&filter, watched.born_at, head.number).await? {
         let cashed = Cashed::decode_log(&log.inner).map_err(|_| Error::NotGenuine { contract })?;
         let total: &mut U256 = paid.entry(cashed.beneficiary).or_default();
         *total = total.checked_add(cashed.paid).ok_or(Error::Overflow)?;

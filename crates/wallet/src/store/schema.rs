@@ -6,10 +6,10 @@
 use alloy::primitives::{Address, B256, BlockNumber, Bytes, ChainId, FixedBytes, U256};
 use serde::{Deserialize, Serialize};
 
-use chequebook::{Cheque, CloneTerms, Error, Scheme, SignedCheque};
+use chequebook::{Cheque, Creation, Error, Scheme, SignedCheque};
 
 /// The version of the keys and rows.
-pub(crate) const FORMAT: u32 = 3;
+pub(crate) const FORMAT: u32 = 4;
 
 /// A key of the store.
 pub(crate) type Key = Vec<u8>;
@@ -103,8 +103,8 @@ pub(crate) struct Origin {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ChequebookRow {
     pub(crate) signer: Address,
-    /// The terms of a clone. `None` if it was deployed directly.
-    pub(crate) clone_terms: Option<CloneTerms>,
+    /// `None` if the chequebook was recovered from its address alone.
+    pub(crate) creation: Option<Creation>,
 }
 
 /// How much a chequebook has paid by cheques up to a block.
@@ -157,12 +157,6 @@ impl Promise {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum Purpose {
-    /// To deploy a chequebook directly.
-    #[serde(rename_all = "camelCase")]
-    Deploy {
-        /// Its address.
-        contract: Address,
-    },
     /// To deposit ether.
     #[serde(rename_all = "camelCase")]
     Deposit {
@@ -183,7 +177,7 @@ pub enum Purpose {
         #[serde(with = "decimal")]
         amount: U256,
     },
-    /// To create a chequebook that is a clone.
+    /// To create a chequebook.
     #[serde(rename_all = "camelCase")]
     Create {
         /// Its address.

@@ -8,7 +8,10 @@ use alloy::{
     primitives::{Address, Bytes, keccak256},
 };
 
-use super::sequence::{Entry, Id, Status, Transactions, bad_row};
+use super::{
+    sequence::{Entry, Id, Status, Transactions, bad_row},
+    sign::sign,
+};
 use crate::{
     Error,
     chain::Head,
@@ -108,7 +111,7 @@ impl Transactions {
             more(transaction.max_priority_fee_per_gas).max(fees.max_priority_fee_per_gas);
         self.check_fee(transaction.max_fee_per_gas)?;
 
-        let raw = self.sign(transaction).await?;
+        let raw = sign(&self.account, transaction).await?;
         row.variants.push(raw.clone());
         let mut batch = Batch::new();
         batch.put(transaction_key(id.0, id.1), row)?;

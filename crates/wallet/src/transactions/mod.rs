@@ -3,6 +3,7 @@
 
 mod follow;
 mod sequence;
+mod sign;
 
 pub(crate) use self::sequence::{Call, MAX_GAS, Transactions};
 pub use self::sequence::{Status, Transaction};

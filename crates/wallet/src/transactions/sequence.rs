@@ -4,15 +4,16 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use alloy::{
-    consensus::{SignableTransaction, Transaction as _, TxEip1559, TxEnvelope},
-    eips::{BlockId, Decodable2718, Encodable2718},
-    network::{TransactionBuilder, TxSigner},
-    primitives::{Address, B256, BlockNumber, Bytes, Signature, TxKind, U256, keccak256},
+    consensus::{Transaction as _, TxEip1559, TxEnvelope},
+    eips::{BlockId, Decodable2718},
+    network::TransactionBuilder,
+    primitives::{Address, B256, BlockNumber, Bytes, TxKind, U256, keccak256},
     rpc::types::TransactionRequest,
 };
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use super::sign::{Account, sign};
 use crate::{
     Error,
     chain::Chain,
@@ -22,12 +23,9 @@ use crate::{
     },
 };
 
-/// The most gas for a transaction that does one thing. A deployment needs 490,000; the code of a beneficiary can use
+/// The most gas for a transaction that does one thing. A direct creation needs 600,000; the code of a beneficiary can use
 /// any amount.
 pub(crate) const MAX_GAS: u64 = 2_000_000;
-
-/// The account that signs transactions and pays for their gas.
-pub(crate) type Account = Arc<dyn TxSigner<Signature> + Send + Sync>;
 
 /// What a transaction does.
 pub(crate) struct Call {
@@ -287,7 +285,7 @@ impl Transactions {
         transaction.nonce = ours.max(self.chain.nonce(account, BlockId::pending()).await?);
         let (purpose, mut batch) = record(transaction.nonce)?;
         let id = (account, transaction.nonce);
-        let row = TransactionRow { purpose, variants: vec![self.sign(transaction).await?], outcome: None };
+        let row = TransactionRow { purpose, variants: vec![sign(&self.account, transaction).await?], outcome: None };
         batch.put(nonce_key(account), &id.1.saturating_add(1))?;
         batch.put(transaction_key(id.0, id.1), &row)?;
         let durable = self.ledger.submit(batch);
@@ -346,12 +344,6 @@ impl Transactions {
             return Err(Error::FeeTooHigh { found, max: self.max_fee_per_gas });
         }
         Ok(())
-    }
-
-    /// The signed transaction, as it is sent.
-    pub(super) async fn sign(&self, mut transaction: TxEip1559) -> Result<Bytes, Error> {
-        let signature = self.account.sign_transaction(&mut transaction).await?;
-        Ok(TxEnvelope::from(transaction.into_signed(signature)).encoded_2718().into())
     }
 
     /// Sends a stored transaction. A failure is only logged: following the transaction shows whether the chain has it.

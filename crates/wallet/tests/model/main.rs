@@ -145,7 +145,7 @@ impl World {
             Command::Cash { to, consent } => self.cash(to, consent).await,
             Command::CashByStranger { to } => {
                 if let Some(last) = self.last(to).await {
-                    self.sim.act(key("stranger").address(), self.contract, last.calldata());
+                    self.sim.act(key("stranger").address(), self.contract, last.calldata(Overdraft::Consent));
                 }
             }
             Command::Mine { blocks } => self.sim.mine(blocks),

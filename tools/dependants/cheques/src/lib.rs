@@ -1,3 +1,6 @@
 //! Takes cheques alone.
 
-pub use chequebook::{Cheque, CloneTerms, Error, ErrorClass, Scheme, SignedCheque, Terms, clearing_house, factory};
+pub use chequebook::{
+    Asset, Cheque, Creation, Error, ErrorClass, Form, Overdraft, Record, Scheme, SignedCheque, Terms, clearing_house,
+    factory,
+};

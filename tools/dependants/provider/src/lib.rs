@@ -1,3 +1,7 @@
 //! Cashes by any provider.
 
-pub use chequebook::{ChequebookContract, Overdraft, bindings::Chequebook::ChequebookInstance};
+pub use chequebook::{
+    Asset, ChequebookContract, Overdraft,
+    bindings::{Chequebook::ChequebookInstance, TokenChequebook::TokenChequebookInstance},
+    deploy,
+};

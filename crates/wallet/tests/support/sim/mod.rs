@@ -31,7 +31,6 @@ const BASE_FEE: u64 = 1_000;
 struct Included {
     transaction: TxEnvelope,
     from: Address,
-    contract: Option<Address>,
     success: bool,
     logs: Vec<(Address, LogData)>,
 }
@@ -140,13 +139,13 @@ impl Sim {
         let mut chain = self.lock();
         let (number, time) = chain.next();
         let mut block = chain.empty_block();
-        let message = Message { from, to: Some(to), created: to, value: U256::ZERO, input, block: number, time };
+        let message = Message { from, to: Some(to), value: U256::ZERO, input, block: number, time };
         let outcome = block.state.execute(&message);
         let success = outcome.is_ok();
         // The transaction has no sender in the wallets, but everybody sees its events.
         let logs = outcome.map(|(_, logs)| logs.into_iter().map(|log| (to, log)).collect()).unwrap_or_default();
         let transaction = rpc::nobodys_transaction(number);
-        block.included.push(Included { transaction, from, contract: None, success, logs });
+        block.included.push(Included { transaction, from, success, logs });
         chain.blocks.push(block);
         success
     }
@@ -280,22 +279,19 @@ impl Block {
         *self.state.balances.entry(from).or_default() -= fee;
         *self.state.balances.entry(COINBASE).or_default() += fee;
 
-        let created = from.create(nonce);
         let to = transaction.to();
         let message = Message {
             from,
             to,
-            created,
             value: transaction.value(),
             input: transaction.input().clone(),
             block: self.header.number,
             time: self.header.timestamp,
         };
         let outcome = self.state.execute(&message);
-        let at = to.unwrap_or(created);
+        let at = to.unwrap_or_default();
         let success = outcome.is_ok();
         let logs = outcome.map(|(_, logs)| logs.into_iter().map(|log| (at, log)).collect()).unwrap_or_default();
-        let contract = to.is_none().then_some(created);
-        self.included.push(Included { transaction, from, contract, success, logs });
+        self.included.push(Included { transaction, from, success, logs });
     }
 }

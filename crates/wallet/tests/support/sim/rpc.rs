@@ -184,7 +184,7 @@ impl Chain {
             "blockNumber": U64::from(block.header.number),
             "from": included.from,
             "to": alloy::consensus::Transaction::to(&included.transaction),
-            "contractAddress": included.contract,
+            "contractAddress": null,
             "cumulativeGasUsed": U64::from(GAS),
             "gasUsed": U64::from(GAS),
             "effectiveGasPrice": U64::from(BASE_FEE),
@@ -215,7 +215,6 @@ impl Block {
         let message = Message {
             from,
             to: request.to.and_then(|to| to.to().copied()),
-            created: from.create(self.state.nonce(from)),
             value: request.value.unwrap_or_default(),
             input: request.input.into_input().unwrap_or_default(),
             block: self.header.number + 1,

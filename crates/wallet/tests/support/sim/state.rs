@@ -1,27 +1,29 @@
 //! The state of the simulated chain, and a second implementation of the contract's rules.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::collections::BTreeMap;
 
 use alloy::{
-    primitives::{Address, Bytes, FixedBytes, LogData, U256, address, hex},
-    sol_types::{SolCall, SolError, SolEvent, SolInterface, SolValue},
+    primitives::{Address, Bytes, FixedBytes, LogData, U256, address, bytes},
+    sol_types::{SolCall, SolError, SolEvent, SolInterface},
 };
 use chequebook::{
-    Cheque, Scheme, SignedCheque,
-    bindings::Chequebook::{
-        BYTECODE, Cashed, ChequebookCalls, Dead, InvalidSignature, KillAnnounced, KillCancelled, Killed, NotAnnounced,
-        NotOwner, NoticeRunning, Overdraft, StaleCheque, killableAtCall, noticePeriodCall, ownerCall, sentCall,
-        signerCall,
+    Cheque, Creation, Form, Scheme, SignedCheque, Terms,
+    bindings::{
+        Chequebook::{
+            Cashed, ChequebookCalls, Dead, InvalidSignature, KillAnnounced, KillCancelled, Killed, NotAnnounced,
+            NotCovered, NotOwner, NoticeRunning, Overdraft, StaleCheque, killableAtCall, noticePeriodCall, ownerCall,
+            sentCall, signerCall,
+        },
+        ChequebookFactory::{AlreadyCreated, ChequebookFactoryCalls, createCall, recordCall},
+        IChequebookFactory::Record,
     },
+    factory,
 };
-use serde_json::Value;
 
 pub(crate) const CHAIN_ID: u64 = 31_337;
 pub(crate) const COINBASE: Address = address!("0x00000000000000000000000000000000c01bba5e");
-
-/// The compiled contract.
-static ARTIFACT: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(include_str!("../../../../../rust-client/abi/Chequebook.json")).unwrap());
+/// The factory's number of the form direct.
+const DIRECT: u8 = 1;
 
 /// A chequebook.
 #[derive(Clone, Debug)]
@@ -48,9 +50,7 @@ pub(crate) struct State {
 /// A transaction or a call.
 pub(crate) struct Message {
     pub(crate) from: Address,
-    /// `None` creates a chequebook at the address.
     pub(crate) to: Option<Address>,
-    pub(crate) created: Address,
     pub(crate) value: U256,
     pub(crate) input: Bytes,
     pub(crate) block: u64,
@@ -85,21 +85,14 @@ impl State {
     }
 
     fn run(&mut self, message: &Message) -> Outcome {
-        let Message { from, to, created, value, ref input, block, .. } = *message;
+        let Message { from, to, value, ref input, .. } = *message;
         if self.balance(from) < value {
             return Err(Bytes::new());
         }
-        let Some(to) = to else {
-            let arguments = input.strip_prefix(BYTECODE.as_ref()).ok_or(Bytes::new())?;
-            let (owner, signer_, notice) =
-                <(Address, Address, u32)>::abi_decode_params(arguments).map_err(|_| Bytes::new())?;
-            let signer = if signer_ == Address::ZERO { owner } else { signer_ };
-            let killable_at = U256::ZERO;
-            let (sent, paid) = Default::default();
-            self.books.insert(created, Book { owner, signer, notice, born_at: block, killable_at, sent, paid });
-            self.transfer(from, created, value);
-            return Ok((Bytes::new(), Vec::new()));
-        };
+        let to = to.ok_or(Bytes::new())?;
+        if to == factory() {
+            return self.call_factory(message);
+        }
         self.transfer(from, to, value);
         if !self.books.contains_key(&to) {
             return Ok((Bytes::new(), Vec::new()));
@@ -109,6 +102,35 @@ impl State {
             return Ok((Bytes::new(), Vec::new()));
         }
         self.call(to, message, ChequebookCalls::abi_decode(input).map_err(|_| Bytes::new())?)
+    }
+
+    /// Only direct chequebooks are created.
+    fn call_factory(&mut self, message: &Message) -> Outcome {
+        match ChequebookFactoryCalls::abi_decode(&message.input).map_err(|_| Bytes::new())? {
+            ChequebookFactoryCalls::create(createCall { form: DIRECT, terms, salt }) => {
+                let (owner, signer, notice) = (terms.owner, terms.signer, terms.noticePeriod);
+                let terms = Terms { form: Form::Direct, owner, signer, notice_period: notice };
+                let signer = terms.effective_signer();
+                let created = Creation { terms, salt }.address(CHAIN_ID).map_err(|_| Bytes::new())?;
+                if self.books.contains_key(&created) {
+                    return Err(AlreadyCreated { chequebook: created }.abi_encode().into());
+                }
+                let killable_at = U256::ZERO;
+                let (sent, paid) = Default::default();
+                let born_at = message.block;
+                self.books.insert(created, Book { owner, signer, notice, born_at, killable_at, sent, paid });
+                self.transfer(message.from, created, message.value);
+                Ok((createCall::abi_encode_returns(&created).into(), Vec::new()))
+            }
+            ChequebookFactoryCalls::record(recordCall { chequebook }) => {
+                let record =
+                    self.books.get(&chequebook).map_or(Record { bornAt: 0, form: 0, token: Address::ZERO }, |book| {
+                        Record { bornAt: book.born_at, form: DIRECT, token: Address::ZERO }
+                    });
+                Ok((recordCall::abi_encode_returns(&record).into(), Vec::new()))
+            }
+            _ => Err(Bytes::new()),
+        }
     }
 
     fn book(&mut self, contract: Address) -> &mut Book {
@@ -130,10 +152,20 @@ impl State {
                 sentCall::abi_encode_returns(&book.sent.get(&call.beneficiary).copied().unwrap_or_default())
             }
             ChequebookCalls::cash(call) => {
-                return self.cash(contract, call.beneficiary, call.amount, Scheme::Packed, (call.v, call.r, call.s));
+                let signature = (call.v, call.r, call.s);
+                return self.cash(contract, call.beneficiary, call.amount, Scheme::Packed, signature, false);
             }
             ChequebookCalls::cashTyped(call) => {
-                return self.cash(contract, call.beneficiary, call.amount, Scheme::Typed, (call.v, call.r, call.s));
+                let signature = (call.v, call.r, call.s);
+                return self.cash(contract, call.beneficiary, call.amount, Scheme::Typed, signature, false);
+            }
+            ChequebookCalls::cashIfCovered(call) => {
+                let signature = (call.v, call.r, call.s);
+                return self.cash(contract, call.beneficiary, call.amount, Scheme::Packed, signature, true);
+            }
+            ChequebookCalls::cashTypedIfCovered(call) => {
+                let signature = (call.v, call.r, call.s);
+                return self.cash(contract, call.beneficiary, call.amount, Scheme::Typed, signature, true);
             }
             command => return self.command(contract, message, &command),
         };
@@ -184,6 +216,7 @@ impl State {
         amount: U256,
         scheme: Scheme,
         (v, r, s): (u8, FixedBytes<32>, FixedBytes<32>),
+        only_if_covered: bool,
     ) -> Outcome {
         let balance = self.balance(contract);
         let book = self.book(contract);
@@ -199,6 +232,9 @@ impl State {
         let owed = amount - already;
         let paid = owed.min(balance);
         if paid < owed {
+            if only_if_covered {
+                return Err(NotCovered { owed, balance }.abi_encode().into());
+            }
             self.alive(contract)?;
         }
         let book = self.book(contract);
@@ -215,22 +251,8 @@ impl State {
         Ok((Bytes::new(), logs))
     }
 
-    /// The code of a chequebook, with the immutables that the constructor writes.
+    /// Something that stands for the code of a contract.
     pub(crate) fn code(&self, contract: Address) -> Bytes {
-        let Some(book) = self.books.get(&contract) else { return Bytes::new() };
-        let mut code = hex::decode(ARTIFACT["deployedBytecode"].as_str().unwrap()).unwrap();
-        let words = [
-            ("owner", book.owner.into_word()),
-            ("signer", book.signer.into_word()),
-            ("noticePeriod", U256::from(book.notice).into()),
-            ("bornAt", U256::from(book.born_at).into()),
-        ];
-        for (name, word) in words {
-            for reference in ARTIFACT["immutableReferences"][name].as_array().unwrap() {
-                let start = usize::try_from(reference["start"].as_u64().unwrap()).unwrap();
-                code[start..start + 32].copy_from_slice(word.as_slice());
-            }
-        }
-        code.into()
+        if contract == factory() || self.books.contains_key(&contract) { bytes!("fe") } else { Bytes::new() }
     }
 }

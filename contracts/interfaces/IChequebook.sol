@@ -9,11 +9,13 @@ interface IOwned {
     /// @notice Thrown when a chequebook is created without an owner.
     error ZeroOwner();
 
-    /// @notice Thrown when `caller` is not the owner and calls a function that only the owner may call.
+    /// @notice Thrown when a function that only the owner may call is called by somebody else.
+    /// @param caller Who called it.
     error NotOwner(address caller);
 
     /// @notice The payer: the account that may announce, cancel and kill, and that receives the balance at the kill.
     /// Never changes.
+    /// @return The address.
     function owner() external view returns (address);
 }
 
@@ -27,13 +29,15 @@ interface IOwned {
 /// every call to it succeeds without any effect. On a chain that refuses `selfdestruct`, nothing can die: see
 /// SECURITY.md for what that does to a deposit.
 interface IMortal is IOwned {
-    /// @notice Emitted when the owner announces a kill: `kill` is possible from `killableAt` on, in Unix seconds.
+    /// @notice Emitted when the owner announces a kill.
+    /// @param killableAt The time from which on `kill` is possible, in Unix seconds.
     event KillAnnounced(uint256 killableAt);
 
     /// @notice Emitted when the owner cancels the announcement.
     event KillCancelled();
 
-    /// @notice Emitted when the owner kills the chequebook, and receives its balance, the `refund`.
+    /// @notice Emitted when the owner kills the chequebook.
+    /// @param refund The balance, which the owner receives.
     event Killed(uint256 refund);
 
     /// @notice Thrown when the chequebook is dead, and the call requires one that is alive.
@@ -45,15 +49,19 @@ interface IMortal is IOwned {
     /// @notice Thrown when no kill is announced, and the call requires an announcement.
     error NotAnnounced();
 
-    /// @notice Thrown when `kill` is called at `time`, before `killableAt`. Both in Unix seconds.
+    /// @notice Thrown when `kill` is called too early.
+    /// @param killableAt The time from which on it is possible, in Unix seconds.
+    /// @param time The time of the block, in Unix seconds.
     error NoticeRunning(uint256 killableAt, uint256 time);
 
     /// @notice The minimum time between the announcement of a kill and the kill, in seconds. Never changes.
     /// If it is zero, the owner may kill the chequebook at any time, without an announcement.
+    /// @return The time, in seconds.
     function noticePeriod() external view returns (uint256);
 
     /// @notice The time from which on `kill` is possible, in Unix seconds. It is zero while no kill is announced, and
     /// `type(uint256).max` once the chequebook is dead, which is forever.
+    /// @return The time, in Unix seconds, or one of these two.
     function killableAt() external view returns (uint256);
 
     /// @notice Announces a kill, so that payees can cash before the deposit leaves. A second announcement replaces the
@@ -95,17 +103,22 @@ interface IMortal is IOwned {
 /// @dev The asset is ether, or an ERC-20 token ({ITokenChequebook}). All amounts are in its smallest unit, wei or that
 /// of the token.
 interface IChequebook is IMortal, IERC5267 {
-    /// @notice Emitted when a cheque is cashed, and `beneficiary` is paid `paid`. The sum of all `paid` of a
-    /// beneficiary is its `sent`.
+    /// @notice Emitted when a cheque is cashed. The sum of all `paid` of a beneficiary is its `sent`.
+    /// @param beneficiary The account that was paid.
+    /// @param paid What it was paid.
     event Cashed(address indexed beneficiary, uint256 paid);
 
-    /// @notice Emitted when the balance is too low for a cheque, and the chequebook dies. `deadbeat` is its owner.
+    /// @notice Emitted when the balance is too low for a cheque, and the chequebook dies.
+    /// @param deadbeat The owner.
     event Overdraft(address deadbeat);
 
-    /// @notice Thrown when the `beneficiary` of a cheque is the chequebook itself.
+    /// @notice Thrown when the beneficiary of a cheque is the chequebook itself.
+    /// @param beneficiary The address of the chequebook.
     error InvalidBeneficiary(address beneficiary);
 
-    /// @notice Thrown when the cumulative `amount` of a cheque is not above what is `sent` already.
+    /// @notice Thrown when a cheque promises no more than what is sent already.
+    /// @param amount The cumulative amount of the cheque.
+    /// @param sent The cumulative amount paid to its beneficiary.
     error StaleCheque(uint256 amount, uint256 sent);
 
     /// @notice Thrown when the signature is not by the signer, or not over exactly this cheque.
@@ -114,11 +127,14 @@ interface IChequebook is IMortal, IERC5267 {
     /// @notice Thrown when the beneficiary, or the token, refuses the payment. The cheque stays valid.
     error PaymentFailed();
 
-    /// @notice Thrown when what is `owed`, `amount` minus `sent`, exceeds the `balance`, and the caller asked for no
-    /// overdraft. The cheque stays valid.
+    /// @notice Thrown when the balance is too low for a cheque, and the caller asked for no overdraft. The cheque stays
+    /// valid.
+    /// @param owed The amount of the cheque minus `sent`.
+    /// @param balance The balance.
     error NotCovered(uint256 owed, uint256 balance);
 
     /// @notice The address that must sign cheques. Never changes.
+    /// @return The address. Not zero.
     function signer() external view returns (address);
 
     /// @notice The cumulative amount paid to `beneficiary`. It never decreases.

@@ -47,29 +47,36 @@ interface IChequebookFactory {
         address token;
     }
 
-    /// @notice Emitted when a chequebook is created. `token` is its asset; zero stands for ether. The form is in its
-    /// `record`, and the other terms can be read from the chequebook.
+    /// @notice Emitted when a chequebook is created. The form is in its `record`, and the other terms can be read from
+    /// the chequebook.
+    /// @param owner The owner.
+    /// @param chequebook The address.
+    /// @param token The asset; zero stands for ether.
     event Created(address indexed owner, address indexed chequebook, address token);
 
-    /// @notice Thrown when the `chequebook` was created before, whether or not it still exists. Before EIP-6780 the
-    /// account of a dead one is erased. If it was created again, its `sent` would be zero, and its old cheques could be
-    /// cashed again.
+    /// @notice Thrown when a chequebook was created before, whether or not it still exists. Before EIP-6780 the account
+    /// of a dead one is erased. If it was created again, its `sent` would be zero, and its old cheques could be cashed
+    /// again.
+    /// @param chequebook The address.
     error AlreadyCreated(address chequebook);
 
     /// @notice Thrown when the form is `None`, which nothing is created in.
     error NoForm();
 
-    /// @notice Thrown when the `token` is not one that the `form` can have: `Token` needs an account with code, the
-    /// others need zero.
+    /// @notice Thrown when a form cannot have a token: `Token` needs an account with code, the others need zero.
+    /// @param form The form.
+    /// @param token The token.
     error InvalidToken(Form form, address token);
 
     /// @notice Thrown when ether is sent with the creation of a token chequebook, which could never pay it.
     error EtherRefused();
 
     /// @notice The contract whose code all clones that pay ether run. It is not a chequebook itself.
+    /// @return The address.
     function implementation() external view returns (address);
 
     /// @notice The contract whose code all token chequebooks run. It is not a chequebook itself.
+    /// @return The address.
     function tokenImplementation() external view returns (address);
 
     /// @notice The number of the block in which a chequebook was created.

@@ -26,10 +26,13 @@ interface IClearingHouse {
         bytes32 vs;
     }
 
-    /// @notice Emitted when a cheque is not cashed. `reason` is the selector of an error: {NoChequebook}, {Failed}, or
-    /// the error of the chequebook.
+    /// @notice Emitted when a cheque is not cashed.
     /// @dev Warning: what is skipped is public. Anybody can submit it to `cash` of its chequebook, and a cheque that is
     /// not covered overdraws it there. Simulate first, and leave out what would be skipped.
+    /// @param chequebook The chequebook that did not pay.
+    /// @param beneficiary The beneficiary of the cheque.
+    /// @param amount The cumulative amount of the cheque.
+    /// @param reason The selector of an error: {NoChequebook}, {Failed}, or the error of the chequebook.
     event Skipped(address indexed chequebook, address indexed beneficiary, uint256 amount, bytes4 reason);
 
     /// @notice A reason: the address has no code. The chequebook is counterfactual or erased, or never was one.
@@ -38,7 +41,9 @@ interface IClearingHouse {
     /// @notice A reason: the chequebook reverted without an error, in most cases because `gasEach` was too low.
     error Failed();
 
-    /// @notice Thrown when the `available` gas is less than the gas `needed` for all the cheques together.
+    /// @notice Thrown when there is not enough gas for all the cheques together.
+    /// @param available The gas that is available.
+    /// @param needed The gas that is needed.
     error NotEnoughGas(uint256 available, uint256 needed);
 
     /// @notice Cashes cheques, in the order given. Anyone may submit them.

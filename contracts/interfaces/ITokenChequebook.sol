@@ -18,7 +18,8 @@ import {IChequebook} from "./IChequebook.sol";
 /// balance can never leave; where balances shrink, valid cheques become overdrafts. What a token's issuer can do, a
 /// chequebook cannot prevent: pause it, block an account, or take the balance.
 interface ITokenChequebook is IChequebook {
-    /// @notice Emitted when the owner of a dead chequebook takes the `amount` of tokens that arrived after the death.
+    /// @notice Emitted when the owner of a dead chequebook takes the tokens that arrived after the death.
+    /// @param amount How many.
     event Reclaimed(uint256 amount);
 
     /// @notice Thrown when ether is sent to the chequebook.
@@ -28,6 +29,7 @@ interface ITokenChequebook is IChequebook {
     error NotDead();
 
     /// @notice The asset. Never changes.
+    /// @return The ERC-20 token.
     function token() external view returns (IERC20);
 
     /// @notice Sends the tokens of a dead chequebook to its owner.

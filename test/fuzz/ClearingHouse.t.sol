@@ -6,7 +6,7 @@ import {IChequebook} from "../../contracts/interfaces/IChequebook.sol";
 import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
 import {CloneForm, DirectForm, FormTest, TokenForm} from "../Forms.t.sol";
 import {GasBurner, Refuser, ReturnBomber} from "../mocks/Payees.sol";
-import {Cheques, Scheme, Signature} from "../utils/Cheques.sol";
+import {Cheques, Signature} from "../utils/Cheques.sol";
 
 /// @notice Cheques pay the same through the clearing house as one after the other by the covered entries.
 abstract contract ClearingHouseFuzzTest is FormTest {

@@ -41,6 +41,19 @@ contract Wallet {
     }
 }
 
+/// @notice Counts its payments, but lets a payment pass whose counting fails.
+contract Careless {
+    uint256 public payments;
+
+    function count() external {
+        payments++;
+    }
+
+    receive() external payable {
+        try this.count() {} catch {}
+    }
+}
+
 /// @notice While it is paid, makes a call, and stores the outcome.
 contract Reenterer {
     address private _target;

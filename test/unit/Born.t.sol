@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {IChequebook, IMortal, IOwned} from "../../contracts/interfaces/IChequebook.sol";
+import {IChequebook} from "../../contracts/interfaces/IChequebook.sol";
 import {IChequebookFactory} from "../../contracts/interfaces/IChequebookFactory.sol";
 import {CloneForm, DirectForm, FormTest, TokenForm} from "../Forms.t.sol";
 import {Scheme, Signature} from "../utils/Cheques.sol";

@@ -3,7 +3,7 @@ pragma solidity ^0.8.24;
 
 import {IChequebook, IMortal} from "../../contracts/interfaces/IChequebook.sol";
 import {CloneForm, DirectForm, FormTest, TokenForm} from "../Forms.t.sol";
-import {GasBurner, Reenterer, Refuser, ReturnBomber, Wallet} from "../mocks/Payees.sol";
+import {Careless, GasBurner, Reenterer, Refuser, ReturnBomber, Wallet} from "../mocks/Payees.sol";
 import {Cheques, Scheme, Signature} from "../utils/Cheques.sol";
 
 /// @notice What holds for both kinds of cheque. The contracts at the end run it for each kind and each form.
@@ -85,6 +85,22 @@ abstract contract CashTest is FormTest {
 
         assertEq(wallet.payments(), 1);
         assertEq(_balance(address(wallet)), 1 ether);
+    }
+
+    /// @dev Whoever submits a cheque chooses how much gas is left for its beneficiary.
+    function test_Cash_WithLittleGas_PaysABeneficiaryThatHidesItsOwnFailure() public {
+        Careless careless = new Careless();
+        Signature memory signature = _sign(SCHEME, chequebook, address(careless), 1 ether);
+        bytes memory call = Cheques.cashCall(SCHEME, payable(careless), 1 ether, signature);
+
+        bool paid = false;
+        for (uint256 gas = 60_000; gas < 200_000 && !paid; gas += 1000) {
+            (paid,) = address(chequebook).call{gas: gas}(call);
+        }
+
+        assertTrue(paid);
+        assertEq(_balance(address(careless)), 1 ether);
+        assertEq(careless.payments(), 0);
     }
 
     /* REQUIREMENTS */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {IChequebook, IOwned} from "../../contracts/interfaces/IChequebook.sol";
+import {IChequebook} from "../../contracts/interfaces/IChequebook.sol";
 import {IChequebookFactory} from "../../contracts/interfaces/IChequebookFactory.sol";
 import {CloneForm, DirectForm, FormTest, TokenForm} from "../Forms.t.sol";
-import {Cheques, Scheme, Signature} from "../utils/Cheques.sol";
+import {Scheme, Signature} from "../utils/Cheques.sol";
 import {Hardfork} from "../utils/Hardfork.sol";
 import {Clones} from "@openzeppelin/contracts/proxy/Clones.sol";
 

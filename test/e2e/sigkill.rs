@@ -90,6 +90,13 @@ struct Heard {
 }
 
 impl Heard {
+    /// Whether each kind was unfinished at the end of three processes or more.
+    fn often(&self) -> bool {
+        KINDS.iter().all(|kind| self.hits.get(kind).is_some_and(|hits| *hits >= 3))
+    }
+}
+
+impl Heard {
     /// Reads all that one process printed.
     fn listen(&mut self, lines: &[String]) -> Result<()> {
         let mut unfinished: BTreeMap<&str, i64> = BTreeMap::from([("start", 1)]);
@@ -267,7 +274,12 @@ async fn loses_nothing_and_pays_nothing_twice() -> Result<()> {
     payer.shutdown().await;
 
     let mut heard = Heard::default();
-    for round in 0..kills {
+    let mut together = 0;
+    for round in 0..kills.saturating_mul(2) {
+        // A busy machine does less in the same time: then there are more rounds.
+        if round >= kills && (kills < 200 || (together >= 3 && heard.often())) {
+            break;
+        }
         let dice = keccak256([seed.to_be_bytes(), round.to_be_bytes()].concat());
         // One in eight is killed while it starts.
         let (from_start, time) = (dice[0] % 8 == 0, Duration::from_millis(u64::from(dice[1]) / 2));
@@ -279,22 +291,19 @@ async fn loses_nothing_and_pays_nothing_twice() -> Result<()> {
 
         let sides = Sides::open(&chain, directory.path(), contract).await?;
         check(&sides, &heard).await.map_err(|error| error.wrap_err(context()))?;
+        let purposes = sides.payee.transactions().into_iter().map(|transaction| transaction.purpose());
+        together = purposes.filter(|purpose| matches!(purpose, Purpose::CashMany { .. })).count();
         sides.shutdown().await;
     }
     let sides = Sides::open(&chain, directory.path(), contract).await?;
     settle(&chain, &sides, &heard).await?;
-    let purposes = sides.payee.transactions().into_iter().map(|transaction| transaction.purpose());
-    let together = purposes.filter(|purpose| matches!(purpose, Purpose::CashMany { .. })).count();
     sides.shutdown().await;
 
     println!("unfinished at the end of {kills} processes: {:?}", heard.hits);
     println!("deposits {}, cashes {}", heard.deposits.1.len(), heard.cashes.1.len());
     println!("of which {together} cashed several cheques");
     ensure!(kills < 200 || together >= 3, "only {together} transactions cashed several cheques");
-    for kind in KINDS {
-        let hits = heard.hits.get(kind).copied().unwrap_or_default();
-        ensure!(kills < 200 || hits >= 3, "{kind} was unfinished only {hits} times in {kills}");
-    }
+    ensure!(kills < 200 || heard.often(), "something was unfinished too seldom: {:?}", heard.hits);
     Ok(())
 }
 

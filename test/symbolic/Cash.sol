@@ -36,22 +36,60 @@ abstract contract CashProofs is Form {
         if (_cash(book, cheque)) assert(_signed(world.signer, address(book), cheque));
     }
 
-    function check_covered_in_any_order(World memory world, Cheque memory first, Cheque memory second) public {
-        IChequebook book = _book(world);
-        address payable to = first.beneficiary;
-        vm.assume(second.beneficiary == to && to != address(book));
-        uint256 sent = book.sent(to);
-        uint256 larger = first.amount > second.amount ? first.amount : second.amount;
-        vm.assume(larger > sent && larger - sent <= world.balance);
-        vm.assume(_signed(world.signer, address(book), first));
-        vm.assume(_signed(world.signer, address(book), second));
+    /// The older cheque is cashed first: both pay.
+    function check_covered_oldest_first(
+        World memory world,
+        Cheque memory older,
+        Cheque memory newer,
+        uint96 a,
+        uint96 b
+    ) public {
+        (IChequebook book, uint256 sent) = _bothCovered(world, older, newer, a, b);
+
+        if (a != 0) assert(_cash(book, older));
+        if (a != b) assert(_cash(book, newer));
+
+        _assertPaid(world, book, sent, newer.beneficiary, b);
+    }
+
+    /// The newer cheque is cashed first: the older one pays nothing.
+    function check_covered_newest_first(
+        World memory world,
+        Cheque memory older,
+        Cheque memory newer,
+        uint96 a,
+        uint96 b
+    ) public {
+        (IChequebook book, uint256 sent) = _bothCovered(world, older, newer, a, b);
+
+        if (b != 0) assert(_cash(book, newer));
+        assert(!_cash(book, older));
+
+        _assertPaid(world, book, sent, newer.beneficiary, b);
+    }
+
+    /// @dev Signed cheques over `sent + a` and `sent + b`.
+    function _bothCovered(World memory world, Cheque memory older, Cheque memory newer, uint96 a, uint96 b)
+        private
+        returns (IChequebook book, uint256 sent)
+    {
+        book = _book(world);
+        address payable to = newer.beneficiary;
+        older.beneficiary = to;
+        vm.assume(to != address(book));
         _assumeAccepts(to);
+        sent = book.sent(to);
+        vm.assume(sent < 2 ** 255);
+        vm.assume(a <= b && b <= world.balance);
+        older.amount = sent + a;
+        newer.amount = sent + b;
+        vm.assume(_signed(world.signer, address(book), older));
+        vm.assume(_signed(world.signer, address(book), newer));
+    }
 
-        _cash(book, first);
-        _cash(book, second);
-
-        assert(book.sent(to) == larger);
-        assert(_balance(address(book)) == world.balance - (larger - sent));
+    function _assertPaid(World memory world, IChequebook book, uint256 sent, address to, uint96 paid) private view {
+        assert(book.sent(to) == sent + paid);
+        assert(_balance(address(book)) == world.balance - paid);
     }
 
     function check_older_cheque_changes_nothing(World memory world, Cheque memory cheque) public {

@@ -5,7 +5,7 @@ import {ClearingHouse} from "../../contracts/ClearingHouse.sol";
 import {IChequebook, IMortal} from "../../contracts/interfaces/IChequebook.sol";
 import {IClearingHouse} from "../../contracts/interfaces/IClearingHouse.sol";
 import {ITokenChequebook} from "../../contracts/interfaces/ITokenChequebook.sol";
-import {CloneForm, DirectForm, Form, TokenForm} from "./Forms.sol";
+import {Form} from "./Forms.sol";
 import {Cheque} from "./Harness.sol";
 
 /// @notice What one arbitrary call, by anyone, to an arbitrary chequebook can do.
@@ -211,40 +211,5 @@ abstract contract CallProofs is Form {
         (cheques[0], cheques[1]) = (first, second);
         (bool success,) = address(house).call(abi.encodeCall(IClearingHouse.cash, (cheques, gasEach)));
         success;
-    }
-}
-
-contract CallsDirect is CallProofs, DirectForm {}
-
-contract CallsClone is CallProofs, CloneForm {}
-
-contract CallsToken is CallProofs, TokenForm {
-    /// `reclaim` is for the owner of a dead chequebook, and moves nothing but its tokens, to the owner.
-    function check_reclaim(World memory world, address caller, uint256 ether_) public {
-        IChequebook book = _book(world);
-        uint256 killableAt = book.killableAt();
-        vm.assume(ether_ < 2 ** 96 && caller != address(book));
-        vm.deal(address(book), ether_);
-        uint256 had = _balance(caller);
-
-        vm.prank(caller);
-        (bool success,) = address(book).call(abi.encodeCall(ITokenChequebook.reclaim, ()));
-
-        assert(address(book).balance == ether_);
-        assert(book.killableAt() == killableAt);
-        if (success) {
-            assert(caller == world.owner && killableAt == NEVER);
-            assert(_balance(address(book)) == 0 && _balance(caller) - had == world.balance);
-        } else {
-            assert(_balance(address(book)) == world.balance);
-        }
-    }
-
-    function check_reclaim_reachable(World memory world) public {
-        IChequebook book = _book(world);
-        vm.assume(world.balance != 0);
-        vm.prank(world.owner);
-        (bool success,) = address(book).call(abi.encodeCall(ITokenChequebook.reclaim, ()));
-        assert(!success);
     }
 }

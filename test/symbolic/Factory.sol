@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {ChequebookFactory} from "../../contracts/ChequebookFactory.sol";
 import {IChequebook} from "../../contracts/interfaces/IChequebook.sol";
 import {IChequebookFactory} from "../../contracts/interfaces/IChequebookFactory.sol";
 import {ITokenChequebook} from "../../contracts/interfaces/ITokenChequebook.sol";
@@ -10,7 +9,8 @@ import {SymbolicToken} from "./SymbolicToken.sol";
 
 /// @notice The factory itself, its implementations, and the chequebooks that it creates, with nothing replaced.
 abstract contract FactoryProofs is Harness {
-    ChequebookFactory internal immutable factory = new ChequebookFactory();
+    IChequebookFactory internal immutable factory =
+        IChequebookFactory(_deploy(_code("ChequebookFactory.sol", "ChequebookFactory")));
     SymbolicToken internal immutable token = new SymbolicToken();
 
     function _form() internal pure virtual returns (IChequebookFactory.Form);

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.24;
 
-import {TokenChequebook} from "../../contracts/TokenChequebook.sol";
 import {IChequebook} from "../../contracts/interfaces/IChequebook.sol";
 import {Harness} from "./Harness.sol";
-import {StandInChequebook, StandInClone} from "./StandIns.sol";
 import {SymbolicToken} from "./SymbolicToken.sol";
 
 /// @notice An arbitrary chequebook in an arbitrary state, for the proofs of what holds for every form:
@@ -72,13 +70,19 @@ abstract contract EtherForm is Form {
 
 abstract contract DirectForm is EtherForm {
     function _create(World memory world) internal override returns (IChequebook) {
-        return new StandInChequebook(world.owner, world.signer, world.notice);
+        return IChequebook(
+            _deploy(
+                bytes.concat(
+                    _code("StandIns.sol", "StandInChequebook"), abi.encode(world.owner, world.signer, world.notice)
+                )
+            )
+        );
     }
 }
 
 /// @dev The proof stands in for the factory: it creates the implementation, and knows the block of creation.
 abstract contract CloneForm is EtherForm {
-    address private immutable _implementation = address(new StandInClone());
+    address private immutable _implementation = _deploy(_code("StandIns.sol", "StandInClone"));
     uint256 private _birthBlock;
 
     function bornAt(address) external view returns (uint256) {
@@ -88,28 +92,24 @@ abstract contract CloneForm is EtherForm {
     function _create(World memory world) internal override returns (IChequebook) {
         _birthBlock = world.birthBlock;
 
-        return _deploy(
-            abi.encodePacked(
-                hex"6100593d81600a3d39f3363d3d373d3d3d363d73",
-                _implementation,
-                hex"5af43d82803e903d91602b57fd5bf3",
-                world.owner,
-                world.signer,
-                world.notice
+        return IChequebook(
+            _deploy(
+                abi.encodePacked(
+                    hex"6100593d81600a3d39f3363d3d373d3d3d363d73",
+                    _implementation,
+                    hex"5af43d82803e903d91602b57fd5bf3",
+                    world.owner,
+                    world.signer,
+                    world.notice
+                )
             )
         );
-    }
-
-    function _deploy(bytes memory code) private returns (IChequebook book) {
-        assembly ("memory-safe") {
-            book := create(0, add(code, 32), mload(code))
-        }
     }
 }
 
 abstract contract TokenForm is Form {
     SymbolicToken internal immutable token = new SymbolicToken();
-    address private immutable _implementation = address(new TokenChequebook());
+    address private immutable _implementation = _deploy(_code("TokenChequebook.sol", "TokenChequebook"));
     uint256 private _birthBlock;
 
     function bornAt(address) external view returns (uint256) {
@@ -137,22 +137,18 @@ abstract contract TokenForm is Form {
     function _create(World memory world) internal override returns (IChequebook) {
         _birthBlock = world.birthBlock;
 
-        return _deploy(
-            abi.encodePacked(
-                hex"61006d3d81600a3d39f3363d3d373d3d3d363d73",
-                _implementation,
-                hex"5af43d82803e903d91602b57fd5bf3",
-                world.owner,
-                world.signer,
-                world.notice,
-                address(token)
+        return IChequebook(
+            _deploy(
+                abi.encodePacked(
+                    hex"61006d3d81600a3d39f3363d3d373d3d3d363d73",
+                    _implementation,
+                    hex"5af43d82803e903d91602b57fd5bf3",
+                    world.owner,
+                    world.signer,
+                    world.notice,
+                    address(token)
+                )
             )
         );
-    }
-
-    function _deploy(bytes memory code) private returns (IChequebook book) {
-        assembly ("memory-safe") {
-            book := create(0, add(code, 32), mload(code))
-        }
     }
 }

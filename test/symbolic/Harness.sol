@@ -34,6 +34,19 @@ abstract contract Harness {
     /// @dev The `killableAt` of a dead chequebook.
     uint256 internal constant NEVER = type(uint256).max;
 
+    /// @dev The creation code of a compiled contract. By `new` it would be part of each proof, and a proof would have to
+    /// be compiled again for each sabotage.
+    function _code(string memory file, string memory name) internal view returns (bytes memory) {
+        return vm.getCode(string.concat("cache/audit/out/", file, "/", name, ".json"));
+    }
+
+    function _deploy(bytes memory code) internal returns (address payable deployed) {
+        assembly ("memory-safe") {
+            deployed := create(0, add(code, 32), mload(code))
+        }
+        assert(deployed != address(0));
+    }
+
     /* CHEQUES */
 
     function _selector(uint8 entry) internal pure returns (bytes4) {

@@ -60,6 +60,7 @@ test-rust: build
 lint: build
 	forge fmt --check
 	FOUNDRY_OUT=cache/lint/out FOUNDRY_CACHE_PATH=cache/lint forge lint
+	FOUNDRY_PROFILE=audit FOUNDRY_OUT=cache/lint/audit/out FOUNDRY_CACHE_PATH=cache/lint/audit forge lint
 	node tools/bindings.mjs --check
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features $(CARGO_FLAGS) -- --deny warnings

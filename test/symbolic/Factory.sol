@@ -71,26 +71,6 @@ abstract contract FactoryProofs is Harness {
         assert(keccak256(thrown) == keccak256(abi.encodeWithSelector(IChequebookFactory.AlreadyCreated.selector, book)));
     }
 
-    /// Other terms or another salt give another address. halmos takes keccak256 for injective: what is proven is that
-    /// what is hashed differs.
-    function check_predictions_differ(
-        address[2] memory owners,
-        address[2] memory signers,
-        uint32[2] memory notices,
-        bytes32[2] memory salts
-    ) public view {
-        vm.assume(owners[0] != address(0) && owners[1] != address(0));
-        vm.assume(signers[0] != address(0) && signers[1] != address(0));
-        vm.assume(
-            owners[0] != owners[1] || signers[0] != signers[1] || notices[0] != notices[1] || salts[0] != salts[1]
-        );
-
-        address first = factory.predict(_form(), _terms(owners[0], signers[0], notices[0]), salts[0]);
-        address second = factory.predict(_form(), _terms(owners[1], signers[1], notices[1]), salts[1]);
-
-        assert(first != second);
-    }
-
     /// No call at all changes the record of what was created.
     function check_record_never_changes(address caller, bool raw, address other, uint256 number) public {
         vm.assume(number != 0 && number < 2 ** 64);

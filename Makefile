@@ -8,13 +8,16 @@ ONE_ROUND := test/{unit/Gas,fuzz/Hardforks}.t.sol
 CARGO_FLAGS := --locked
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-contracts test-rust coverage lint advisories fmt bindings gas-report bench wasm
+.PHONY: help setup build demo test test-contracts test-rust coverage lint advisories fmt bindings gas-report bench wasm \
+	audit audit-quick
 
 help:
 	@echo 'make demo      pay thousands of times in Rust, and cash that on a local chain'
 	@echo 'make test      every test: contracts under each hardfork, coverage, gas, Rust'
 	@echo 'make lint      formatting, linters, documentation, spelling, imports, licences, and drift of generated files'
 	@echo 'make advisories  what is known against the dependencies; needs the network'
+	@echo 'make audit     the proofs of docs/proofs.md, their sabotages, and slither; needs Python 3.11 or newer'
+	@echo 'make audit-quick  the proofs of the direct form, of the factory and of the digests, and slither'
 	@echo 'make fmt       format all code'
 	@echo 'make bindings  write rust-client/abi and contracts/storage.json from the contracts'
 	@echo 'make gas-report  measure every transaction on anvil, and write gas/'
@@ -57,6 +60,7 @@ test-rust: build
 lint: build
 	forge fmt --check
 	FOUNDRY_OUT=cache/lint/out FOUNDRY_CACHE_PATH=cache/lint forge lint
+	FOUNDRY_PROFILE=audit FOUNDRY_OUT=cache/lint/audit/out FOUNDRY_CACHE_PATH=cache/lint/audit forge lint
 	node tools/bindings.mjs --check
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features $(CARGO_FLAGS) -- --deny warnings
@@ -70,6 +74,10 @@ lint: build
 # What is known against a dependency changes every day, so it is asked for by itself, and not without the network.
 advisories:
 	tools/lint-tools.sh cargo-deny --workspace $(CARGO_FLAGS) check --deny warnings --hide-inclusion-graph advisories
+
+audit audit-quick: setup
+	@command -v python3 >/dev/null || { echo 'audit: needs Python 3.11 or newer' >&2; exit 1; }
+	tools/audit/run $(if $(filter audit-quick,$@),--quick)
 
 fmt: setup
 	forge fmt

@@ -30,4 +30,9 @@ most provider 200
 most wallet-redb 220
 
 # What was not committed yet is checked, too.
-cargo package --quiet --locked --allow-dirty -p chequebook -p chequebook-wallet
+# Cargo unpacks a package once for each path of its temporary registry. So another content needs another path, or the wallet
+# is built with the old one.
+content=$(find rust-client -type f -print0 | sort -z | xargs -0 cat | git hash-object --stdin)
+mkdir -p target/packages
+find target/packages -mindepth 1 -maxdepth 1 ! -name "$content" -exec rm -rf {} +
+cargo package --quiet --locked --allow-dirty --target-dir "target/packages/$content" -p chequebook -p chequebook-wallet

@@ -55,6 +55,7 @@ test-rust: build
 	cargo test --workspace $(CARGO_FLAGS)
 	cargo test --package chequebook --no-default-features $(CARGO_FLAGS)
 	cargo run --package chequebook-gas-report $(CARGO_FLAGS) -- --check
+	cargo run --package chequebook-amsterdam $(CARGO_FLAGS) -- --check
 
 # Linting compiles without bytecode, so it has its own output directory.
 lint: build
@@ -88,6 +89,7 @@ bindings: build
 
 gas-report: build
 	cargo run --package chequebook-gas-report $(CARGO_FLAGS)
+	cargo run --package chequebook-amsterdam $(CARGO_FLAGS)
 
 bench: setup
 	cargo bench --package chequebook-wallet $(CARGO_FLAGS)

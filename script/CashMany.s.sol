@@ -21,7 +21,8 @@ import {ChequeBase} from "./ChequeBase.s.sol";
 ///
 /// - CHEQUES: a JSON array of cheques, each as {ChequeBase} says. Required.
 /// - GAS_EACH: the maximum gas for one cheque. Default: 120000, enough for every form, a new account and some code of
-///   the beneficiary. The sender must be able to pay that for all cheques; gas that is not used costs nothing.
+///   the beneficiary, up to the hardfork osaka (amsterdam: docs/chains.md). The sender must be able to pay that for all
+///   cheques; gas that is not used costs nothing.
 contract CashMany is ChequeBase {
     /// @dev The gas limit of a transaction (EIP-7825).
     uint256 private constant MAX_GAS = 1 << 24;

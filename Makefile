@@ -67,7 +67,8 @@ lint: build
 	cargo clippy --workspace --all-targets --all-features $(CARGO_FLAGS) -- --deny warnings
 	RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps $(CARGO_FLAGS)
 	tools/crate.sh
-	node --test tools/imports.test.mjs
+	node --test tools/imports.test.mjs tools/claims.test.mjs
+	node tools/claims.mjs
 	node tools/imports.mjs --strict
 	tools/lint-tools.sh typos
 	tools/lint-tools.sh cargo-deny --workspace $(CARGO_FLAGS) check --deny warnings --hide-inclusion-graph licenses bans sources

@@ -39,7 +39,7 @@ fn main() -> eyre::Result<()> {
 
 /// The table, after all lives were compared.
 fn report() -> eyre::Result<String> {
-    let mut report = include_str!("head.md").to_owned();
+    let mut report = include_str!("head.txt").to_owned();
     for form in FORMS {
         let now = live(SpecId::OSAKA, form)?;
         let next = live(SpecId::AMSTERDAM, form)?;

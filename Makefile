@@ -18,7 +18,7 @@ help:
 	@echo 'make advisories  what is known against the dependencies; needs the network'
 	@echo 'make audit     the proofs of docs/proofs.md, their sabotages, and slither; needs Python 3.11 or newer'
 	@echo 'make audit-quick  the proofs of the direct form, of the factory and of the digests, and slither'
-	@echo 'make deep      a million runs of each fuzz test, ten million calls of the invariants: days, or HOURS=1'
+	@echo 'make deep      a million runs of each fuzz test, ten million calls of the invariants; HOURS=24'
 	@echo 'make fmt       format all code'
 	@echo 'make bindings  write rust-client/abi and contracts/storage.json from the contracts'
 	@echo 'make gas-report  measure every transaction on anvil, and write gas/'

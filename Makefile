@@ -8,7 +8,8 @@ ONE_ROUND := test/{unit/Gas,fuzz/Hardforks}.t.sol
 CARGO_FLAGS := --locked
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-contracts test-rust coverage lint advisories fmt bindings gas-report bench wasm \
+.PHONY: help setup build demo test test-contracts test-rust coverage lint lint-contracts lint-rust lint-text \
+	advisories fmt bindings gas-report bench wasm \
 	audit audit-quick deep
 
 help:
@@ -58,21 +59,27 @@ test-rust: build
 	cargo run --package chequebook-gas-report $(CARGO_FLAGS) -- --check
 	cargo run --package chequebook-amsterdam $(CARGO_FLAGS) -- --check
 
+lint: lint-contracts lint-rust lint-text
+
 # Linting compiles without bytecode, so it has its own output directory.
-lint: build
+lint-contracts: build
 	forge fmt --check
 	FOUNDRY_OUT=cache/lint/out FOUNDRY_CACHE_PATH=cache/lint forge lint
 	FOUNDRY_PROFILE=audit FOUNDRY_OUT=cache/lint/audit/out FOUNDRY_CACHE_PATH=cache/lint/audit forge lint
 	node tools/bindings.mjs --check
+
+lint-rust: setup
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features $(CARGO_FLAGS) -- --deny warnings
 	RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps $(CARGO_FLAGS)
 	tools/crate.sh
-	node --test tools/imports.test.mjs tools/claims.test.mjs
-	node tools/claims.mjs
-	node tools/imports.mjs --strict
-	tools/lint-tools.sh typos
 	tools/lint-tools.sh cargo-deny --workspace $(CARGO_FLAGS) check --deny warnings --hide-inclusion-graph licenses bans sources
+
+lint-text: setup
+	node --test tools/imports.test.mjs tools/claims.test.mjs
+	node tools/imports.mjs --strict
+	node tools/claims.mjs
+	tools/lint-tools.sh typos
 
 # What is known against a dependency changes every day, so it is asked for by itself, and not without the network.
 advisories:

@@ -7,6 +7,8 @@ pub(crate) enum Who {
     Stranger,
     Payee,
     OtherPayee,
+    /// Needs more gas than a plain transfer has.
+    Wallet,
     /// Refuses what it is paid: its code does, or the token does.
     Refuser,
     Chequebook,
@@ -46,13 +48,18 @@ impl Cash {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
     /// With a first deposit. (Of a token, that would be a transaction of its own.)
-    Create { deposit: u64 },
+    Create {
+        deposit: u64,
+    },
     /// Sends the asset to the address.
     Pay(u64),
     /// Sends the asset in a way that nobody can refuse.
     Force(u64),
     /// By `cash` or `cashTyped`, or by the covered entries.
-    Cash { cash: Cash, if_covered: bool },
+    Cash {
+        cash: Cash,
+        if_covered: bool,
+    },
     /// Through the clearing house.
     Clear(Vec<Cash>),
     Announce(Who),
@@ -88,6 +95,7 @@ pub(crate) enum Reason {
 impl From<Error> for Reason {
     fn from(error: Error) -> Self {
         match error {
+            Error::NoChequebook => Self::NoChequebook,
             Error::InvalidBeneficiary => Self::InvalidBeneficiary,
             Error::StaleCheque { .. } => Self::StaleCheque,
             Error::InvalidSignature => Self::InvalidSignature,
@@ -107,13 +115,24 @@ pub(crate) enum Error {
     Dead,
     InvalidBeneficiary,
     InvalidSignature,
+    /// Of the clearing house, of what has no code.
+    NoChequebook,
     NotAnnounced,
-    NotCovered { owed: u64, balance: u64 },
+    NotCovered {
+        owed: u64,
+        balance: u64,
+    },
     NotDead,
     NotOwner(Who),
-    NoticeRunning { killable_at: u64, time: u64 },
+    NoticeRunning {
+        killable_at: u64,
+        time: u64,
+    },
     PaymentFailed,
-    StaleCheque { amount: u64, sent: u64 },
+    StaleCheque {
+        amount: u64,
+        sent: u64,
+    },
 }
 
 /// What a transaction does: its events in order, or its error.

@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// Whose balance and `sent` are compared.
-pub(crate) const PAID: [Who; 4] = [Who::Owner, Who::Payee, Who::OtherPayee, Who::Refuser];
+pub(crate) const PAID: [Who; 5] = [Who::Owner, Who::Payee, Who::OtherPayee, Who::Wallet, Who::Refuser];
 const GAS: u64 = 3_000_000;
 /// Enough for any cheque.
 const GAS_EACH: u32 = 200_000;
@@ -46,8 +46,10 @@ pub(crate) struct View {
     pub(crate) balance: u64,
     /// What each of [`PAID`] has received.
     pub(crate) received: Vec<u64>,
-    /// `killableAt`, and `sent` of each of [`PAID`]; of what has no code, nothing.
-    pub(crate) state: Option<(U256, Vec<u64>)>,
+    /// Of what has no code, nothing.
+    pub(crate) killable_at: Option<U256>,
+    /// `sent` of each of [`PAID`].
+    pub(crate) sent: Option<Vec<u64>>,
 }
 
 /// A chain, and the chequebook of the present sequence.
@@ -56,6 +58,7 @@ pub(crate) struct World {
     signer: PrivateKeySigner,
     token: Address,
     refuser: Address,
+    wallet: Address,
     salt: u64,
     creation: Creation,
     contract: Address,
@@ -73,8 +76,10 @@ impl World {
         chain.infrastructure().await?;
         let token = chain.token("GovernedToken", 0).await?;
         let refuser = deploy(&chain, creation_code("Payees.sol", "Refuser")?).await?;
+        let wallet = deploy(&chain, creation_code("Payees.sol", "Wallet")?).await?;
         token.mint(chain.account(1), U256::from(u64::MAX)).send().await?.get_receipt().await?;
-        let block = chain.call(*token.address(), blockAccountCall { account: refuser, blocked: true }.abi_encode().into());
+        let block =
+            chain.call(*token.address(), blockAccountCall { account: refuser, blocked: true }.abi_encode().into());
         block.send().await?.get_receipt().await?;
         chain.provider.anvil_set_auto_mine(false).await?;
         let terms = Terms::new(Form::Direct, chain.account(0));
@@ -82,6 +87,7 @@ impl World {
             signer: chain.key(2)?,
             token: *token.address(),
             refuser,
+            wallet,
             salt: 0,
             creation: Creation { terms, salt: B256::ZERO },
             contract: Address::ZERO,
@@ -100,18 +106,26 @@ impl World {
         } else {
             Form::Direct
         };
-        let terms = Terms {
-            form,
-            owner: self.chain.account(0),
-            signer: self.signer.address(),
-            notice_period: notice,
-        };
+        let terms = Terms { form, owner: self.chain.account(0), signer: self.signer.address(), notice_period: notice };
         self.creation = Creation { terms, salt: U256::from(self.salt).into() };
         self.contract = self.creation.address(self.chain.anvil.chain_id())?;
         self.before.clear();
         for who in PAID {
             self.before.push(self.balance(who).await?);
         }
+        Ok(())
+    }
+
+    /// Begins a sequence with a contract that the owner creates by `code`, and signs for.
+    pub(crate) async fn begin_with(&mut self, code: &Bytes) -> Result<()> {
+        self.begin(false, false, 0).await?;
+        self.signer = self.chain.key(0)?;
+        let create = TransactionRequest::default().with_from(self.chain.account(0)).with_input(code.clone());
+        let create = create.with_kind(TxKind::Create).with_gas_limit(GAS).with_gas_price(0);
+        let hash: B256 = self.chain.provider.raw_request("eth_sendTransaction".into(), [create]).await?;
+        self.chain.provider.evm_mine(None).await?;
+        let receipt = self.chain.provider.get_transaction_receipt(hash).await?.ok_or_eyre("it was not created")?;
+        self.contract = receipt.contract_address.ok_or_eyre("it was not created")?;
         Ok(())
     }
 
@@ -125,6 +139,7 @@ impl World {
             Who::Stranger => self.chain.account(1),
             Who::Payee => self.chain.account(3),
             Who::OtherPayee => self.chain.account(4),
+            Who::Wallet => self.wallet,
             Who::Refuser => self.refuser,
             Who::Chequebook => self.contract,
         }
@@ -181,7 +196,9 @@ impl World {
         let call = |who, to: Address, value: u64, input: Vec<u8>| (who, TxKind::Call(to), value, input);
         let contract = self.contract;
         let (who, to, value, input) = match act {
-            Act::Create { deposit } => call(Who::Stranger, chequebook::factory(), *deposit, self.creation.calldata().into()),
+            Act::Create { deposit } => {
+                call(Who::Stranger, chequebook::factory(), *deposit, self.creation.calldata().into())
+            }
             Act::Pay(amount) | Act::Force(amount) if self.is_token() => {
                 let transfer = Token::transferCall { to: contract, amount: U256::from(*amount) };
                 call(Who::Stranger, self.token, 0, transfer.abi_encode())
@@ -268,7 +285,9 @@ impl World {
         }
         eyre::ensure!(log.address == self.contract, "a log of {}", log.address);
         Ok(match Events::decode_log(log)?.data {
-            Events::Cashed(event) => Event::Cashed { beneficiary: self.who(event.beneficiary)?, paid: small(event.paid)? },
+            Events::Cashed(event) => {
+                Event::Cashed { beneficiary: self.who(event.beneficiary)?, paid: small(event.paid)? }
+            }
             Events::Overdraft(event) => {
                 eyre::ensure!(event.deadbeat == self.address(Who::Owner), "another deadbeat");
                 Event::Overdraft
@@ -277,6 +296,7 @@ impl World {
             Events::KillCancelled(_) => Event::KillCancelled,
             Events::Killed(event) => Event::Killed { refund: small(event.refund)? },
             Events::Reclaimed(event) => Event::Reclaimed { amount: small(event.amount)? },
+            other @ Events::EIP712DomainChanged(_) => bail!("{other:?} was not expected"),
         })
     }
 
@@ -309,14 +329,9 @@ impl World {
         let (balances, state) = numbers.split_at(PAID.len() + 1);
         let balances = balances.iter().map(|balance| balance.ok_or_eyre("no balance")).collect::<Result<Vec<_>>>()?;
         let received = balances[1..].iter().zip(&self.before).map(|(after, before)| small(after - before));
-        let state = match state[0] {
-            Some(killable_at) => {
-                let sent = state[1..].iter().map(|sent| small(sent.ok_or_eyre("no sent")?));
-                Some((killable_at, sent.collect::<Result<_>>()?))
-            }
-            None => None,
-        };
-        Ok(View { balance: small(balances[0])?, received: received.collect::<Result<_>>()?, state })
+        let sent = state[1..].iter().map(|sent| sent.map(small)).collect::<Option<Result<_>>>().transpose()?;
+        let received = received.collect::<Result<_>>()?;
+        Ok(View { balance: small(balances[0])?, received, killable_at: state[0], sent })
     }
 
     /// The error without its values.

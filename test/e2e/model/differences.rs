@@ -16,7 +16,7 @@ use super::{
     sequences,
 };
 
-const SEQUENCES: usize = 20_000;
+const SEQUENCES: usize = 2_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Difference {

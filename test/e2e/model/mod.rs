@@ -87,8 +87,13 @@ fn acts(token: bool) -> impl Strategy<Value = Act> {
 fn sequences(token: bool) -> impl Strategy<Value = Sequence> {
     let notices = prop_oneof![Just(0_u32), Just(100)];
     let acts = prop_oneof![4 => vec(acts(token), 1..2), 1 => vec(acts(token), 2..5)];
-    let times = prop_oneof![3 => Just(0_u64), 1 => 1..150_u64];
-    (notices, vec((times, acts), 1..24)).prop_map(move |(notice, mut blocks)| {
+    let times = prop_oneof![4 => Just(0_u64), 1 => 1..150_u64];
+    // A kill a second before the notice ends, when it ends, and a second later.
+    let end = (97..=100_u64)
+        .prop_map(|seconds| vec![(0, vec![Act::Announce(Who::Owner)]), (seconds, vec![Act::Kill(Who::Owner)])]);
+    let blocks = prop_oneof![12 => (times, acts).prop_map(|block| vec![block]), 1 => end];
+    (notices, vec(blocks, 1..24)).prop_map(move |(notice, blocks)| {
+        let mut blocks = blocks.concat();
         // Most chequebooks are created early, or else little would happen.
         blocks.insert(blocks.len().min(1), (0, vec![Act::Create { deposit: if token { 0 } else { 20 } }]));
         Sequence { notice, blocks }
@@ -103,10 +108,7 @@ async fn compare(world: &mut World, form: &str, hardfork: &str, sequence: &Seque
     let mut model = Reference { token, erases, notice: sequence.notice.into(), ..Reference::default() };
     let mut transactions = 0;
     for (seconds, acts) in &sequence.blocks {
-        if *seconds > 0 {
-            world.pass(*seconds).await?;
-        }
-        let (now, found, view) = world.block(acts).await?;
+        let (now, found, view) = world.block(*seconds, acts).await?;
         let expected: Vec<_> = acts.iter().map(|act| model.act(act, now)).collect();
         ensure!(found == expected, "{acts:?} at {now:?}\nmodel: {expected:?}\nchain: {found:?}");
         let expected = seen(&model);
@@ -204,7 +206,7 @@ async fn the_contract_of_2016_does_what_its_model_does() -> Result<()> {
                     _ => true,
                 };
                 let acts: Vec<_> = acts.iter().filter(is_known).cloned().collect();
-                let (now, found, view) = world.block(&acts).await?;
+                let (now, found, view) = world.block(0, &acts).await?;
                 let expected: Vec<_> = acts.iter().map(|act| model.act(act, now)).collect();
                 ensure!(found == expected, "{acts:?}\nmodel: {expected:?}\nchain: {found:?}");
                 let sent = model.has_code().then(|| of(&model.sent));

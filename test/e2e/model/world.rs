@@ -60,6 +60,8 @@ pub(crate) struct World {
     refuser: Address,
     wallet: Address,
     salt: u64,
+    /// Of the last block, in seconds.
+    time: u64,
     creation: Creation,
     contract: Address,
     before: Vec<U256>,
@@ -67,7 +69,8 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start(hardfork: &str) -> Result<Self> {
-        let args = ["--hardfork", hardfork, "--base-fee", "0", "--gas-price", "0", "--order", "fifo"];
+        let args =
+            ["--hardfork", hardfork, "--base-fee", "0", "--gas-price", "0", "--order", "fifo", "--prune-history"];
         let anvil = Anvil::new().args(args).try_spawn()?;
         let wallet = anvil.wallet().ok_or_eyre("anvil has no accounts")?;
         let provider = ProviderBuilder::new().wallet(wallet).connect_http(anvil.endpoint_url()).erased();
@@ -89,6 +92,7 @@ impl World {
             refuser,
             wallet,
             salt: 0,
+            time: 2_000_000_000,
             creation: Creation { terms, salt: B256::ZERO },
             contract: Address::ZERO,
             before: Vec::new(),
@@ -123,6 +127,8 @@ impl World {
         let create = TransactionRequest::default().with_from(self.chain.account(0)).with_input(code.clone());
         let create = create.with_kind(TxKind::Create).with_gas_limit(GAS).with_gas_price(0);
         let hash: B256 = self.chain.provider.raw_request("eth_sendTransaction".into(), [create]).await?;
+        self.time += 1;
+        self.chain.provider.anvil_set_next_block_timestamp(self.time).await?;
         self.chain.provider.evm_mine(None).await?;
         let receipt = self.chain.provider.get_transaction_receipt(hash).await?.ok_or_eyre("it was not created")?;
         self.contract = receipt.contract_address.ok_or_eyre("it was not created")?;
@@ -159,20 +165,16 @@ impl World {
         }
     }
 
-    /// Lets time pass before the next block.
-    pub(crate) async fn pass(&self, seconds: u64) -> Result<()> {
-        self.chain.provider.anvil_increase_time(seconds).await?;
-        Ok(())
-    }
-
-    /// Does all of this in one block, in this order.
-    pub(crate) async fn block(&self, acts: &[Act]) -> Result<(Now, Vec<Outcome>, View)> {
+    /// Does all of this in one block, in this order, one second and `seconds` after the last one.
+    pub(crate) async fn block(&mut self, seconds: u64, acts: &[Act]) -> Result<(Now, Vec<Outcome>, View)> {
         let provider = &self.chain.provider;
+        self.time += 1 + seconds;
         let mut hashes = Vec::new();
         for act in acts {
             let hash: B256 = provider.raw_request("eth_sendTransaction".into(), [self.transaction(act)?]).await?;
             hashes.push(hash);
         }
+        provider.anvil_set_next_block_timestamp(self.time).await?;
         provider.evm_mine(None).await?;
         let mut batch = BatchRequest::new(provider.client());
         let block: Waiter<Block> = batch.add_call("eth_getBlockByNumber", &("latest", false))?;
@@ -184,6 +186,7 @@ impl World {
         batch.send().await?;
         let block = block.await?;
         let now = Now { block: block.header.number, time: block.header.timestamp };
+        eyre::ensure!(now.time == self.time, "the block is of {}, expected {}", now.time, self.time);
         let mut outcomes = Vec::new();
         for (hash, receipt) in hashes.into_iter().zip(receipts) {
             let receipt = receipt.await?.ok_or_eyre("a transaction was not mined")?;

@@ -10,7 +10,7 @@ CARGO_FLAGS := --locked
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test test-contracts test-rust coverage lint lint-contracts lint-rust lint-text \
 	advisories fmt bindings gas-report bench wasm \
-	audit audit-quick deep
+	audit audit-quick deep model
 
 help:
 	@echo 'make demo      pay thousands of times in Rust, and cash that on a local chain'
@@ -19,6 +19,7 @@ help:
 	@echo 'make advisories  what is known against the dependencies; needs the network'
 	@echo 'make audit     the proofs of docs/proofs.md, their sabotages, and slither; needs Python 3.11 or newer'
 	@echo 'make audit-quick  the proofs of the direct form, of the factory and of the digests, and slither'
+	@echo 'make model     1,000 random sequences of each form and hardfork, on anvil and in the model: 20 minutes'
 	@echo 'make deep      a million runs of each fuzz test, ten million calls of the invariants; HOURS=24'
 	@echo 'make fmt       format all code'
 	@echo 'make bindings  write rust-client/abi and contracts/storage.json from the contracts'
@@ -88,6 +89,11 @@ advisories:
 audit audit-quick: setup
 	@command -v python3 >/dev/null || { echo 'audit: needs Python 3.11 or newer' >&2; exit 1; }
 	tools/audit/run $(if $(filter audit-quick,$@),--quick)
+
+SEQUENCES := 1000
+SEED := 2016
+model: build
+	SEQUENCES=$(SEQUENCES) SEED=$(SEED) cargo test --test e2e $(CARGO_FLAGS) model -- --nocapture
 
 HOURS := 24
 deep: build

@@ -12,6 +12,7 @@ mod demo;
 mod faults;
 mod fixture;
 mod kill_and_overdraft;
+mod model;
 mod payments;
 mod proof;
 mod race;

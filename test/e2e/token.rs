@@ -29,10 +29,7 @@ impl Chain {
     /// Deploys a token of `test/mocks/Tokens.sol`, as forge compiled it, and mints `amount` for the first account.
     /// The argument of a constructor is zero.
     pub(crate) async fn token(&self, name: &str, amount: u64) -> Result<TokenInstance> {
-        let path = format!("{}/out/Tokens.sol/{name}.json", env!("CARGO_MANIFEST_DIR"));
-        let text = fs::read_to_string(&path).wrap_err_with(|| format!("{path}: run `forge build` first"))?;
-        let artifact: Value = serde_json::from_str(&text)?;
-        let code: Bytes = serde_json::from_value(artifact["bytecode"]["object"].clone())?;
+        let code = creation_code("Tokens.sol", name)?;
         let address =
             CallBuilder::new_raw_deploy(&self.provider, [&code[..], &[0; 32]].concat().into()).deploy().await?;
 
@@ -51,4 +48,12 @@ pub(crate) fn after_forge(chain: &Chain, token: &TokenInstance) -> Result<TokenI
 /// What `account` has of a token.
 pub(crate) async fn held(token: &TokenInstance, account: Address) -> Result<U256> {
     Ok(token.balanceOf(account).call().await?)
+}
+
+/// The creation code of a contract of a file in `test/mocks`, as forge compiled it.
+pub(crate) fn creation_code(file: &str, name: &str) -> Result<Bytes> {
+    let path = format!("{}/out/{file}/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(&path).wrap_err_with(|| format!("{path}: run `forge build` first"))?;
+    let artifact: Value = serde_json::from_str(&text)?;
+    Ok(serde_json::from_value(artifact["bytecode"]["object"].clone())?)
 }

@@ -19,7 +19,7 @@ help:
 	@echo 'make audit     the proofs of docs/proofs.md, their sabotages, and slither; needs Python 3.11 or newer'
 	@echo 'make audit-quick  the proofs of the direct form, of the factory and of the digests, and slither'
 	@echo 'make fmt       format all code'
-	@echo 'make bindings  write rust-client/abi and contracts/storage.json from the contracts'
+	@echo 'make bindings  write rust-client/abi, contracts/*.json, deployments.json and a table of docs/chains.md'
 	@echo 'make gas-report  measure every transaction on anvil, and write gas/'
 	@echo 'make bench     how many cheques a second the wallet issues and receives'
 	@echo 'make wasm      check that cheques build for wasm32; rustup target add wasm32-unknown-unknown first'
@@ -66,7 +66,7 @@ lint: build
 	cargo clippy --workspace --all-targets --all-features $(CARGO_FLAGS) -- --deny warnings
 	RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps $(CARGO_FLAGS)
 	tools/crate.sh
-	node --test tools/imports.test.mjs
+	node --test tools/*.test.mjs
 	node tools/imports.mjs --strict
 	tools/lint-tools.sh typos
 	tools/lint-tools.sh cargo-deny --workspace $(CARGO_FLAGS) check --deny warnings --hide-inclusion-graph licenses bans sources

@@ -8,8 +8,8 @@ ONE_ROUND := test/{unit/Gas,fuzz/Hardforks}.t.sol
 CARGO_FLAGS := --locked
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-contracts test-rust coverage lint advisories fmt bindings gas-report bench wasm \
-	audit audit-quick
+.PHONY: help setup build demo test test-contracts test-rust coverage lint advisories fmt bindings gas-report gas-diff \
+	bench wasm release-files audit audit-quick
 
 help:
 	@echo 'make demo      pay thousands of times in Rust, and cash that on a local chain'
@@ -21,7 +21,9 @@ help:
 	@echo 'make fmt       format all code'
 	@echo 'make bindings  write rust-client/abi, contracts/*.json, deployments.json and a table of docs/chains.md'
 	@echo 'make gas-report  measure every transaction on anvil, and write gas/'
+	@echo 'make gas-diff  what differs in gas and sizes since BASE, a revision of git; default: the branch from main'
 	@echo 'make bench     how many cheques a second the wallet issues and receives'
+	@echo 'make release-files  standard JSON input of the contracts, and deployments.json, in target/release-files'
 	@echo 'make wasm      check that cheques build for wasm32; rustup target add wasm32-unknown-unknown first'
 
 setup:
@@ -62,6 +64,7 @@ lint: build
 	FOUNDRY_OUT=cache/lint/out FOUNDRY_CACHE_PATH=cache/lint forge lint
 	FOUNDRY_PROFILE=audit FOUNDRY_OUT=cache/lint/audit/out FOUNDRY_CACHE_PATH=cache/lint/audit forge lint
 	node tools/bindings.mjs --check
+	tools/reproducible.sh
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features $(CARGO_FLAGS) -- --deny warnings
 	RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps $(CARGO_FLAGS)
@@ -89,8 +92,17 @@ bindings: build
 gas-report: build
 	cargo run --package chequebook-gas-report $(CARGO_FLAGS)
 
+gas-diff:
+	@node tools/gas-diff.mjs "$${BASE:-$$(git merge-base HEAD main)}"
+
 bench: setup
 	cargo bench --package chequebook-wallet $(CARGO_FLAGS)
 
 wasm:
 	cargo check --package chequebook --no-default-features --target wasm32-unknown-unknown $(CARGO_FLAGS)
+
+# What a release brings along for explorers and for who verifies.
+release-files: build
+	rm -rf target/release-files
+	node tools/standard-json.mjs target/release-files/standard-json
+	cp deployments.json target/release-files

@@ -9,7 +9,7 @@ CARGO_FLAGS := --locked
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test test-contracts test-rust coverage lint advisories fmt bindings gas-report gas-diff \
-	bench wasm release-files audit audit-quick
+	bench wasm verify release-files audit audit-quick
 
 help:
 	@echo 'make demo      pay thousands of times in Rust, and cash that on a local chain'
@@ -24,6 +24,7 @@ help:
 	@echo 'make gas-diff  what differs in gas and sizes since BASE, a revision of git; default: the branch from main'
 	@echo 'make bench     how many cheques a second the wallet issues and receives'
 	@echo 'make release-files  standard JSON input of the contracts, and deployments.json, in target/release-files'
+	@echo 'make verify RPC=… ADDRESS=…  what stands at an address of a chain, and whether it is genuine'
 	@echo 'make wasm      check that cheques build for wasm32; rustup target add wasm32-unknown-unknown first'
 
 setup:
@@ -100,6 +101,10 @@ bench: setup
 
 wasm:
 	cargo check --package chequebook --no-default-features --target wasm32-unknown-unknown $(CARGO_FLAGS)
+
+# Make itself ends with 2 whenever a command fails; `node tools/verify.mjs` tells more.
+verify: setup
+	@node tools/verify.mjs
 
 # What a release brings along for explorers and for who verifies.
 release-files: build

@@ -21,3 +21,4 @@ mod thin;
 mod token;
 mod transaction_outcomes;
 mod typed_data;
+mod verify;

@@ -27,12 +27,12 @@ files["contracts/storage.json"] = Object.fromEntries(
   }),
 );
 
-// In bytes. The init code is without the arguments of the constructor.
+// In bytes. The creation code is without the arguments of the constructor.
 const bytes = ({ object }) => object.length / 2 - 1;
 files["contracts/sizes.json"] = Object.fromEntries(
   STORED.map((contract) => {
     const { deployedBytecode, bytecode } = artifact(contract);
-    return [contract, { runtime: bytes(deployedBytecode), init: bytes(bytecode) }];
+    return [contract, { code: bytes(deployedBytecode), creationCode: bytes(bytecode) }];
   }),
 );
 

@@ -22,7 +22,7 @@ write("gas/measured.json", { kept: 7, cash: 50_000, gone: 1_234 });
 git("add", ".");
 git("commit", "--quiet", "--message", "before the sizes");
 write("gas/measured.json", { kept: 7, cash: 49_000, fresh: 21_000 });
-write("contracts/sizes.json", { Chequebook: { runtime: 2_400 } });
+write("contracts/sizes.json", { Chequebook: { code: 2_400 } });
 git("add", ".");
 git("commit", "--quiet", "--message", "with the sizes");
 
@@ -37,14 +37,14 @@ test("shows what changed, what is new and what is gone, between two revisions", 
     "| cash | 50,000 | 49,000 | -1,000 (-2.00 %) |",
     "| gone | 1,234 | - | - |",
     "| fresh | - | 21,000 | - |",
-    "| bytes of Chequebook: runtime | - | 2,400 | - |",
+    "| bytes of Chequebook: code | - | 2,400 | - |",
   ]);
 });
 
 test("compares with the files as they stand, if there is one revision", () => {
   assert.equal(diff("HEAD").stdout, "Gas and sizes, from HEAD to the files here: 0 differ.\n");
-  write("contracts/sizes.json", { Chequebook: { runtime: 2_412 } });
-  assert.match(diff("HEAD").stdout, /\| bytes of Chequebook: runtime \| 2,400 \| 2,412 \| \+12 \(\+0\.50 %\) \|/);
+  write("contracts/sizes.json", { Chequebook: { code: 2_412 } });
+  assert.match(diff("HEAD").stdout, /\| bytes of Chequebook: code \| 2,400 \| 2,412 \| \+12 \(\+0\.50 %\) \|/);
 });
 
 test("refuses what is no revision", () => {

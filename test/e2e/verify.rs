@@ -1,13 +1,9 @@
 //! `make verify`: what it says of an address. Needs node on the PATH.
 
-mod node;
+mod liar;
+mod nodes;
 
-use std::{
-    process::{Command, Output},
-    sync::atomic::{AtomicUsize, Ordering},
-    thread,
-    time::Duration,
-};
+use std::process::{Command, Output};
 
 use alloy::{
     primitives::{Address, B256, Bytes, U256},
@@ -15,7 +11,6 @@ use alloy::{
 };
 use chequebook::{ChequebookContract, Creation, DEPLOYER, Form, Terms, clearing_house, factory};
 use eyre::Result;
-use serde_json::{Value, json};
 
 use crate::{
     chain::Chain,
@@ -293,8 +288,9 @@ async fn works_through_make_and_shows_no_url() -> Result<()> {
     let make = |address| {
         let url = format!("{}/?key-of-the-node", chain.anvil.endpoint());
         let mut make = Command::new("make");
-        // As if no other make had started the tests.
+        // As if no other make had started the tests, and without the set-up, which other tests use now.
         make.current_dir(env!("CARGO_MANIFEST_DIR")).env_remove("MAKEFLAGS").env_remove("MAKELEVEL");
+        make.args(["--old-file", "setup"]);
         make.args(["verify".to_owned(), format!("RPC={url}"), format!("ADDRESS={address}")]).output()
     };
     for (address, status) in [(factory(), 0), (somebody(9), 2)] {
@@ -303,113 +299,5 @@ async fn works_through_make_and_shows_no_url() -> Result<()> {
         assert_eq!(found.code(), Some(status), "{text}");
         assert!(text.contains("is there, with our code") && !text.contains("key-of-the-node"), "{text}");
     }
-    Ok(())
-}
-
-/* NODES */
-
-#[test]
-fn says_that_a_node_cannot_be_reached() -> Result<()> {
-    let free = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let said = verify(&format!("http://{free}/key-of-the-node"), factory(), None)?;
-    assert_says(&said, NOT_KNOWN, &["verify: the node cannot be reached (ECONNREFUSED)"]);
-    assert!(!said.1.contains("key-of-the-node"), "{}", said.1);
-    Ok(())
-}
-
-/// What is no answer at all, to the first question.
-#[tokio::test]
-async fn shows_no_text_of_a_node_that_does_not_speak_its_language() -> Result<()> {
-    let chain = Chain::start()?;
-    let http = |status, rest| format!("HTTP/1.1 {status} evil\r\nconnection: close\r\n{rest}");
-    for (response, line) in [
-        (node::response("evil"), "verify: the node answered eth_chainId with what is no JSON"),
-        (node::response(""), "verify: the node answered eth_chainId with what is no JSON"),
-        (node::response("null"), "verify: the node answered with undefined for the chain id…"),
-        (node::response("[\"evil\"]"), "verify: the node answered with undefined for the chain id…"),
-        (node::response(&"evil".repeat(300_000)), "verify: the node answered with more than 1000000 bytes"),
-        (http(500, "content-length: 4\r\n\r\nevil"), "verify: the node answered eth_chainId with the HTTP status 500"),
-        (
-            http(302, "location: http://127.0.0.1/evil\r\ncontent-length: 0\r\n\r\n"),
-            "verify: the node cannot be reached",
-        ),
-        ("evil".to_owned(), "verify: the node cannot be reached…"),
-    ] {
-        let said = verify(&node::lying(chain.anvil.port(), move |_, _| response.clone())?, factory(), None)?;
-        assert_says(&said, NOT_KNOWN, &[line]);
-        assert!(!said.1.contains("evil"), "{}", said.1);
-    }
-    Ok(())
-}
-
-/// To any question: then nothing is genuine, and no text of the node is shown.
-#[tokio::test]
-async fn believes_and_repeats_no_nonsense() -> Result<()> {
-    let (chain, _) = start("osaka").await?;
-    let (book, _) = chain.book(Form::Clone, NOTICE).await?;
-    let nonsense = [
-        node::response(&json!({ "error": { "code": -32_000, "message": "evil" } }).to_string()),
-        node::response(&json!({ "error": { "code": "evil", "message": "evil" } }).to_string()),
-        node::result(&json!("evil")),
-        node::result(&json!(format!("0x{}", "0".repeat(131)))), // half a byte
-        node::result(&json!({ "number": "evil", "hash": "evil", "timestamp": "evil" })),
-    ];
-    for method in ["eth_chainId", "eth_getBlockByNumber", "eth_getCode", "eth_call", "eth_getBalance"] {
-        for nonsense in nonsense.clone() {
-            let lie = move |asked: &str, found| if asked == method { nonsense.clone() } else { node::result(&found) };
-            let (code, text) = verify(&node::lying(chain.anvil.port(), lie)?, book.address(), None)?;
-            assert_eq!(code, NOT_KNOWN, "{method}: {text}");
-            assert!(!text.contains("evil") && !text.contains("It is"), "{method}: {text}");
-        }
-    }
-    Ok(())
-}
-
-/// A node that lies in one answer contradicts its other answers.
-#[tokio::test]
-async fn sees_contradictions() -> Result<()> {
-    let (chain, _) = start("osaka").await?;
-    let (clone, _) = chain.book(Form::Clone, NOTICE).await?;
-    let (direct, _) = chain.book(Form::Direct, NOTICE).await?;
-    let code = async |account| -> Result<Value> { Ok(json!(chain.provider.get_code_at(account).await?)) };
-    let (of_clone, of_direct) = (code(clone.address()).await?, code(direct.address()).await?);
-    for (truth, answer, line) in [
-        (of_clone, of_direct, "verify: the node contradicts itself: the factory's record and the code…"),
-        (code(factory().create(1)).await?, json!("0x00"), "verify: the node contradicts itself: the code that all…"),
-    ] {
-        let lie = move |_: &str, found: Value| node::result(if found == truth { &answer } else { &found });
-        let said = verify(&node::lying(chain.anvil.port(), lie)?, clone.address(), None)?;
-        assert_says(&said, NOT_KNOWN, &[line]);
-        assert!(!said.1.contains("It is"), "{}", said.1);
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn says_nothing_of_a_block_that_was_replaced() -> Result<()> {
-    let (chain, _) = start("osaka").await?;
-    let asked = AtomicUsize::new(0);
-    let lie = move |method: &str, mut found: Value| {
-        if method == "eth_getBlockByNumber" && asked.fetch_add(1, Ordering::Relaxed) == 1 {
-            found["hash"] = json!(B256::ZERO);
-        }
-        node::result(&found)
-    };
-    let said = verify(&node::lying(chain.anvil.port(), lie)?, factory(), None)?;
-    let number = chain.provider.get_block_number().await?;
-    assert_says(&said, NOT_KNOWN, &[&format!("verify: the block {number} was replaced while it was read: try again")]);
-    assert!(!said.1.contains("It is"), "{}", said.1);
-    Ok(())
-}
-
-#[tokio::test]
-async fn does_not_wait_for_ever() -> Result<()> {
-    let (chain, _) = start("osaka").await?;
-    let lie = |_: &str, _: Value| {
-        thread::sleep(Duration::from_secs(60));
-        String::new()
-    };
-    let said = verify(&node::lying(chain.anvil.port(), lie)?, factory(), None)?;
-    assert_says(&said, NOT_KNOWN, &["verify: the node did not answer eth_chainId within 10 seconds"]);
     Ok(())
 }

@@ -103,7 +103,7 @@ async function chequebook({ node, address, salt, chainId, record, code, now }) {
     ["Asset", record.token ? `the token ${record.token}` : "ether"],
     ["Born", `at block.number ${record.bornAt}`],
   ];
-  if (code === "0x") {
+  if (code === "0x" && !record.token) { // a token chequebook keeps its code
     if (salt) throw new NotKnown("SALT proves nothing of this chequebook: it is dead, and its terms are erased");
     return [...known, ["State", "DEAD, and erased: whatever is sent there is lost"], ["Proof", "the factory's record"]];
   }
@@ -177,7 +177,6 @@ try {
   print("Rests on", "the answers of your node, at this block: trust them as far as you trust the node");
   process.exitCode = lines.some(([what]) => what === "Proof") ? 0 : 1;
 } catch (error) {
-  if (!(error instanceof NotKnown)) throw error;
-  console.error(`verify: ${error.message}`);
+  console.error(`verify: ${error instanceof NotKnown ? error.message : error.stack}`);
   process.exitCode = 2;
 }

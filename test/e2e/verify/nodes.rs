@@ -74,17 +74,22 @@ async fn believes_and_repeats_no_nonsense() -> Result<()> {
 /// A node that lies in one answer contradicts its other answers.
 #[tokio::test]
 async fn sees_contradictions() -> Result<()> {
-    let (chain, _) = start("osaka").await?;
+    let (chain, token) = start("osaka").await?;
     let (clone, _) = chain.book(Form::Clone, NOTICE).await?;
     let (direct, _) = chain.book(Form::Direct, NOTICE).await?;
+    let (in_token, _) = chain.book(Form::Token(*token.address()), NOTICE).await?;
     let code = async |account| -> Result<Value> { Ok(json!(chain.provider.get_code_at(account).await?)) };
-    let (of_clone, of_direct) = (code(clone.address()).await?, code(direct.address()).await?);
-    for (truth, answer, line) in [
-        (of_clone, of_direct, "verify: the node contradicts itself: the factory's record and the code…"),
-        (code(factory().create(1)).await?, json!("0x00"), "verify: the node contradicts itself: the code that all…"),
+    let implementation = factory().create(1);
+    let forms = "verify: the node contradicts itself: the factory's record and the code do not belong together";
+    for (book, lies_about, answer, line) in [
+        (clone.address(), clone.address(), code(direct.address()).await?, forms),
+        (direct.address(), direct.address(), json!("0xfe"), forms),
+        (in_token.address(), in_token.address(), json!("0x"), forms), // it is never erased
+        (clone.address(), implementation, json!("0x00"), "verify: the node contradicts itself: the code that all…"),
     ] {
+        let truth = code(lies_about).await?;
         let lie = move |_: &str, found: Value| liar::result(if found == truth { &answer } else { &found });
-        let said = verify(&liar::lying(chain.anvil.port(), lie)?, clone.address(), None)?;
+        let said = verify(&liar::lying(chain.anvil.port(), lie)?, book, None)?;
         assert_says(&said, NOT_KNOWN, &[line]);
         assert!(!said.1.contains("It is"), "{}", said.1);
     }

@@ -193,10 +193,13 @@ async fn knows_what_is_no_chequebook() -> Result<()> {
     let account = |index| chain.account(index);
     let code = chain.provider.get_code_at(factory().create(1)).await?;
     chain.provider.anvil_set_code(somebody(3), code).await?;
-    let (book, _) = chain.book(Form::Direct, NOTICE).await?;
-    let mut code = chain.provider.get_code_at(book.address()).await?.to_vec();
-    code[0] ^= 1;
-    chain.provider.anvil_set_code(somebody(4), code.into()).await?;
+    // One bit is different: of a clone, in the address of the code that it runs.
+    for (form, place, address) in [(Form::Direct, 0, somebody(4)), (Form::Clone, 15, somebody(5))] {
+        let (book, _) = chain.book(form, NOTICE).await?;
+        let mut code = chain.provider.get_code_at(book.address()).await?.to_vec();
+        code[place] ^= 1;
+        chain.provider.anvil_set_code(address, code.into()).await?;
+    }
     for (index, to) in [(5, factory().create(1)), (6, account(2))] {
         let delegation = [&[0xef, 0x01, 0x00], to.as_slice()].concat();
         chain.provider.anvil_set_code(account(index), delegation.into()).await?;
@@ -207,6 +210,7 @@ async fn knows_what_is_no_chequebook() -> Result<()> {
         (account(1), "an account without code"),
         (*token.address(), "other code"),
         (somebody(4), "other code"),
+        (somebody(5), "other code"),
         (
             somebody(3),
             "the code of the implementation of clones at another address than that of the implementation of clones",

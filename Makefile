@@ -9,8 +9,7 @@ CARGO_FLAGS := --locked
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test test-contracts test-rust coverage lint lint-contracts lint-rust lint-text \
-	advisories fmt bindings gas-report bench wasm \
-	audit audit-quick deep model
+	advisories fmt bindings gas-report gas-diff bench wasm verify release-files audit audit-quick deep model
 
 help:
 	@echo 'make demo      pay thousands of times in Rust, and cash that on a local chain'
@@ -22,9 +21,12 @@ help:
 	@echo 'make model     1,000 random sequences of each form and hardfork, on anvil and in the model: 20 minutes'
 	@echo 'make deep      a million runs of each fuzz test, ten million calls of the invariants; HOURS=24'
 	@echo 'make fmt       format all code'
-	@echo 'make bindings  write rust-client/abi and contracts/storage.json from the contracts'
+	@echo 'make bindings  write rust-client/abi, contracts/*.json, deployments.json and a table of docs/chains.md'
 	@echo 'make gas-report  measure every transaction on anvil, and write gas/'
+	@echo 'make gas-diff  what differs in gas and sizes since BASE, a revision of git; default: the branch from main'
 	@echo 'make bench     how many cheques a second the wallet issues and receives'
+	@echo 'make release-files  standard JSON input of the contracts, and deployments.json, in target/release-files'
+	@echo 'make verify RPC=… ADDRESS=…  what stands at an address of a chain, and whether it is genuine'
 	@echo 'make wasm      check that cheques build for wasm32; rustup target add wasm32-unknown-unknown first'
 
 setup:
@@ -68,6 +70,7 @@ lint-contracts: build
 	FOUNDRY_OUT=cache/lint/out FOUNDRY_CACHE_PATH=cache/lint forge lint
 	FOUNDRY_PROFILE=audit FOUNDRY_OUT=cache/lint/audit/out FOUNDRY_CACHE_PATH=cache/lint/audit forge lint
 	node tools/bindings.mjs --check
+	tools/reproducible.sh
 
 lint-rust: setup
 	cargo fmt --all --check
@@ -77,7 +80,7 @@ lint-rust: setup
 	tools/lint-tools.sh cargo-deny --workspace $(CARGO_FLAGS) check --deny warnings --hide-inclusion-graph licenses bans sources
 
 lint-text: setup
-	node --test tools/imports.test.mjs tools/claims.test.mjs
+	node --test tools/*.test.mjs
 	node tools/imports.mjs --strict
 	node tools/claims.mjs
 	tools/lint-tools.sh typos
@@ -110,8 +113,21 @@ gas-report: build
 	cargo run --package chequebook-gas-report $(CARGO_FLAGS)
 	cargo run --package chequebook-amsterdam $(CARGO_FLAGS)
 
+gas-diff:
+	@node tools/gas-diff.mjs "$${BASE:-$$(git merge-base HEAD main)}"
+
 bench: setup
 	cargo bench --package chequebook-wallet $(CARGO_FLAGS)
 
 wasm:
 	cargo check --package chequebook --no-default-features --target wasm32-unknown-unknown $(CARGO_FLAGS)
+
+# Make itself ends with 2 whenever a command fails; `node tools/verify.mjs` tells more.
+verify: setup
+	@node tools/verify.mjs
+
+# What a release brings along for explorers and for who verifies.
+release-files: build
+	rm -rf target/release-files
+	node tools/standard-json.mjs target/release-files/standard-json
+	cp deployments.json target/release-files

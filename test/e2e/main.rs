@@ -22,3 +22,4 @@ mod thin;
 mod token;
 mod transaction_outcomes;
 mod typed_data;
+mod verify;

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The slot of `killableAt` in a chequebook, which its code does not show.
-const KILLABLE_AT: u64 = 0;
+pub(crate) const KILLABLE_AT: u64 = 0;
 
 fn addresses() -> impl Strategy<Value = Address> {
     any::<[u8; 20]>().prop_map(Address::from).prop_filter("not zero", |address| *address != Address::ZERO)
@@ -90,7 +90,7 @@ async fn what_is_created_is_what_was_predicted() -> Result<()> {
 }
 
 /// Deploys exactly the code of `original` by a constructor that first writes `value` into storage.
-async fn forge(chain: &Chain, original: Address, slot: U256, value: U256) -> Result<Address> {
+pub(crate) async fn forge(chain: &Chain, original: Address, slot: U256, value: U256) -> Result<Address> {
     let code = chain.provider.get_code_at(original).await?;
     let store = [&[0x7f], &value.to_be_bytes::<32>()[..], &[0x7f], &slot.to_be_bytes::<32>()[..], &[0x55]].concat();
     let (size, start) = (u16::try_from(code.len())?, u16::try_from(store.len() + 15)?);

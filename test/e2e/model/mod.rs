@@ -38,7 +38,7 @@ struct Sequence {
     blocks: Vec<(u64, Vec<Act>)>,
 }
 
-fn whos() -> impl Strategy<Value = Who> {
+fn callers() -> impl Strategy<Value = Who> {
     prop_oneof![4 => Just(Who::Owner), 1 => Just(Who::Stranger), 1 => Just(Who::Payee)]
 }
 
@@ -77,10 +77,10 @@ fn acts(token: bool) -> impl Strategy<Value = Act> {
         1 => (1..20_u64).prop_map(Act::Force),
         12 => (cheques(), any::<bool>()).prop_map(|(cash, if_covered)| Act::Cash { cash, if_covered }),
         2 => vec(cheques(), 0..4).prop_map(Act::Clear),
-        2 => whos().prop_map(Act::Announce),
-        1 => whos().prop_map(Act::Cancel),
-        2 => whos().prop_map(Act::Kill),
-        1 => whos().prop_map(Act::Reclaim),
+        2 => callers().prop_map(Act::Announce),
+        1 => callers().prop_map(Act::Cancel),
+        2 => callers().prop_map(Act::Kill),
+        1 => callers().prop_map(Act::Reclaim),
     ]
 }
 

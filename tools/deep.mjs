@@ -11,7 +11,7 @@ import { cpus } from "node:os";
 const RUNS = 1_000_000; // of each fuzz test
 const CALLS = 10_000_000; // of all campaigns
 const DEPTH = 500; // calls of a campaign in one sequence
-const ROUNDS = 100; // each with a seed of its own; a round is the least that is remembered
+const ROUNDS = 1000; // each with a seed of its own; a round is the least that is remembered
 const FIRST_SEED = 2016;
 
 const hours = Number(process.argv[2] ?? "24");

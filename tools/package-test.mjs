@@ -42,7 +42,7 @@ try {
   if (compiled !== json("rust-client/abi/ChequebookFactory.json").bytecode) throw new Error("the bytes differ");
 
   const strict = ["--strict", "--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom"];
-  run(tool("tsc"), [...strict, "--skipLibCheck", "--noUncheckedIndexedAccess", "cash.ts"]);
+  run(tool("tsc"), [...strict, "--noUncheckedIndexedAccess", "cash.ts"]);
   const port = await freePort();
   anvil = spawn(tool("anvil"), ["--port", String(port), "--silent"], { stdio: "inherit" });
   for (let tries = 0; ; tries++) {

@@ -95,13 +95,13 @@ export function assemble() {
   for (const file of ["LICENSE-APACHE", "LICENSE-MIT", "deployments.json"]) cpSync(file, `${TARGET}/${file}`);
   cpSync("contracts", `${TARGET}/contracts`, { recursive: true });
 
-  const artifacts = Object.fromEntries(ABIS.map((name) => [name, json(`rust-client/abi/${name}.json`)]));
-  for (const [name, { abi }] of Object.entries(artifacts)) {
+  const abis = Object.fromEntries(ABIS.map((name) => [name, json(`rust-client/abi/${name}.json`)]));
+  for (const [name, { abi }] of Object.entries(abis)) {
     writeFileSync(`${TARGET}/abi/${name}.json`, `${JSON.stringify(abi, null, 2)}\n`);
   }
   const { deploymentProxy, contracts } = json("deployments.json");
   const index = module({
-    ...Object.fromEntries(ABIS.map((name) => [`${lower(name)}Abi`, artifacts[name].abi])),
+    ...Object.fromEntries(ABIS.map((name) => [`${lower(name)}Abi`, abis[name].abi])),
     addresses: {
       ...Object.fromEntries(Object.entries(contracts).map(([name, { address }]) => [lower(name), address])),
       deploymentProxy: deploymentProxy.address,
@@ -111,7 +111,7 @@ export function assemble() {
   });
   writeFileSync(`${TARGET}/index.js`, index.js + HELPERS_JS);
   writeFileSync(`${TARGET}/index.d.ts`, index.types + HELPERS_TYPES);
-  const code = (name) => artifacts[name].bytecode;
+  const code = (name) => abis[name].bytecode;
   const bytecode = module({
     chequebookFactoryCreationCode: code("ChequebookFactory"),
     clearingHouseCreationCode: code("ClearingHouse"),

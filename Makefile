@@ -9,7 +9,8 @@ CARGO_FLAGS := --locked
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test test-contracts test-rust coverage lint lint-contracts lint-rust lint-text \
-	advisories fmt bindings gas-report gas-diff bench wasm verify release-files audit audit-quick deep model
+	advisories fmt bindings gas-report gas-diff bench wasm verify release-files audit audit-quick deep model \
+	package package-test sbom release-check
 
 help:
 	@echo 'make demo      pay thousands of times in Rust, and cash that on a local chain'
@@ -26,6 +27,9 @@ help:
 	@echo 'make gas-diff  what differs in gas and sizes since BASE, a revision of git; default: the branch from main'
 	@echo 'make bench     how many cheques a second the wallet issues and receives'
 	@echo 'make release-files  standard JSON input of the contracts, and deployments.json, in target/release-files'
+	@echo 'make package   the npm package, in target; make package-test uses it in a new project'
+	@echo 'make sbom      what the published packages consist of, as CycloneDX, in target/release-files/sbom'
+	@echo 'make release-check  all of docs/release.md that publishes nothing; takes hours'
 	@echo 'make verify RPC=… ADDRESS=…  what stands at an address of a chain, and whether it is genuine'
 	@echo 'make wasm      check that cheques build for wasm32; rustup target add wasm32-unknown-unknown first'
 
@@ -131,3 +135,16 @@ release-files: build
 	rm -rf target/release-files
 	node tools/standard-json.mjs target/release-files/standard-json
 	cp deployments.json target/release-files
+
+package: setup
+	node tools/package.mjs
+
+package-test: setup
+	node tools/package-test.mjs
+
+sbom: setup
+	node tools/sbom.mjs
+
+# All that a release needs and that publishes nothing: docs/release.md.
+release-check: lint test audit model mutants advisories release-files sbom package-test
+	cargo publish --dry-run $(CARGO_FLAGS) -p chequebook -p chequebook-wallet

@@ -7,8 +7,9 @@ set -euo pipefail
 case "${1-}" in
   cargo-deny) crate=cargo-deny version=0.20.2 ;;
   typos) crate=typos-cli version=1.49.0 ;; # the newest for Rust 1.94
+  cargo-cyclonedx) crate=cargo-cyclonedx version=0.5.9 ;;
   *)
-    echo "lint-tools: expected cargo-deny or typos, got '${1-}'" >&2
+    echo "lint-tools: expected cargo-cyclonedx, cargo-deny or typos, got '${1-}'" >&2
     exit 2
     ;;
 esac

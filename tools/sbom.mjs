@@ -4,13 +4,13 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { assemble } from "./package.mjs";
 
 const TARGET = "target/release-files/sbom";
-const CRATES = { chequebook: "rust-client", "chequebook-wallet": "crates/wallet" };
+const CRATES = ["chequebook", "chequebook-wallet"];
 
 const run = (command, args, options = {}) => execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], ...options });
 
@@ -28,33 +28,51 @@ export function cleaned(text, name) {
   return `${JSON.stringify(bom, null, 2).replaceAll(`path+file://${resolve(".")}`, "path+file://")}\n`;
 }
 
-function rust(name, directory) {
-  const file = `sbom-of-${name}`;
-  const manifest = `${directory}/Cargo.toml`;
-  const args = ["cyclonedx", "--format", "json", "--all-features", "--override-filename", file, "--manifest-path", manifest];
-  run("tools/lint-tools.sh", ["cargo-cyclonedx", ...args]);
-  const path = `${directory}/${file}.json`;
-  const text = readFileSync(path, "utf8");
-  rmSync(path);
-  return text;
+/** The documents of the crates. The tool writes one beside the manifest of every package of the workspace. */
+function rust() {
+  const file = "sbom-of-crate";
+  run("tools/lint-tools.sh", ["cargo-cyclonedx", "cyclonedx", "--format", "json", "--all-features", "--override-filename", file]);
+  const { packages } = JSON.parse(run("cargo", ["metadata", "--no-deps", "--locked", "--format-version", "1"], { maxBuffer: 1 << 28 }));
+  const paths = packages.map((each) => [each.name, join(dirname(each.manifest_path), `${file}.json`)]);
+  const texts = Object.fromEntries(paths.map(([name, path]) => [name, readFileSync(path, "utf8")]));
+  for (const [, path] of paths) rmSync(path);
+  return Object.fromEntries(CRATES.map((name) => [name, JSON.stringify(only(JSON.parse(texts[name]), used(name)))]));
+}
+
+/** What a user of a crate compiles, with all features, on whatever platform: without what only our tests need. */
+function used(name) {
+  const args = ["tree", "--locked", "-p", name, "--all-features", "--edges", "normal,build", "--target", "all", "--prefix", "none"];
+  return new Set(run("cargo", args).split("\n").map((line) => line.split(" ").slice(0, 2).join(" ")));
+}
+
+/** A document with these components only. */
+export function only(bom, names) {
+  const components = bom.components.filter(({ name, version }) => names.has(`${name} v${version}`));
+  const refs = new Set([bom.metadata.component, ...components].map((component) => component["bom-ref"]));
+  const dependencies = bom.dependencies
+    .filter(({ ref }) => refs.has(ref))
+    .map(({ ref, dependsOn = [] }) => ({ ref, dependsOn: dependsOn.filter((each) => refs.has(each)) }));
+  return { ...bom, components, dependencies };
 }
 
 function npm() {
   assemble();
   const { name, version, dependencies } = JSON.parse(readFileSync("target/npm/package.json", "utf8"));
-  const project = mkdtempSync(join(tmpdir(), "chequebook-sbom-"));
+  const directory = mkdtempSync(join(tmpdir(), "chequebook-sbom-"));
+  const project = join(directory, name); // npm takes the name of the directory
   try {
+    mkdirSync(project);
     writeFileSync(join(project, "package.json"), JSON.stringify({ name, version, dependencies }));
     run("npm", ["install", "--package-lock-only", "--no-fund", "--no-audit"], { cwd: project });
     return run("npm", ["sbom", "--sbom-format", "cyclonedx", "--package-lock-only"], { cwd: project });
   } finally {
-    rmSync(project, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true });
   }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   mkdirSync(TARGET, { recursive: true });
-  const documents = Object.fromEntries(Object.entries(CRATES).map(([name, directory]) => [name, rust(name, directory)]));
+  const documents = rust();
   documents["chequebook-contracts"] = npm();
   for (const [name, text] of Object.entries(documents)) {
     const path = `${TARGET}/${name}.cdx.json`;

@@ -131,4 +131,4 @@ process.on("message", async (job) => {
     process.send({ outcome: "error", by: error.message });
   }
 });
-process.send("ready");
+process.send("ready", () => {}); // whoever started it may have gone

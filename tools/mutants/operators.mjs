@@ -203,7 +203,8 @@ export function changes(ast, source) {
       if (node.kind === "number") for (const other of beside(text)) replace("number", node, other);
       else if (node.kind === "bool") replace("number", node, text === "true" ? "false" : "true");
       else if (text.startsWith("hex")) {
-        for (let i = 0; i < node.hexValue.length; i += 2) {
+        const last = node.hexValue.length - 2;
+        for (const i of new Set([0, (last >> 2) << 1, last])) {
           const byte = (parseInt(node.hexValue.slice(i, i + 2), 16) ^ 1).toString(16).padStart(2, "0");
           replace("number", node, `hex"${node.hexValue.slice(0, i)}${byte}${node.hexValue.slice(i + 2)}"`);
         }

@@ -120,7 +120,7 @@ async function main() {
   const sources = readSources();
   const contracts = hash(...[...sources].flat());
   const mutants = generate(sources);
-  const table = JSON.parse(readFileSync(`${HERE}/survivors.json`, "utf8"));
+  const table = JSON.parse(readFileSync(`${HERE}/survivors.json`, "utf8")).contracts;
   const listed = new Map(table.flatMap(({ why, mutants }) => mutants.map((name) => [name, why])));
   const problems = [...listed.keys()].filter((name) => !mutants.has(name)).map((name) => `in the table, but no mutant: ${name}`);
 

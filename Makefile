@@ -9,7 +9,7 @@ CARGO_FLAGS := --locked
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test test-contracts test-rust coverage lint advisories fmt bindings gas-report bench wasm \
-	audit audit-quick
+	audit audit-quick mutants mutants-sample
 
 help:
 	@echo 'make demo      pay thousands of times in Rust, and cash that on a local chain'
@@ -18,6 +18,8 @@ help:
 	@echo 'make advisories  what is known against the dependencies; needs the network'
 	@echo 'make audit     the proofs of docs/proofs.md, their sabotages, and slither; needs Python 3.11 or newer'
 	@echo 'make audit-quick  the proofs of the direct form, of the factory and of the digests, and slither'
+	@echo 'make mutants   change contracts and thin crate in a thousand ways, each of which a test must notice; takes an hour'
+	@echo 'make mutants-sample  the same with a few of them, others whenever the code changes'
 	@echo 'make fmt       format all code'
 	@echo 'make bindings  write rust-client/abi and contracts/storage.json from the contracts'
 	@echo 'make gas-report  measure every transaction on anvil, and write gas/'
@@ -78,6 +80,10 @@ advisories:
 audit audit-quick: setup
 	@command -v python3 >/dev/null || { echo 'audit: needs Python 3.11 or newer' >&2; exit 1; }
 	tools/audit/run $(if $(filter audit-quick,$@),--quick)
+
+mutants mutants-sample: build
+	node tools/mutants/run.mjs $(if $(filter mutants-sample,$@),--sample)
+	node tools/mutants/rust.mjs $(if $(filter mutants-sample,$@),--sample)
 
 fmt: setup
 	forge fmt

@@ -8,6 +8,7 @@ const RELATIONS = {
   "==": ["!=", "<=", ">="],
   "!=": ["==", "<", ">"],
 };
+const NEGATION = { "<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "==" };
 const ARITHMETIC = { "+": "-", "-": "+", "*": "+", "/": "*", "<<": ">>", ">>": "<<" };
 const LOGIC = { "&&": "||", "||": "&&" };
 /** What one may take for another. */
@@ -94,6 +95,8 @@ export function changes(ast, source) {
         const { operator: sign, leftExpression: left, rightExpression: right } = node;
         const ordered = isInteger(typeOf(left)) && textOf(right) !== "0"; // below zero there is nothing
         for (const other of RELATIONS[sign] ?? []) {
+          // What is true where it was false, and the other way round, differs from "always" as well: see IfStatement.
+          if (NEGATION[sign] === other && parents[0].nodeType === "IfStatement") continue;
           if (ordered || /[=!]=/.test(sign + other) && /^[=!]=$/.test(other)) operator("comparison", other);
         }
         if (LOGIC[sign]) operator("logic", LOGIC[sign]);
@@ -105,7 +108,7 @@ export function changes(ast, source) {
         break;
       }
       case "UnaryOperation":
-        if (node.operator === "!") replace("logic", node, textOf(node.subExpression));
+        if (node.operator === "!" && parents[0].nodeType !== "IfStatement") replace("logic", node, textOf(node.subExpression));
         if (node.operator === "++") replace("arithmetic", node, textOf(node).replace("++", "--"));
         break;
       case "IfStatement":

@@ -76,7 +76,7 @@ contract GasOfTheHouseTest is LeastGasTest {
 
     /// @dev What each cheque may use, 8,000 of the house for each, and what the last call must leave behind.
     function testFuzz_RevertWhen_GasIsNotEnough_NamesBoth(uint32 gasEach, uint8 count) public {
-        gasEach = uint32(bound(gasEach, 100_000, type(uint32).max));
+        gasEach = uint32(bound(gasEach, 100_000, 1_000_000));
         count = uint8(bound(count, 1, 50));
         uint256 needed = uint256(count) * (uint256(gasEach) + 8000) + gasEach / 63;
         bytes memory call = abi.encodeCall(house.cash, (new IClearingHouse.Cheque[](count), gasEach));
@@ -88,7 +88,7 @@ contract GasOfTheHouseTest is LeastGasTest {
         (uint256 available, uint256 asked) = this.readNotEnoughGas(answer);
         assertEq(asked, needed);
         assertLt(available, given);
-        assertGt(available, given * 9 / 10);
+        assertGt(available, given - 1000, "it asks before it cashes");
     }
 
     /// @dev Each hostile chequebook is an account of its own, which the house meets for the first time.

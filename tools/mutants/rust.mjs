@@ -49,7 +49,7 @@ delete env.CARGO_TARGET_DIR;
 function run(args, tests) {
   const { status } = spawnSync(
     "tools/lint-tools.sh",
-    ["cargo-mutants", ...mutants("--in-place", "--iterate", "--no-shuffle", "--output", OUT, "--cargo-arg=--locked"), ...shard, ...args, "--", ...tests],
+    ["cargo-mutants", ...mutants("--in-place", "--iterate", "--no-shuffle", "--output", OUT, "--minimum-test-timeout=300", "--cargo-arg=--locked"), ...shard, ...args, "--", ...tests],
     { stdio: "inherit", env },
   );
   if (![0, 2, 3].includes(status)) throw new Error(`mutants: cargo-mutants ended with ${status}`);

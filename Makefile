@@ -9,7 +9,7 @@ CARGO_FLAGS := --locked
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test test-contracts test-rust coverage lint lint-contracts lint-rust lint-text \
-	advisories fmt bindings gas-report gas-diff bench wasm verify release-files audit audit-quick deep model \
+	advisories fmt bindings gas-report gas-diff bench wasm verify release-files audit audit-quick mutants mutants-sample deep model \
 	package package-test sbom release-check
 
 help:
@@ -19,6 +19,8 @@ help:
 	@echo 'make advisories  what is known against the dependencies; needs the network'
 	@echo 'make audit     the proofs of docs/proofs.md, their sabotages, and slither; needs Python 3.11 or newer'
 	@echo 'make audit-quick  the proofs of the direct form, of the factory and of the digests, and slither'
+	@echo 'make mutants   change contracts and thin crate in a thousand ways, each of which a test must notice; takes an hour'
+	@echo 'make mutants-sample  the same with a few of them, others whenever the code changes'
 	@echo 'make model     1,000 random sequences of each form and hardfork, on anvil and in the model: 20 minutes'
 	@echo 'make deep      a million runs of each fuzz test, ten million calls of the invariants; HOURS=24'
 	@echo 'make fmt       format all code'
@@ -96,6 +98,10 @@ advisories:
 audit audit-quick: setup
 	@command -v python3 >/dev/null || { echo 'audit: needs Python 3.11 or newer' >&2; exit 1; }
 	tools/audit/run $(if $(filter audit-quick,$@),--quick)
+
+mutants mutants-sample: build
+	node tools/mutants/run.mjs $(if $(filter mutants-sample,$@),--sample)
+	node tools/mutants/rust.mjs $(if $(filter mutants-sample,$@),--sample)
 
 SEQUENCES := 1000
 SEED := 2016

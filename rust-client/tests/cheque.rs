@@ -47,6 +47,15 @@ proptest! {
     }
 
     #[test]
+    fn the_compact_signature_is_the_one_of_erc_2098(cheque in cheques(), signer in signers()) {
+        let signed = sign(cheque, &signer);
+        let (r, vs) = signed.compact_signature();
+
+        let expected = Signature::from_raw_array(&signed.signature()).unwrap().as_erc2098();
+        prop_assert_eq!([r.as_slice(), vs.as_slice()].concat(), expected);
+    }
+
+    #[test]
     fn refuses_a_flipped_bit_of_the_contract(cheque in cheques(), signer in signers(), bit in 0..160_usize) {
         let mut altered = cheque;
         flip(altered.contract.as_mut_slice(), bit);

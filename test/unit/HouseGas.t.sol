@@ -74,6 +74,23 @@ contract GasOfTheHouseTest is LeastGasTest {
         _assertLastGetsItsGas(HostileChequebook.Manner.BurnsAllGas, others % 16, gasEach);
     }
 
+    /// @dev What each cheque may use, 8,000 of the house for each, and what the last call must leave behind.
+    function testFuzz_RevertWhen_GasIsNotEnough_NamesBoth(uint32 gasEach, uint8 count) public {
+        gasEach = uint32(bound(gasEach, 100_000, 1_000_000));
+        count = uint8(bound(count, 1, 50));
+        uint256 needed = uint256(count) * (uint256(gasEach) + 8000) + gasEach / 63;
+        bytes memory call = abi.encodeCall(house.cash, (new IClearingHouse.Cheque[](count), gasEach));
+
+        uint256 given = needed / 2;
+        (bool success, bytes memory answer) = new LimitedCaller().run(address(house), given, call);
+
+        assertFalse(success);
+        (uint256 available, uint256 asked) = this.readNotEnoughGas(answer);
+        assertEq(asked, needed);
+        assertLt(available, given);
+        assertGt(available, given - 1000, "it asks before it cashes");
+    }
+
     /// @dev Each hostile chequebook is an account of its own, which the house meets for the first time.
     function _assertLastGetsItsGas(HostileChequebook.Manner manner, uint256 others, uint32 gasEach) private {
         IClearingHouse.Cheque[] memory cheques = new IClearingHouse.Cheque[](others + 1);

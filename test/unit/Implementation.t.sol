@@ -28,6 +28,11 @@ abstract contract ImplementationTest is FormTest {
         assertEq(uint8(factory.record(address(delegated)).form), uint8(IChequebookFactory.Form.None));
     }
 
+    /// @dev A clone contains the address of its implementation, so its own address follows from that of the factory.
+    function test_IsTheFirstContractOfTheFactory_AndOfTokensTheSecond() public view {
+        assertEq(address(implementation), vm.computeCreateAddress(address(factory), _isToken() ? 2 : 1));
+    }
+
     /* THE IMPLEMENTATION */
 
     function test_HasNoTermsAndIsDeadFromTheBeginning() public {

@@ -71,6 +71,23 @@ contract TermsTest is BaseTest {
         factory.create{value: value}(IChequebookFactory.Form.Token, _terms(owner.addr, token), 0);
     }
 
+    /// @dev As `predict` would, before what only a creation needs.
+    function test_RevertWhen_SeveralTermsAreWrong_NamesTheFirst() public {
+        bytes memory zeroOwner = _error(IOwned.ZeroOwner.selector);
+        _refuses(IChequebookFactory.Form.None, address(0), token, _error(IChequebookFactory.NoForm.selector));
+        _refuses(IChequebookFactory.Form.Direct, address(0), token, zeroOwner);
+        _refuses(IChequebookFactory.Form.Token, address(0), address(0), zeroOwner);
+
+        vm.deal(address(this), 3);
+        vm.expectRevert(zeroOwner);
+        factory.create{value: 1}(IChequebookFactory.Form.Token, _terms(address(0), stranger), 0);
+        vm.expectRevert(_invalid(IChequebookFactory.Form.Token, stranger));
+        factory.create{value: 1}(IChequebookFactory.Form.Token, _terms(owner.addr, stranger), 0);
+        factory.create(IChequebookFactory.Form.Token, _terms(owner.addr, token), 0);
+        vm.expectRevert(IChequebookFactory.EtherRefused.selector);
+        factory.create{value: 1}(IChequebookFactory.Form.Token, _terms(owner.addr, token), 0);
+    }
+
     function _refuses(IChequebookFactory.Form form, address owner_, address token_, bytes memory reason) private {
         vm.expectRevert(reason);
         factory.create(form, _terms(owner_, token_), 0);

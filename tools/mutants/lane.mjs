@@ -78,8 +78,8 @@ function test(file, stage, all) {
       if (late) resolve("timeout");
       else if (code === 0 && output.includes("No files changed")) resolve(undefined);
       else if (/\[FAIL/.test(output)) resolve(output);
-      // Forge itself, while it stops the other tests.
-      else if (!all && output.includes("panicked")) resolve(test(file, stage, true));
+      // A panic of forge itself: perhaps of how it stops the other tests, perhaps the mutant causes it each time.
+      else if (output.includes("panicked")) resolve(all ? "panic of forge" : test(file, stage, true));
       else reject(new Error(`mutants: forge test did not run: ${output.slice(-2000)}`));
     });
   });
@@ -87,7 +87,7 @@ function test(file, stage, all) {
 
 /** `Contract.test` of the first failure. */
 function killer(output) {
-  if (output === "timeout") return output;
+  if (!output.includes("[FAIL")) return output; // a timeout or a panic
   const before = output.slice(0, output.indexOf("[FAIL"));
   const suite = [...before.matchAll(/^Ran \d+ tests? for \S+:(\w+)$/gm)].at(-1)?.[1];
   const name = output.match(/^\[FAIL.*?\] (\w+)\(/m)?.[1] ?? output.match(/\[FAIL.*/)[0].slice(0, 100);

@@ -90,7 +90,7 @@ async function work(jobs, count, done) {
       const received = answer();
       child.send(job);
       const result = await received;
-      if (result.outcome === "error") throw new Error(`${job.name}: ${result.by}`);
+      if (result.outcome === "error") throw new Error(`mutants: ${job.name}: ${result.by}`);
       done(job, result);
       if (result.heavy) {
         child.removeAllListeners();

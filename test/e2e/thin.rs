@@ -292,8 +292,10 @@ async fn sends_nothing_that_the_contracts_would_refuse() -> Result<()> {
 async fn a_counterfactual_chequebook_is_funded_and_created_later() -> Result<()> {
     let (chain, token) = start("osaka").await?;
     for form in [Form::Direct, Form::Clone, Form::Token(*token.address())] {
-        let creation = Creation { terms: Terms::new(form, chain.account(0)), salt: B256::repeat_byte(3) };
+        let meant = Terms::new(form, chain.account(0));
+        let creation = Creation { terms: Terms { signer: Address::ZERO, ..meant }, salt: B256::repeat_byte(3) };
         let book = ChequebookContract::of(chain.provider.clone(), &creation, form.asset()).await?;
+        assert_eq!(book.terms(), meant, "the signer is never zero");
         assert_eq!(book.state().await?, State::NotDeployed);
         book.deposit(U256::from(40)).await?.get_receipt().await?;
         assert_eq!((book.state().await?, book.balance().await?), (State::NotDeployed, U256::from(40)));

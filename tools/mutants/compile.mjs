@@ -1,5 +1,5 @@
-// The contracts alone, compiled within this process with the settings of foundry.toml: the same bytes as by forge, in two
-// and a half seconds instead of the minutes that the tests would add.
+// The contracts alone, compiled within this process with the settings of foundry.toml: the same bytes as by forge, in
+// two and a half seconds instead of the minutes that the tests would add.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -12,8 +12,8 @@ const DIRECT = "contracts/Chequebook.sol";
 let solc; // loaded late: it takes a third of a second, and only lanes need it
 let settings;
 
-/** What the tests take from artifacts. The factory contains both kinds of clone. */
-export const artifactsOf = (file) => (file === HOUSE ? [HOUSE] : [FACTORY, DIRECT]);
+/** Which bytes that tests take from an artifact follow from a file. The factory contains both kinds of clone. */
+export const affectedBy = (file) => (file === HOUSE ? [HOUSE] : [FACTORY, DIRECT]);
 
 export const nameOf = (file) => file.match(/(\w+)\.sol$/)[1];
 

@@ -1,9 +1,10 @@
-// One lane: a copy of the workspace, into whose artifacts the bytes of one mutant after the other are written. The tests
+// One lane: a copy of the workspace, into whose `out` the bytes of one mutant after the other are written. The tests
 // take the contracts from there (test/Base.t.sol), so nothing but the mutant is compiled.
 import { execFileSync, spawn } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { setPriority } from "node:os";
-import { artifactsOf, bytesOf, nameOf, readSources } from "./compile.mjs";
+import { affectedBy, bytesOf, nameOf, readSources } from "./compile.mjs";
+import { STAGES, excluded } from "./killers.mjs";
 
 // Not by links: forge would see other files behind them, and compile all again.
 const COPIED = [
@@ -11,21 +12,6 @@ const COPIED = [
   ...["node_modules/@openzeppelin/contracts", "node_modules/@layerzerolabs/toolbox-foundry/lib/forge-std"],
 ];
 const FILES = ["contracts/ChequebookFactory.sol", "contracts/Chequebook.sol", "contracts/ClearingHouse.sol"];
-
-/**
- * Not among the killers, because a mutant must be killed by what it does: limits of size and gas, and what is compiled
- * together with the contracts, where no mutant gets. GasEach holds the clearing house to the gas that its interface
- * tells; for other contracts it is a limit of gas like those of Gas.
- */
-const excluded = (file) =>
-  `^(Build|Gas(Direct|Clone|Token)|StandIn${file === "contracts/ClearingHouse.sol" ? "" : "|GasEach"})`;
-
-/** Cheapest first; a mutant that survives all of them is a survivor. */
-const STAGES = [
-  { hardfork: "osaka", fuzz: 16, minutes: 2 },
-  { hardfork: "shanghai", fuzz: 16, minutes: 2 }, // where a death erases
-  { hardfork: "osaka", fuzz: 100, invariant: 8, minutes: 10 },
-];
 
 const home = process.argv[2];
 let running; // the process group of forge
@@ -62,7 +48,9 @@ function install(bytes) {
 /** What forge prints, or nothing if all tests pass. */
 function test(file, stage, all) {
   const { hardfork, fuzz, invariant, minutes } = stage;
-  for (const left of ["fuzz", "invariant", "test-failures"]) rmSync(`${home}/cache/${left}`, { recursive: true, force: true });
+  for (const left of ["fuzz", "invariant", "test-failures"]) {
+    rmSync(`${home}/cache/${left}`, { recursive: true, force: true });
+  }
   const args = ["test", "--no-match-contract", excluded(file), "-j", "1", "--fuzz-seed", "0x1"];
   if (!invariant) args.push("--no-match-path", "test/invariant/*");
   if (!all) args.push("--fail-fast");
@@ -90,7 +78,8 @@ function test(file, stage, all) {
       if (late) resolve("timeout");
       else if (code === 0 && output.includes("No files changed")) resolve(undefined);
       else if (/\[FAIL/.test(output)) resolve(output);
-      else if (!all && output.includes("panicked")) resolve(test(file, stage, true)); // forge, while it stops the others
+      // A panic of forge itself: perhaps of how it stops the other tests, perhaps the mutant causes it each time.
+      else if (output.includes("panicked")) resolve(all ? "panic of forge" : test(file, stage, true));
       else reject(new Error(`mutants: forge test did not run: ${output.slice(-2000)}`));
     });
   });
@@ -98,7 +87,7 @@ function test(file, stage, all) {
 
 /** `Contract.test` of the first failure. */
 function killer(output) {
-  if (output === "timeout") return output;
+  if (!output.includes("[FAIL")) return output; // a timeout or a panic
   const before = output.slice(0, output.indexOf("[FAIL"));
   const suite = [...before.matchAll(/^Ran \d+ tests? for \S+:(\w+)$/gm)].at(-1)?.[1];
   const name = output.match(/^\[FAIL.*?\] (\w+)\(/m)?.[1] ?? output.match(/\[FAIL.*/)[0].slice(0, 100);
@@ -106,7 +95,7 @@ function killer(output) {
 }
 
 async function run({ file, source }) {
-  const bytes = bytesOf(new Map(sources).set(file, source), artifactsOf(file));
+  const bytes = bytesOf(new Map(sources).set(file, source), affectedBy(file));
   if (!bytes) return { outcome: "invalid" };
   if ([...bytes].every(([name, found]) => found.join() === original.get(name).join())) return { outcome: "identical" };
   install(bytes);
@@ -119,11 +108,13 @@ async function run({ file, source }) {
 
 /** The suites that fail, by a mutant of which all must be known; none for the original. */
 async function control({ file, source }) {
-  install(source ? bytesOf(new Map(sources).set(file, source), artifactsOf(file)) : new Map());
+  install(source ? bytesOf(new Map(sources).set(file, source), affectedBy(file)) : new Map());
   const failed = new Set();
   for (const stage of source ? STAGES.slice(0, 1) : STAGES) {
     const output = (await test(file, stage, true)) ?? "";
-    for (const part of output.split(/^Ran \d+ tests? for /m)) if (part.includes("[FAIL")) failed.add(part.match(/:(\w+)/)?.[1]);
+    for (const part of output.split(/^Ran \d+ tests? for /m)) {
+      if (part.includes("[FAIL")) failed.add(part.match(/:(\w+)/)?.[1]);
+    }
   }
   return { failed: [...failed] };
 }

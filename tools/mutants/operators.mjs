@@ -108,7 +108,9 @@ export function changes(ast, source) {
         break;
       }
       case "UnaryOperation":
-        if (node.operator === "!" && parents[0].nodeType !== "IfStatement") replace("logic", node, textOf(node.subExpression));
+        if (node.operator === "!" && parents[0].nodeType !== "IfStatement") {
+          replace("logic", node, textOf(node.subExpression));
+        }
         if (node.operator === "++") replace("arithmetic", node, textOf(node).replace("++", "--"));
         break;
       case "IfStatement":
@@ -229,9 +231,10 @@ export function changes(ast, source) {
   }
 }
 
+/** One more, and one less. */
 const beside = (text) => {
-  const value = Number(text);
-  return text === "0" ? ["1"] : [value + 1, value - 1].map((number) => (/^0x/.test(text) ? `0x${number.toString(16)}` : `${number}`));
+  const write = (number) => (text.startsWith("0x") ? `0x${number.toString(16)}` : `${number}`);
+  return text === "0" ? ["1"] : [Number(text) + 1, Number(text) - 1].map(write);
 };
 
 const isSelector = ({ nodeType, memberName }) => nodeType === "MemberAccess" && memberName === "selector";

@@ -85,7 +85,7 @@ lint-rust: setup
 	tools/crate.sh
 	tools/lint-tools.sh cargo-deny --workspace $(CARGO_FLAGS) check --deny warnings --hide-inclusion-graph licenses bans sources
 
-lint-text: setup
+lint-text: build
 	node --test tools/*.test.mjs
 	node tools/imports.mjs --strict
 	node tools/claims.mjs

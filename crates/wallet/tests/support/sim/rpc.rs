@@ -1,84 +1,41 @@
 //! The requests that a node answers.
 
-use std::task::{Context, Poll};
-
 use alloy::{
-    consensus::{SignableTransaction, TxEip1559, TxEnvelope, transaction::Recovered},
-    eips::{BlockId, BlockNumberOrTag, Decodable2718},
-    primitives::{Address, B256, Bytes, Signature, TxKind, U64, U256},
-    rpc::{
-        json_rpc::{ErrorPayload, Id, RequestPacket, Response, ResponsePacket, ResponsePayload, SerializedRequest},
-        types::{
-            Block as RpcBlock, Filter, FilterBlockOption, Header as RpcHeader, Log, Transaction, TransactionInfo,
-            TransactionRequest,
-        },
+    consensus::{Transaction as _, TxEnvelope, transaction::Recovered},
+    eips::{BlockId, BlockNumberOrTag, Decodable2718, Encodable2718, eip2718::Typed2718},
+    network::primitives::BlockTransactions,
+    primitives::{Address, B256, Bloom, Bytes, U64},
+    rpc::types::{
+        Block as RpcBlock, Filter, FilterBlockOption, Header as RpcHeader, Log, Transaction, TransactionInfo,
+        TransactionRequest,
     },
-    transports::{TransportError, TransportErrorKind, TransportFut},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::{BASE_FEE, Block, CHAIN_ID, Chain, GAS, Included, Sim, state::Message};
+use super::{
+    Chain,
+    blocks::{BLOCK_GAS, Block, Included},
+    node::View,
+    state::{CHAIN_ID, Message},
+    words::Refusal,
+};
 
-/// The answer of a node, or an error with code, message and data.
-type Answer = Result<Value, (i64, &'static str, Option<Bytes>)>;
+/// The answer of a node.
+pub(super) type Answer = Result<Value, Refusal>;
 
-#[derive(Clone)]
-pub(super) struct Transport(pub(super) Sim);
-
-impl tower::Service<RequestPacket> for Transport {
-    type Response = ResponsePacket;
-    type Error = TransportError;
-    type Future = TransportFut<'static>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, packet: RequestPacket) -> Self::Future {
-        let sim = self.0.clone();
-        Box::pin(async move {
-            tokio::task::yield_now().await; // as if there was a network
-            match packet {
-                RequestPacket::Single(request) => answer(&sim, &request).map(ResponsePacket::Single),
-                RequestPacket::Batch(requests) => requests
-                    .iter()
-                    .map(|request| answer(&sim, request))
-                    .collect::<Result<_, _>>()
-                    .map(ResponsePacket::Batch),
-            }
-        })
-    }
+/// A parameter. One that is missing is null.
+fn parse<T: DeserializeOwned>(parameters: &[Value], index: usize) -> Result<T, Refusal> {
+    let value = parameters.get(index).cloned().unwrap_or_default();
+    serde_json::from_value(value).map_err(|error| Refusal::new(-32_602, format!("invalid argument {index}: {error}")))
 }
 
-fn answer(sim: &Sim, request: &SerializedRequest) -> Result<Response, TransportError> {
-    let mut chain = sim.lock();
-    chain.requests += 1;
-    let lost = |what: &str| TransportErrorKind::custom_str(what);
-    let (dice, faults) = (chain.dice(), chain.faults);
-    if dice < faults / 2 {
-        return Err(lost("the request was lost"));
+/// A number: nodes take hexadecimal and decimal ones.
+fn parse_number(parameters: &[Value], index: usize) -> Result<u64, Refusal> {
+    match parameters.get(index).and_then(Value::as_u64) {
+        Some(number) => Ok(number),
+        None => parse::<U64>(parameters, index).map(|number| number.to()),
     }
-    let parameters = request.params().map_or("[]", |parameters| parameters.get());
-    let parameters: Vec<Value> = serde_json::from_str(parameters).expect("parameters are a list");
-    let answer = chain.answer(request.method(), &parameters);
-    if dice < faults {
-        return Err(lost("the answer was lost"));
-    }
-    let payload = match answer {
-        Ok(value) => ResponsePayload::Success(serde_json::value::to_raw_value(&value).expect("it is JSON")),
-        Err((code, message, data)) => ResponsePayload::Failure(ErrorPayload {
-            code,
-            message: message.into(),
-            data: data.map(|data| serde_json::value::to_raw_value(&data).expect("it is JSON")),
-        }),
-    };
-    let id: Id = request.id().clone();
-    Ok(Response { id, payload })
-}
-
-fn parse<T: DeserializeOwned>(parameters: &[Value], index: usize) -> T {
-    serde_json::from_value(parameters[index].clone()).expect("a parameter of another kind")
 }
 
 fn ok(value: impl Serialize) -> Answer {
@@ -86,162 +43,198 @@ fn ok(value: impl Serialize) -> Answer {
 }
 
 impl Chain {
-    fn answer(&mut self, method: &str, parameters: &[Value]) -> Answer {
+    /// Answers, as one of the nodes.
+    pub(super) fn answer(&mut self, method: &str, parameters: &[Value]) -> Answer {
+        let newest = self.choose();
+        if method != "eth_sendRawTransaction" {
+            return View { chain: self, newest }.answer(method, parameters);
+        }
+        let raw: Bytes = parse(parameters, 0)?;
+        let transaction = TxEnvelope::decode_2718_exact(&raw).map_err(|_| Refusal::plain("rlp: bad"))?;
+        let vendor = self.rules.vendor;
+        self.accept(transaction, newest).map(|hash| json!(hash)).map_err(|refused| refused.words(vendor))
+    }
+}
+
+impl View<'_> {
+    fn answer(&self, method: &str, parameters: &[Value]) -> Answer {
+        let state = |index| -> Result<&Block, Refusal> {
+            self.state_at(parse::<Option<BlockId>>(parameters, index)?.unwrap_or_default())
+        };
         match method {
             "eth_chainId" => ok(U64::from(CHAIN_ID)),
             "eth_blockNumber" => ok(U64::from(self.head().header.number)),
-            "eth_getBlockByNumber" => ok(self.block(parse::<BlockNumberOrTag>(parameters, 0).into()).map(Block::rpc)),
-            "eth_getBalance" => self.read(parameters, 1, |block| ok(block.state.balance(parse(parameters, 0)))),
-            "eth_getCode" => self.read(parameters, 1, |block| ok(block.state.code(parse(parameters, 0)))),
+            "eth_getBlockByNumber" => {
+                let number = self.number(parse::<BlockNumberOrTag>(parameters, 0)?)?;
+                ok(self.by_number(number).map(|block| block.rpc(parse(parameters, 1).unwrap_or(false))))
+            }
+            "eth_getBlockByHash" => {
+                let hash = parse::<B256>(parameters, 0)?;
+                ok(self.by_hash(hash).map(|block| block.rpc(parse(parameters, 1).unwrap_or(false))))
+            }
+            "eth_getBalance" => ok(state(1)?.state.balance(parse(parameters, 0)?)),
+            "eth_getCode" => ok(state(1)?.state.code(parse(parameters, 0)?, &self.chain.environment)),
             "eth_getTransactionCount" => self.transaction_count(parameters),
-            "eth_call" => {
-                self.read(parameters, 1, |block| block.simulate(parse(parameters, 0)).map(|output| json!(output)))
-            }
+            "eth_call" => self.simulate(parse(parameters, 0)?, state(1)?).map(|output| json!(output)),
+            // It does not see pending transactions.
             "eth_estimateGas" => {
-                // It does not see pending transactions.
-                self.head().simulate(parse(parameters, 0)).map(|_| json!(U64::from(GAS)))
+                self.simulate(parse(parameters, 0)?, state(1)?).map(|_| json!(U64::from(self.chain.environment.gas)))
             }
-            "eth_feeHistory" => ok(json!({
-                "oldestBlock": U64::from(self.head().header.number),
-                "baseFeePerGas": [U64::from(BASE_FEE), U64::from(BASE_FEE)],
-                "gasUsedRatio": [0.5],
-                "reward": [[U64::from(1)]],
-            })),
-            "eth_sendRawTransaction" => {
-                let raw: Bytes = parse(parameters, 0);
-                let transaction = TxEnvelope::decode_2718_exact(&raw).map_err(|_| (-32_000, "rlp: bad", None))?;
-                self.accept(transaction).map(|hash| json!(hash)).map_err(|message| (-32_000, message, None))
+            "eth_gasPrice" => self.gas_price(),
+            "eth_maxPriorityFeePerGas" => ok(format!("{:#x}", self.chain.fees.suggested_tip)),
+            "eth_feeHistory" => {
+                let newest = self.number(parse::<BlockNumberOrTag>(parameters, 1)?)?;
+                if self.by_number(newest).is_none() {
+                    return Err(Refusal::plain("request beyond head block"));
+                }
+                let percentiles = parse::<Option<Vec<f64>>>(parameters, 2)?.unwrap_or_default();
+                Ok(self.fee_history(parse_number(parameters, 0)?, newest, &percentiles))
             }
-            "eth_getTransactionByHash" => ok(self.transaction(parse(parameters, 0))),
-            "eth_getTransactionReceipt" => ok(self.receipt(parse(parameters, 0))),
-            "eth_getLogs" => ok(self.logs(&parse::<Filter>(parameters, 0))),
-            _ => Err((-32_601, "the method does not exist", None)),
+            "eth_getTransactionByHash" => ok(self.transaction(parse(parameters, 0)?)),
+            "eth_getRawTransactionByHash" => {
+                ok(self.transaction(parse(parameters, 0)?).map(|found| Bytes::from(found.inner.encoded_2718())))
+            }
+            "eth_getTransactionReceipt" => ok(self.receipt(parse(parameters, 0)?)),
+            "eth_getLogs" => self.logs(&parse::<Filter>(parameters, 0)?),
+            _ => Err(Refusal::new(-32_601, format!("the method {method} does not exist/is not available"))),
         }
-    }
-
-    fn block(&self, id: BlockId) -> Option<&Block> {
-        match id {
-            BlockId::Hash(hash) => self.blocks.iter().find(|block| block.hash == hash.block_hash),
-            BlockId::Number(BlockNumberOrTag::Number(number)) => self.blocks.get(usize::try_from(number).ok()?),
-            BlockId::Number(BlockNumberOrTag::Earliest) => self.blocks.first(),
-            BlockId::Number(_) => Some(self.head()),
-        }
-    }
-
-    fn read(&self, parameters: &[Value], index: usize, read: impl FnOnce(&Block) -> Answer) -> Answer {
-        let id = if parameters.len() > index { parse(parameters, index) } else { BlockId::latest() };
-        read(self.block(id).ok_or((-32_000, "header not found", None))?)
     }
 
     fn transaction_count(&self, parameters: &[Value]) -> Answer {
-        let account: Address = parse(parameters, 0);
-        let id: BlockId = parse(parameters, 1);
-        self.read(parameters, 1, |block| {
-            let mut nonce = block.state.nonce(account);
-            while id.is_pending() && self.pending.contains_key(&(account, nonce)) {
-                nonce += 1;
-            }
-            ok(U64::from(nonce))
-        })
+        let account: Address = parse(parameters, 0)?;
+        let id = parse::<Option<BlockId>>(parameters, 1)?.unwrap_or_default();
+        let mut nonce = self.state_at(id)?.state.nonce(account);
+        while id.is_pending() && self.waits(account, nonce) {
+            nonce += 1;
+        }
+        ok(U64::from(nonce))
     }
 
-    fn find(&self, hash: B256) -> Option<(&Block, usize, &Included)> {
-        self.blocks.iter().find_map(|block| {
-            let (index, included) =
-                block.included.iter().enumerate().find(|(_, included)| *included.transaction.tx_hash() == hash)?;
-            Some((block, index, included))
-        })
+    /// Executes a call on a copy of the state of a block.
+    fn simulate(&self, request: TransactionRequest, block: &Block) -> Result<Bytes, Refusal> {
+        let (from, value) = (request.from.unwrap_or_default(), request.value.unwrap_or_default());
+        let balance = block.state.balance(from);
+        if balance < value {
+            return Err(self.chain.rules.vendor.unfunded_call(from, balance, value));
+        }
+        let message = Message {
+            from,
+            to: request.to.and_then(|to| to.to().copied()),
+            value,
+            input: request.input.into_input().unwrap_or_default(),
+            gas: request.gas.unwrap_or(BLOCK_GAS),
+            block: self.chain.environment.number(block.header.number + 1),
+            time: block.header.timestamp,
+        };
+        let outcome = block.state.clone().execute(&message, &self.chain.environment);
+        outcome.map(|(output, _)| output).map_err(Refusal::reverted)
     }
 
     fn transaction(&self, hash: B256) -> Option<Transaction> {
-        let included = self.find(hash).map(|(block, _, included)| {
-            let info = TransactionInfo {
-                block_hash: Some(block.hash),
-                block_number: Some(block.header.number),
-                ..Default::default()
-            };
-            (included.from, included.transaction.clone(), info)
-        });
-        let pending = || {
-            let (&(from, _), transaction) =
-                self.pending.iter().find(|(_, transaction)| *transaction.tx_hash() == hash)?;
-            Some((from, transaction.clone(), TransactionInfo::default()))
-        };
-        let (from, transaction, info) = included.or_else(pending)?;
-        Some(Transaction::from_transaction(Recovered::new_unchecked(transaction, from), info))
+        if let Some((block, index, _)) = self.find(hash) {
+            return Some(block.transaction(index));
+        }
+        let pending = self.chain.pending.iter().map(|(&(from, _), transaction)| (from, transaction));
+        let unseen = self.unseen().map(|included| (included.from, &included.transaction));
+        let (from, transaction) = pending.chain(unseen).find(|(_, transaction)| *transaction.tx_hash() == hash)?;
+        let waiting = Recovered::new_unchecked(transaction.clone(), from);
+        Some(Transaction::from_transaction(waiting, TransactionInfo::default()))
     }
 
     fn receipt(&self, hash: B256) -> Option<Value> {
         let (block, index, included) = self.find(hash)?;
-        if self.late_receipts && block.hash == self.head().hash {
+        if self.chain.late_receipts && block.hash == self.head().hash {
             return None;
         }
+        let before: u64 = block.included[..index].iter().map(|earlier| earlier.gas_used).sum();
         Some(json!({
-            "type": "0x2",
+            "type": U64::from(included.transaction.ty()),
             "transactionHash": hash,
             "transactionIndex": U64::from(index),
             "blockHash": block.hash,
             "blockNumber": U64::from(block.header.number),
             "from": included.from,
-            "to": alloy::consensus::Transaction::to(&included.transaction),
+            "to": included.transaction.to(),
             "contractAddress": null,
-            "cumulativeGasUsed": U64::from(GAS),
-            "gasUsed": U64::from(GAS),
-            "effectiveGasPrice": U64::from(BASE_FEE),
-            "logs": block.logs_of(index),
-            "logsBloom": alloy::primitives::Bloom::ZERO,
+            "cumulativeGasUsed": U64::from(before + included.gas_used),
+            "gasUsed": U64::from(included.gas_used),
+            "effectiveGasPrice": format!("{:#x}", included.price),
+            "logs": block.logs().filter(|log| log.transaction_index == u64::try_from(index).ok()).collect::<Vec<_>>(),
+            "logsBloom": Bloom::ZERO,
             "status": U64::from(u64::from(included.success)),
         }))
     }
 
-    fn logs(&self, filter: &Filter) -> Vec<Log> {
-        let FilterBlockOption::Range { from_block, to_block } = filter.block_option else { return Vec::new() };
-        let number = |tag: Option<BlockNumberOrTag>| tag.and_then(|tag| tag.as_number());
-        let (from, to) = (number(from_block).unwrap_or(0), number(to_block).unwrap_or(u64::MAX));
-        let blocks = self.blocks.iter().filter(|block| (from..=to).contains(&block.header.number));
-        let logs = blocks.flat_map(|block| (0..block.included.len()).flat_map(|index| block.logs_of(index)));
-        logs.filter(|log| filter.rpc_matches(log)).collect()
+    fn logs(&self, filter: &Filter) -> Answer {
+        let nodes = &self.chain.nodes;
+        let (from, to) = match filter.block_option {
+            FilterBlockOption::Range { from_block, to_block } => {
+                let number = |tag: Option<BlockNumberOrTag>| self.number(tag.unwrap_or_default());
+                (number(from_block)?, number(to_block)?)
+            }
+            FilterBlockOption::AtBlockHash(hash) => {
+                let block = self.by_hash(hash).ok_or_else(|| Refusal::plain("unknown block"))?;
+                return ok(block.logs().filter(|log| filter.rpc_matches(log)).collect::<Vec<_>>());
+            }
+        };
+        if let Some((limit, (code, words))) = nodes.log_range
+            && to.saturating_sub(from) >= limit
+        {
+            let last = from + limit.saturating_sub(1);
+            let words = words.replace("{from}", &format!("{from:#x}")).replace("{to}", &format!("{last:#x}"));
+            return Err(Refusal::new(code, words));
+        }
+        if self.is_old(from, nodes.prune_logs) {
+            return Err(Refusal::plain("history has been pruned for this block"));
+        }
+        let blocks = self.blocks().iter().filter(|block| (from..=to).contains(&block.header.number));
+        ok(blocks.flat_map(Block::logs).filter(|log| filter.rpc_matches(log)).collect::<Vec<_>>())
     }
 }
 
 impl Block {
-    fn rpc(&self) -> RpcBlock<B256> {
-        RpcBlock::empty(RpcHeader { hash: self.hash, inner: self.header.clone(), total_difficulty: None, size: None })
-    }
-
-    /// Executes a call on a copy.
-    fn simulate(&self, request: TransactionRequest) -> Result<Bytes, (i64, &'static str, Option<Bytes>)> {
-        let from = request.from.unwrap_or_default();
-        let message = Message {
-            from,
-            to: request.to.and_then(|to| to.to().copied()),
-            value: request.value.unwrap_or_default(),
-            input: request.input.into_input().unwrap_or_default(),
-            block: self.header.number + 1,
-            time: self.header.timestamp,
+    fn rpc(&self, full: bool) -> RpcBlock {
+        let header = RpcHeader { hash: self.hash, inner: self.header.clone(), total_difficulty: None, size: None };
+        let transactions = if full {
+            BlockTransactions::Full((0..self.included.len()).map(|index| self.transaction(index)).collect())
+        } else {
+            BlockTransactions::Hashes(self.included.iter().map(Included::hash).collect())
         };
-        let outcome = self.state.clone().execute(&message);
-        outcome.map(|(output, _)| output).map_err(|data| (3, "execution reverted", Some(data)))
+        RpcBlock::new(header, transactions)
     }
 
-    fn logs_of(&self, index: usize) -> Vec<Log> {
-        let included = &self.included[index];
-        let log = |(address, data): &(Address, alloy::primitives::LogData)| Log {
-            inner: alloy::primitives::Log { address: *address, data: data.clone() },
+    fn transaction(&self, index: usize) -> Transaction {
+        let Included { transaction, from, .. } = self.included[index].clone();
+        let info = TransactionInfo {
+            hash: Some(*transaction.tx_hash()),
+            index: u64::try_from(index).ok(),
+            block_hash: Some(self.hash),
+            block_number: Some(self.header.number),
+            base_fee: self.header.base_fee_per_gas,
+            block_timestamp: Some(self.header.timestamp),
+        };
+        Transaction::from_transaction(Recovered::new_unchecked(transaction, from), info)
+    }
+
+    /// All events, in their order.
+    fn logs(&self) -> impl Iterator<Item = Log> {
+        let all = self.included.iter().enumerate();
+        let all = all.flat_map(|(index, included)| included.logs.iter().map(move |log| (index, included, log)));
+        all.enumerate().map(|(position, (index, included, log))| Log {
+            inner: log.clone(),
             block_hash: Some(self.hash),
             block_number: Some(self.header.number),
             block_timestamp: Some(self.header.timestamp),
-            transaction_hash: Some(*included.transaction.tx_hash()),
+            transaction_hash: Some(included.hash()),
             transaction_index: u64::try_from(index).ok(),
-            log_index: Some(0),
+            log_index: u64::try_from(position).ok(),
             removed: false,
-        };
-        included.logs.iter().map(log).collect()
+        })
     }
 }
 
-/// A placeholder for a transaction whose key we do not have.
-pub(super) fn nobodys_transaction(number: u64) -> TxEnvelope {
-    let transaction = TxEip1559 { chain_id: CHAIN_ID, nonce: number, to: TxKind::Create, ..TxEip1559::default() };
-    transaction.into_signed(Signature::new(U256::ONE, U256::ONE, false)).into()
+impl Included {
+    fn hash(&self) -> B256 {
+        *self.transaction.tx_hash()
+    }
 }

@@ -1,33 +1,34 @@
-//! The state of the simulated chain, and a second implementation of the contract's rules.
+//! The state of the simulated chain, and a second implementation of the chequebook's rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::{
-    primitives::{Address, Bytes, FixedBytes, LogData, U256, address, bytes},
+    eips::eip7702::SignedAuthorization,
+    primitives::{Address, Bytes, FixedBytes, Log, LogData, U256, address, bytes},
     sol_types::{SolCall, SolError, SolEvent, SolInterface},
 };
 use chequebook::{
-    Cheque, Creation, Form, Scheme, SignedCheque, Terms,
-    bindings::{
-        Chequebook::{
-            Cashed, ChequebookCalls, Dead, InvalidSignature, KillAnnounced, KillCancelled, Killed, NotAnnounced,
-            NotCovered, NotOwner, NoticeRunning, Overdraft, StaleCheque, killableAtCall, noticePeriodCall, ownerCall,
-            sentCall, signerCall,
-        },
-        ChequebookFactory::{AlreadyCreated, ChequebookFactoryCalls, createCall, recordCall},
-        IChequebookFactory::Record,
+    Cheque, Scheme, SignedCheque,
+    bindings::Chequebook::{
+        BornThisBlock, Cashed, ChequebookCalls, Dead, InvalidBeneficiary, InvalidSignature, KillAnnounced,
+        KillCancelled, Killed, NotAnnounced, NotCovered, NotOwner, NoticeRunning, Overdraft, PaymentFailed,
+        StaleCheque, killableAtCall, noticePeriodCall, ownerCall, sentCall, signerCall,
     },
-    factory,
+    clearing_house, factory,
 };
+
+use super::GAS;
 
 pub(crate) const CHAIN_ID: u64 = 31_337;
 pub(crate) const COINBASE: Address = address!("0x00000000000000000000000000000000c01bba5e");
-/// The factory's number of the form direct.
-const DIRECT: u8 = 1;
+/// Answers many questions in one call.
+pub(crate) const MULTICALL: Address = address!("0xcA11bde05977b3631167028862bE2a173976CA11");
 
 /// A chequebook.
 #[derive(Clone, Debug)]
 pub(crate) struct Book {
+    /// As the factory numbers it.
+    pub(crate) form: u8,
     pub(crate) owner: Address,
     pub(crate) signer: Address,
     pub(crate) notice: u32,
@@ -45,6 +46,34 @@ pub(crate) struct State {
     pub(crate) balances: BTreeMap<Address, U256>,
     pub(crate) nonces: BTreeMap<Address, u64>,
     pub(crate) books: BTreeMap<Address, Book>,
+    /// The accounts that run the code of another one (EIP-7702).
+    pub(crate) delegations: BTreeMap<Address, Address>,
+}
+
+/// What a test decides about all blocks at once.
+#[derive(Clone, Debug)]
+pub(super) struct Environment {
+    /// The accounts that take no payment.
+    pub(super) refusing: BTreeSet<Address>,
+    /// Whether there is a Multicall3.
+    pub(super) multicall: bool,
+    /// What contracts see as the number of a block, less the number that nodes tell.
+    pub(super) number_offset: i64,
+    /// The gas that everything needs.
+    pub(super) gas: u64,
+}
+
+impl Default for Environment {
+    fn default() -> Self {
+        Self { refusing: BTreeSet::new(), multicall: true, number_offset: 0, gas: GAS }
+    }
+}
+
+impl Environment {
+    /// What contracts see as the number of a block.
+    pub(super) fn number(&self, block: u64) -> u64 {
+        block.saturating_add_signed(self.number_offset)
+    }
 }
 
 /// A transaction or a call.
@@ -53,13 +82,15 @@ pub(crate) struct Message {
     pub(crate) to: Option<Address>,
     pub(crate) value: U256,
     pub(crate) input: Bytes,
+    pub(crate) gas: u64,
+    /// The number that contracts see.
     pub(crate) block: u64,
     /// Unix seconds.
     pub(crate) time: u64,
 }
 
-/// The events of a transaction, or why it was refused.
-pub(crate) type Outcome = Result<(Bytes, Vec<LogData>), Bytes>;
+/// The answer and the events of a transaction, or why it was refused.
+pub(crate) type Outcome = Result<(Bytes, Vec<Log>), Bytes>;
 
 impl State {
     pub(crate) fn balance(&self, account: Address) -> U256 {
@@ -70,21 +101,32 @@ impl State {
         self.nonces.get(&account).copied().unwrap_or_default()
     }
 
-    fn transfer(&mut self, from: Address, to: Address, value: U256) {
+    /// Makes accounts run other code, if their authorizations are valid. Each uses a nonce of its account.
+    pub(super) fn delegate(&mut self, authorizations: &[SignedAuthorization]) {
+        for authorization in authorizations {
+            let Ok(authority) = authorization.recover_authority() else { continue };
+            if authorization.nonce() == self.nonce(authority) {
+                self.nonces.insert(authority, authorization.nonce() + 1);
+                self.delegations.insert(authority, *authorization.address());
+            }
+        }
+    }
+
+    pub(super) fn transfer(&mut self, from: Address, to: Address, value: U256) {
         let left = self.balance(from).checked_sub(value).expect("a transfer that is not covered");
         self.balances.insert(from, left);
         *self.balances.entry(to).or_default() += value;
     }
 
     /// Executes a message. After an error, nothing is changed.
-    pub(crate) fn execute(&mut self, message: &Message) -> Outcome {
+    pub(super) fn execute(&mut self, message: &Message, environment: &Environment) -> Outcome {
         let mut after = self.clone();
-        let outcome = after.run(message)?;
+        let outcome = after.run(message, environment)?;
         *self = after;
         Ok(outcome)
     }
 
-    fn run(&mut self, message: &Message) -> Outcome {
+    fn run(&mut self, message: &Message, environment: &Environment) -> Outcome {
         let Message { from, to, value, ref input, .. } = *message;
         if self.balance(from) < value {
             return Err(Bytes::new());
@@ -93,44 +135,32 @@ impl State {
         if to == factory() {
             return self.call_factory(message);
         }
-        self.transfer(from, to, value);
-        if !self.books.contains_key(&to) {
+        if to == clearing_house() {
+            return self.call_clearing_house(message, environment);
+        }
+        if to == MULTICALL && environment.multicall {
+            return self.call_multicall(message, environment);
+        }
+        if input.is_empty() || !self.books.contains_key(&to) {
+            if !value.is_zero() || self.books.contains_key(&to) {
+                self.accepts(to, environment)?;
+            }
+            self.transfer(from, to, value);
             return Ok((Bytes::new(), Vec::new()));
         }
-        if input.is_empty() {
-            self.alive(to)?;
-            return Ok((Bytes::new(), Vec::new()));
+        if !value.is_zero() {
+            return Err(Bytes::new()); // no function is payable
         }
-        self.call(to, message, ChequebookCalls::abi_decode(input).map_err(|_| Bytes::new())?)
+        self.call(to, message, ChequebookCalls::abi_decode(input).map_err(|_| Bytes::new())?, environment)
     }
 
-    /// Only direct chequebooks are created.
-    fn call_factory(&mut self, message: &Message) -> Outcome {
-        match ChequebookFactoryCalls::abi_decode(&message.input).map_err(|_| Bytes::new())? {
-            ChequebookFactoryCalls::create(createCall { form: DIRECT, terms, salt }) => {
-                let (owner, signer, notice) = (terms.owner, terms.signer, terms.noticePeriod);
-                let terms = Terms { form: Form::Direct, owner, signer, notice_period: notice };
-                let signer = terms.effective_signer();
-                let created = Creation { terms, salt }.address(CHAIN_ID).map_err(|_| Bytes::new())?;
-                if self.books.contains_key(&created) {
-                    return Err(AlreadyCreated { chequebook: created }.abi_encode().into());
-                }
-                let killable_at = U256::ZERO;
-                let (sent, paid) = Default::default();
-                let born_at = message.block;
-                self.books.insert(created, Book { owner, signer, notice, born_at, killable_at, sent, paid });
-                self.transfer(message.from, created, message.value);
-                Ok((createCall::abi_encode_returns(&created).into(), Vec::new()))
-            }
-            ChequebookFactoryCalls::record(recordCall { chequebook }) => {
-                let record =
-                    self.books.get(&chequebook).map_or(Record { bornAt: 0, form: 0, token: Address::ZERO }, |book| {
-                        Record { bornAt: book.born_at, form: DIRECT, token: Address::ZERO }
-                    });
-                Ok((recordCall::abi_encode_returns(&record).into(), Vec::new()))
-            }
-            _ => Err(Bytes::new()),
+    /// Whether an account takes a payment. If it does not, the error is its own.
+    fn accepts(&mut self, account: Address, environment: &Environment) -> Result<(), Bytes> {
+        let contract = [factory(), clearing_house()].contains(&account) || account == MULTICALL;
+        if contract || environment.refusing.contains(&account) {
+            return Err(Bytes::new());
         }
+        if self.books.contains_key(&account) { self.alive(account) } else { Ok(()) }
     }
 
     fn book(&mut self, contract: Address) -> &mut Book {
@@ -141,7 +171,13 @@ impl State {
         if self.book(contract).killable_at == U256::MAX { Err(Dead {}.abi_encode().into()) } else { Ok(()) }
     }
 
-    fn call(&mut self, contract: Address, message: &Message, call: ChequebookCalls) -> Outcome {
+    fn call(
+        &mut self,
+        contract: Address,
+        message: &Message,
+        call: ChequebookCalls,
+        environment: &Environment,
+    ) -> Outcome {
         let book = self.book(contract);
         let answer = match call {
             ChequebookCalls::owner(_) => ownerCall::abi_encode_returns(&book.owner),
@@ -152,22 +188,34 @@ impl State {
                 sentCall::abi_encode_returns(&book.sent.get(&call.beneficiary).copied().unwrap_or_default())
             }
             ChequebookCalls::cash(call) => {
-                let signature = (call.v, call.r, call.s);
-                return self.cash(contract, call.beneficiary, call.amount, Scheme::Packed, signature, false);
+                let (signature, beneficiary) = ((call.v, call.r, call.s), call.beneficiary);
+                let cheque =
+                    Cheque { contract, beneficiary, amount: call.amount, scheme: Scheme::Packed, chain_id: CHAIN_ID };
+                return self.cash(cheque, signature, false, message, environment);
             }
             ChequebookCalls::cashTyped(call) => {
-                let signature = (call.v, call.r, call.s);
-                return self.cash(contract, call.beneficiary, call.amount, Scheme::Typed, signature, false);
+                let (signature, beneficiary) = ((call.v, call.r, call.s), call.beneficiary);
+                let cheque =
+                    Cheque { contract, beneficiary, amount: call.amount, scheme: Scheme::Typed, chain_id: CHAIN_ID };
+                return self.cash(cheque, signature, false, message, environment);
             }
             ChequebookCalls::cashIfCovered(call) => {
-                let signature = (call.v, call.r, call.s);
-                return self.cash(contract, call.beneficiary, call.amount, Scheme::Packed, signature, true);
+                let (signature, beneficiary) = ((call.v, call.r, call.s), call.beneficiary);
+                let cheque =
+                    Cheque { contract, beneficiary, amount: call.amount, scheme: Scheme::Packed, chain_id: CHAIN_ID };
+                return self.cash(cheque, signature, true, message, environment);
             }
             ChequebookCalls::cashTypedIfCovered(call) => {
-                let signature = (call.v, call.r, call.s);
-                return self.cash(contract, call.beneficiary, call.amount, Scheme::Typed, signature, true);
+                let (signature, beneficiary) = ((call.v, call.r, call.s), call.beneficiary);
+                let cheque =
+                    Cheque { contract, beneficiary, amount: call.amount, scheme: Scheme::Typed, chain_id: CHAIN_ID };
+                return self.cash(cheque, signature, true, message, environment);
             }
-            command => return self.command(contract, message, &command),
+            command
+            @ (ChequebookCalls::announceKill(_) | ChequebookCalls::cancelKill(_) | ChequebookCalls::kill(_)) => {
+                return self.command(contract, message, &command);
+            }
+            ChequebookCalls::eip712Domain(_) => return Err(Bytes::new()), // nobody asks
         };
         Ok((answer.into(), Vec::new()))
     }
@@ -197,62 +245,76 @@ impl State {
             }
             _ => {
                 let refund = self.balance(contract);
-                self.die(contract, owner);
+                self.die(contract, owner, message.block)?;
                 Killed { refund }.encode_log_data()
             }
         };
-        Ok((Bytes::new(), vec![log]))
+        Ok((Bytes::new(), logs(contract, vec![log])))
     }
 
-    fn die(&mut self, contract: Address, recipient: Address) {
+    fn die(&mut self, contract: Address, recipient: Address, block: u64) -> Result<(), Bytes> {
+        self.alive(contract)?;
+        if self.book(contract).born_at == block {
+            return Err(BornThisBlock {}.abi_encode().into());
+        }
         self.book(contract).killable_at = U256::MAX;
         self.transfer(contract, recipient, self.balance(contract));
+        Ok(())
     }
 
     fn cash(
         &mut self,
-        contract: Address,
-        beneficiary: Address,
-        amount: U256,
-        scheme: Scheme,
+        cheque: Cheque,
         (v, r, s): (u8, FixedBytes<32>, FixedBytes<32>),
         only_if_covered: bool,
+        message: &Message,
+        environment: &Environment,
     ) -> Outcome {
+        let Cheque { contract, beneficiary, amount, .. } = cheque;
         let balance = self.balance(contract);
         let book = self.book(contract);
         let already = book.sent.get(&beneficiary).copied().unwrap_or_default();
+        if beneficiary == contract {
+            return Err(InvalidBeneficiary { beneficiary }.abi_encode().into());
+        }
         if amount <= already {
             return Err(StaleCheque { amount, sent: already }.abi_encode().into());
         }
-        let cheque = Cheque { contract, beneficiary, amount, scheme, chain_id: CHAIN_ID };
         let signature = <[u8; 65]>::try_from([r.as_slice(), s.as_slice(), &[v]].concat()).expect("65 bytes");
         let signed = SignedCheque::new(cheque, signature).and_then(|signed| signed.verify(book.signer));
         signed.map_err(|_| InvalidSignature {}.abi_encode())?;
 
         let owed = amount - already;
         let paid = owed.min(balance);
-        if paid < owed {
-            if only_if_covered {
-                return Err(NotCovered { owed, balance }.abi_encode().into());
-            }
-            self.alive(contract)?;
+        if paid < owed && only_if_covered {
+            return Err(NotCovered { owed, balance }.abi_encode().into());
         }
-        let book = self.book(contract);
         book.sent.insert(beneficiary, already + paid);
         *book.paid.entry(beneficiary).or_default() += paid;
         let deadbeat = book.owner;
-        let mut logs = vec![Cashed { beneficiary, paid }.encode_log_data()];
+        let mut data = vec![Cashed { beneficiary, paid }.encode_log_data()];
         if paid < owed {
-            logs.push(Overdraft { deadbeat }.encode_log_data());
-            self.die(contract, beneficiary);
+            data.push(Overdraft { deadbeat }.encode_log_data());
+            self.die(contract, beneficiary, message.block)?;
         } else {
+            self.accepts(beneficiary, environment).map_err(|_| PaymentFailed {}.abi_encode())?;
             self.transfer(contract, beneficiary, paid);
         }
-        Ok((Bytes::new(), logs))
+        Ok((Bytes::new(), logs(contract, data)))
     }
 
     /// Something that stands for the code of a contract.
-    pub(crate) fn code(&self, contract: Address) -> Bytes {
-        if contract == factory() || self.books.contains_key(&contract) { bytes!("fe") } else { Bytes::new() }
+    pub(super) fn code(&self, account: Address, environment: &Environment) -> Bytes {
+        if let Some(delegate) = self.delegations.get(&account) {
+            return [bytes!("ef0100").as_ref(), delegate.as_slice()].concat().into();
+        }
+        let known = account == factory() || account == clearing_house() || self.books.contains_key(&account);
+        let multicall = account == MULTICALL && environment.multicall;
+        if known || multicall || environment.refusing.contains(&account) { bytes!("fe") } else { Bytes::new() }
     }
+}
+
+/// The events of one contract.
+pub(super) fn logs(address: Address, data: Vec<LogData>) -> Vec<Log> {
+    data.into_iter().map(|data| Log { address, data }).collect()
 }

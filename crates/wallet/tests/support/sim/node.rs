@@ -17,7 +17,7 @@ use super::{
 pub(super) struct Nodes {
     /// How many blocks each of them is late.
     replicas: Vec<u64>,
-    /// How many blocks all of them are late in addition.
+    /// How many blocks all of them are late instead, if not zero.
     back: u64,
     /// The block that they show as the newest for ever.
     stalled: Option<u64>,
@@ -84,8 +84,7 @@ impl Sim {
         self.lock().nodes.stalled = block;
     }
 
-    /// All nodes are late by so many blocks more than before, as when the provider switches to an older one. Zero ends
-    /// it.
+    /// All replicas are late by so many blocks, as when the provider switches to an older node. Zero ends it.
     pub(crate) fn go_back(&self, blocks: u64) {
         self.lock().nodes.back = blocks;
     }
@@ -149,7 +148,8 @@ impl Chain {
     pub(super) fn choose(&mut self) -> usize {
         let nodes = &mut self.nodes;
         let index = nodes.random.below(u64::try_from(nodes.replicas.len()).expect("not that many"));
-        let lag = nodes.replicas[usize::try_from(index).expect("it is small")] + nodes.back;
+        let own = nodes.replicas[usize::try_from(index).expect("it is small")];
+        let lag = if nodes.back == 0 { own } else { nodes.back };
         let head = self.head().header.number;
         let newest = head.saturating_sub(lag).min(self.nodes.stalled.unwrap_or(head));
         usize::try_from(newest).expect("not that many")

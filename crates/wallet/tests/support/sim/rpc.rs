@@ -174,6 +174,7 @@ impl View<'_> {
             }
             FilterBlockOption::AtBlockHash(hash) => {
                 let block = self.by_hash(hash).ok_or_else(|| Refusal::plain("unknown block"))?;
+                self.require_logs(block.header.number)?;
                 return ok(block.logs().filter(|log| filter.rpc_matches(log)).collect::<Vec<_>>());
             }
         };
@@ -184,11 +185,15 @@ impl View<'_> {
             let words = words.replace("{from}", &format!("{from:#x}")).replace("{to}", &format!("{last:#x}"));
             return Err(Refusal::new(code, words));
         }
-        if self.is_old(from, nodes.prune_logs) {
-            return Err(Refusal::plain("history has been pruned for this block"));
-        }
+        self.require_logs(from)?;
         let blocks = self.blocks().iter().filter(|block| (from..=to).contains(&block.header.number));
         ok(blocks.flat_map(Block::logs).filter(|log| filter.rpc_matches(log)).collect::<Vec<_>>())
+    }
+
+    /// Refuses to look for events in a block that is too old.
+    fn require_logs(&self, number: u64) -> Result<(), Refusal> {
+        let old = self.is_old(number, self.chain.nodes.prune_logs);
+        if old { Err(Refusal::plain("history has been pruned for this block")) } else { Ok(()) }
     }
 }
 

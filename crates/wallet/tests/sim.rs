@@ -416,6 +416,26 @@ async fn each_vendor_has_its_own_words() {
     }
 }
 
+#[tokio::test]
+async fn each_vendor_has_its_own_words_for_blocks() {
+    let vendors = [
+        (Vendor::Geth, "header not found", "missing trie node"),
+        (Vendor::Erigon, "block 0xa not found", "old data not available due to pruning"),
+        (Vendor::Nethermind, "0xa could not be found", "No state available for block 0"),
+        (Vendor::Besu, "Block not found", "World state unavailable"),
+        (Vendor::Reth, "block not found: 0xa", "state at block #0 is pruned"),
+    ];
+    let (sim, provider) = world(1);
+    sim.mine(1);
+    sim.prune_state(Some(0));
+    let balance = |block| ask(&provider, "eth_getBalance", json!([bob(), block]));
+    for (vendor, unknown, pruned) in vendors {
+        sim.vendor(vendor);
+        assert!(balance("0xa").await.unwrap_err().1.contains(unknown), "{vendor:?}");
+        assert!(balance("0x0").await.unwrap_err().1.contains(pruned), "{vendor:?}");
+    }
+}
+
 /* FEES */
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use alloy::{
 
 use super::{
     Chain, GAS, Sim,
+    foreign::{NOBODY, nobodys_transaction},
     state::{COINBASE, Environment, Message, State},
 };
 
@@ -112,9 +113,10 @@ impl Sim {
         };
         let outcome = block.state.execute(&message, &chain.environment);
         let success = outcome.is_ok();
-        // The transaction has no sender in the wallets, but everybody sees its events.
+        // As if its account was a contract: another one, whose key we do not have either, sent the transaction. Its
+        // nonce says nothing about the account, and everybody sees its events.
         let logs = outcome.map(|(_, logs)| logs).unwrap_or_default();
-        let transaction = super::foreign::nobodys_transaction(block.header.number);
+        let (transaction, from) = (nobodys_transaction(block.header.number), NOBODY);
         let price = block.header.base_fee_per_gas.unwrap_or_default().into();
         block.included.push(Included { transaction, from, success, gas_used: GAS, price, logs, placeholder: true });
         chain.push(block);

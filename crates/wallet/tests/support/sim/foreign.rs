@@ -15,6 +15,9 @@ use super::{
 /// The code that a delegated account runs.
 const DELEGATE: Address = address!("0x7702770277027702770277027702770277027702");
 
+/// Who sends what [`act`](Sim::act) does.
+pub(super) const NOBODY: Address = address!("0x000000000000000000000000000000000000b0d1");
+
 impl Sim {
     /// Puts a transaction that another program made with this key into the pool, whatever waits there with its nonce.
     /// It does nothing. All of its maximum fee is its tip.

@@ -196,7 +196,7 @@ impl<'a> View<'a> {
             BlockId::Hash(hash) => self.by_hash(hash.block_hash),
             BlockId::Number(tag) => self.by_number(self.number(tag)?),
         };
-        let block = block.ok_or_else(|| Refusal::plain("header not found"))?;
+        let block = block.ok_or_else(|| self.chain.rules.vendor.unknown_block(id))?;
         let number = block.header.number;
         let canonical = self.by_number(number).is_some_and(|known| known.hash == block.hash);
         if matches!(id, BlockId::Hash(hash) if hash.require_canonical == Some(true)) && !canonical {

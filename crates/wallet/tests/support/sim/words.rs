@@ -1,6 +1,9 @@
 //! The words in which nodes refuse: each vendor has its own, and a wallet must understand them all.
 
-use alloy::primitives::{Address, B256, Bytes, U256};
+use alloy::{
+    eips::BlockId,
+    primitives::{Address, B256, Bytes, U256},
+};
 
 use super::CHAIN_ID;
 
@@ -224,10 +227,25 @@ impl Vendor {
             Self::Geth => {
                 Refusal::plain(format!("missing trie node {root:x} (path ) state {root} is not available, not found"))
             }
-            Self::Erigon => Refusal::plain(format!("missing trie node: history of block {number} is pruned")),
+            Self::Erigon => Refusal::plain("old data not available due to pruning"),
             Self::Nethermind => Refusal::new(-32_002, format!("No state available for block {number} with {root}")),
-            Self::Besu => Refusal::plain(format!("missing trie node, world state unavailable for block {number}")),
+            Self::Besu => Refusal::plain("World state unavailable"),
             Self::Reth => Refusal::plain(format!("state at block #{number} is pruned")),
+        }
+    }
+
+    /// The words for a block that the node does not know.
+    pub(super) fn unknown_block(self, id: BlockId) -> Refusal {
+        let name = match id {
+            BlockId::Hash(hash) => hash.block_hash.to_string(),
+            BlockId::Number(tag) => tag.to_string(),
+        };
+        match self {
+            Self::Geth => Refusal::plain("header not found"),
+            Self::Erigon => Refusal::plain(format!("block {name} not found")),
+            Self::Nethermind => Refusal::new(-32_001, format!("{name} could not be found")),
+            Self::Besu => Refusal::plain("Block not found"),
+            Self::Reth => Refusal::new(-32_001, format!("block not found: {name}")),
         }
     }
 

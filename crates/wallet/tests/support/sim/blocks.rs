@@ -161,6 +161,7 @@ impl Chain {
         self.mine_with(true);
     }
 
+    /// Mines a block, with what waits or empty.
     fn mine_with(&mut self, pending: bool) {
         let mut block = self.empty_block();
         if pending {
@@ -215,6 +216,7 @@ pub(super) fn cost(transaction: &TxEnvelope) -> U256 {
     gas.saturating_add(transaction.value())
 }
 
+/// Whether an account can pay the most that a transaction can cost.
 fn can_pay(state: &State, from: Address, transaction: &TxEnvelope) -> bool {
     state.balance(from) >= cost(transaction)
 }

@@ -84,6 +84,7 @@ impl State {
         Ok((answer.into(), Vec::new()))
     }
 
+    /// Creates a chequebook with a deposit, once.
     fn create(&mut self, call: &createCall, message: &Message) -> Outcome {
         let (created, terms) = predict(call.form, &call.terms, call.salt)?;
         if self.books.contains_key(&created) {

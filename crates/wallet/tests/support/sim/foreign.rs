@@ -67,6 +67,7 @@ impl Sim {
     }
 }
 
+/// Signs a transaction with a local key.
 fn sign<T>(key: &PrivateKeySigner, transaction: T) -> TxEnvelope
 where
     T: SignableTransaction<Signature>,

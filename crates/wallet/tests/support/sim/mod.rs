@@ -124,6 +124,7 @@ impl Sim {
         Self(Arc::new(Shared { chain: Mutex::new(chain), hook: Mutex::new(None) }))
     }
 
+    /// The chain, for one look or one change.
     fn lock(&self) -> MutexGuard<'_, Chain> {
         self.0.chain.lock().unwrap()
     }
@@ -212,6 +213,7 @@ impl Sim {
         self.lock().counts.clone()
     }
 
+    /// Reads the state at a block, or at the newest if there is no such block.
     fn at<T>(&self, block: u64, read: impl FnOnce(&State) -> T) -> T {
         let chain = self.lock();
         let newest = chain.blocks.len() - 1;

@@ -35,6 +35,7 @@ pub(super) struct Nodes {
 }
 
 impl Nodes {
+    /// Nodes that know everything and refuse nothing.
     pub(super) fn new(seed: u64) -> Self {
         Self {
             replicas: vec![0],
@@ -162,6 +163,7 @@ impl<'a> View<'a> {
         &self.chain.blocks[self.newest]
     }
 
+    /// The blocks that it knows, from the first.
     pub(super) fn blocks(&self) -> &'a [Block] {
         &self.chain.blocks[..=self.newest]
     }

@@ -116,6 +116,7 @@ impl Chain {
         Ok(hash)
     }
 
+    /// The rules in the order of geth.
     fn check(&self, transaction: &TxEnvelope, from: Address, newest: usize) -> Result<(), Refused> {
         let (rules, state, nonce) = (&self.rules, &self.blocks[newest].state, transaction.nonce());
         if transaction.chain_id() != Some(CHAIN_ID) {
@@ -156,6 +157,7 @@ impl Chain {
         if enough(old.max_fee_per_gas(), max_fee) && enough(old_tip, tip) { Ok(()) } else { Err(Refused::Replacement) }
     }
 
+    /// Whether the account can pay.
     fn check_balance(&self, transaction: &TxEnvelope, from: Address, balance: U256) -> Result<(), Refused> {
         let cost = cost(transaction);
         if self.rules.check_funds && balance < cost {

@@ -38,6 +38,7 @@ fn parse_number(parameters: &[Value], index: usize) -> Result<u64, Refusal> {
     }
 }
 
+/// An answer in JSON.
 fn ok(value: impl Serialize) -> Answer {
     Ok(serde_json::to_value(value).expect("it is JSON"))
 }
@@ -57,6 +58,7 @@ impl Chain {
 }
 
 impl View<'_> {
+    /// Answers a question, which changes nothing.
     fn answer(&self, method: &str, parameters: &[Value]) -> Answer {
         let state = |index| -> Result<&Block, Refusal> {
             self.state_at(parse::<Option<BlockId>>(parameters, index)?.unwrap_or_default())
@@ -100,6 +102,7 @@ impl View<'_> {
         }
     }
 
+    /// Answers eth_getTransactionCount, which alone knows what is pending.
     fn transaction_count(&self, parameters: &[Value]) -> Answer {
         let account: Address = parse(parameters, 0)?;
         let id = parse::<Option<BlockId>>(parameters, 1)?.unwrap_or_default();
@@ -130,6 +133,7 @@ impl View<'_> {
         outcome.map(|(output, _)| output).map_err(Refusal::reverted)
     }
 
+    /// A transaction, included or pending, if the node knows it.
     fn transaction(&self, hash: B256) -> Option<Transaction> {
         if let Some((block, index, _)) = self.find(hash) {
             return Some(block.transaction(index));
@@ -141,6 +145,7 @@ impl View<'_> {
         Some(Transaction::from_transaction(waiting, TransactionInfo::default()))
     }
 
+    /// The receipt of a transaction, if the node has one.
     fn receipt(&self, hash: B256) -> Option<Value> {
         let (block, index, included) = self.find(hash)?;
         if self.chain.late_receipts && block.hash == self.head().hash {
@@ -165,6 +170,7 @@ impl View<'_> {
         }))
     }
 
+    /// Answers eth_getLogs: what it does not know is missing silently.
     fn logs(&self, filter: &Filter) -> Answer {
         let nodes = &self.chain.nodes;
         let (from, to) = match filter.block_option {
@@ -198,6 +204,7 @@ impl View<'_> {
 }
 
 impl Block {
+    /// The block in an answer, with its transactions or with their hashes.
     fn rpc(&self, full: bool) -> RpcBlock {
         let header = RpcHeader { hash: self.hash, inner: self.header.clone(), total_difficulty: None, size: None };
         let transactions = if full {
@@ -208,6 +215,7 @@ impl Block {
         RpcBlock::new(header, transactions)
     }
 
+    /// An included transaction in an answer.
     fn transaction(&self, index: usize) -> Transaction {
         let Included { transaction, from, .. } = self.included[index].clone();
         let info = TransactionInfo {
@@ -239,6 +247,7 @@ impl Block {
 }
 
 impl Included {
+    /// The hash of the transaction.
     fn hash(&self) -> B256 {
         *self.transaction.tx_hash()
     }

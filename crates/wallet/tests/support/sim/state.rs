@@ -92,26 +92,33 @@ pub(crate) struct Message {
 /// The answer and the events of a transaction, or why it was refused.
 pub(crate) type Outcome = Result<(Bytes, Vec<Log>), Bytes>;
 
+/// `v`, `r` and `s`.
+type Signature = (u8, FixedBytes<32>, FixedBytes<32>);
+
 impl State {
+    /// In wei.
     pub(crate) fn balance(&self, account: Address) -> U256 {
         self.balances.get(&account).copied().unwrap_or_default()
     }
 
+    /// How many nonces the account has used.
     pub(crate) fn nonce(&self, account: Address) -> u64 {
         self.nonces.get(&account).copied().unwrap_or_default()
     }
 
-    /// Makes accounts run other code, if their authorizations are valid. Each uses a nonce of its account.
-    pub(super) fn delegate(&mut self, authorizations: &[SignedAuthorization]) {
-        for authorization in authorizations {
+    /// Makes the account of each valid authorization run other code. This uses a nonce of the account.
+    pub(super) fn delegate(&mut self, list: &[SignedAuthorization]) {
+        for authorization in list {
             let Ok(authority) = authorization.recover_authority() else { continue };
-            if authorization.nonce() == self.nonce(authority) {
+            let here = authorization.chain_id().is_zero() || *authorization.chain_id() == U256::from(CHAIN_ID);
+            if here && authorization.nonce() == self.nonce(authority) {
                 self.nonces.insert(authority, authorization.nonce() + 1);
                 self.delegations.insert(authority, *authorization.address());
             }
         }
     }
 
+    /// Moves ether that is there.
     pub(super) fn transfer(&mut self, from: Address, to: Address, value: U256) {
         let left = self.balance(from).checked_sub(value).expect("a transfer that is not covered");
         self.balances.insert(from, left);
@@ -126,6 +133,7 @@ impl State {
         Ok(outcome)
     }
 
+    /// Executes a message. After an error, the state is of no use.
     fn run(&mut self, message: &Message, environment: &Environment) -> Outcome {
         let Message { from, to, value, ref input, .. } = *message;
         if self.balance(from) < value {
@@ -163,14 +171,17 @@ impl State {
         if self.books.contains_key(&account) { self.alive(account) } else { Ok(()) }
     }
 
+    /// The chequebook, which exists.
     fn book(&mut self, contract: Address) -> &mut Book {
         self.books.get_mut(&contract).expect("no such chequebook")
     }
 
+    /// Refuses what a dead chequebook refuses.
     fn alive(&mut self, contract: Address) -> Result<(), Bytes> {
         if self.book(contract).killable_at == U256::MAX { Err(Dead {}.abi_encode().into()) } else { Ok(()) }
     }
 
+    /// Calls a function of a chequebook.
     fn call(
         &mut self,
         contract: Address,
@@ -178,44 +189,22 @@ impl State {
         call: ChequebookCalls,
         environment: &Environment,
     ) -> Outcome {
+        if let Some((cheque, signature, only_if_covered)) = cheque_in(contract, &call) {
+            return self.cash(cheque, signature, only_if_covered, message, environment);
+        }
         let book = self.book(contract);
         let answer = match call {
             ChequebookCalls::owner(_) => ownerCall::abi_encode_returns(&book.owner),
             ChequebookCalls::signer(_) => signerCall::abi_encode_returns(&book.signer),
             ChequebookCalls::noticePeriod(_) => noticePeriodCall::abi_encode_returns(&U256::from(book.notice)),
             ChequebookCalls::killableAt(_) => killableAtCall::abi_encode_returns(&book.killable_at),
-            ChequebookCalls::sent(call) => {
+            ChequebookCalls::sent(ref call) => {
                 sentCall::abi_encode_returns(&book.sent.get(&call.beneficiary).copied().unwrap_or_default())
             }
-            ChequebookCalls::cash(call) => {
-                let (signature, beneficiary) = ((call.v, call.r, call.s), call.beneficiary);
-                let cheque =
-                    Cheque { contract, beneficiary, amount: call.amount, scheme: Scheme::Packed, chain_id: CHAIN_ID };
-                return self.cash(cheque, signature, false, message, environment);
+            ChequebookCalls::announceKill(_) | ChequebookCalls::cancelKill(_) | ChequebookCalls::kill(_) => {
+                return self.command(contract, message, &call);
             }
-            ChequebookCalls::cashTyped(call) => {
-                let (signature, beneficiary) = ((call.v, call.r, call.s), call.beneficiary);
-                let cheque =
-                    Cheque { contract, beneficiary, amount: call.amount, scheme: Scheme::Typed, chain_id: CHAIN_ID };
-                return self.cash(cheque, signature, false, message, environment);
-            }
-            ChequebookCalls::cashIfCovered(call) => {
-                let (signature, beneficiary) = ((call.v, call.r, call.s), call.beneficiary);
-                let cheque =
-                    Cheque { contract, beneficiary, amount: call.amount, scheme: Scheme::Packed, chain_id: CHAIN_ID };
-                return self.cash(cheque, signature, true, message, environment);
-            }
-            ChequebookCalls::cashTypedIfCovered(call) => {
-                let (signature, beneficiary) = ((call.v, call.r, call.s), call.beneficiary);
-                let cheque =
-                    Cheque { contract, beneficiary, amount: call.amount, scheme: Scheme::Typed, chain_id: CHAIN_ID };
-                return self.cash(cheque, signature, true, message, environment);
-            }
-            command
-            @ (ChequebookCalls::announceKill(_) | ChequebookCalls::cancelKill(_) | ChequebookCalls::kill(_)) => {
-                return self.command(contract, message, &command);
-            }
-            ChequebookCalls::eip712Domain(_) => return Err(Bytes::new()), // nobody asks
+            _ => return Err(Bytes::new()), // nobody asks for the domain
         };
         Ok((answer.into(), Vec::new()))
     }
@@ -252,6 +241,7 @@ impl State {
         Ok((Bytes::new(), logs(contract, vec![log])))
     }
 
+    /// Pays everything to one account, and nothing from then on.
     fn die(&mut self, contract: Address, recipient: Address, block: u64) -> Result<(), Bytes> {
         self.alive(contract)?;
         if self.book(contract).born_at == block {
@@ -262,10 +252,11 @@ impl State {
         Ok(())
     }
 
+    /// Pays a cheque, or what is left for it.
     fn cash(
         &mut self,
         cheque: Cheque,
-        (v, r, s): (u8, FixedBytes<32>, FixedBytes<32>),
+        (v, r, s): Signature,
         only_if_covered: bool,
         message: &Message,
         environment: &Environment,
@@ -312,6 +303,18 @@ impl State {
         let multicall = account == MULTICALL && environment.multicall;
         if known || multicall || environment.refusing.contains(&account) { bytes!("fe") } else { Bytes::new() }
     }
+}
+
+/// The cheque that a call cashes, its signature, and whether it is cashed only if it is covered.
+fn cheque_in(contract: Address, call: &ChequebookCalls) -> Option<(Cheque, Signature, bool)> {
+    let (beneficiary, amount, signature, scheme, only_if_covered) = match call {
+        ChequebookCalls::cash(c) => (c.beneficiary, c.amount, (c.v, c.r, c.s), Scheme::Packed, false),
+        ChequebookCalls::cashTyped(c) => (c.beneficiary, c.amount, (c.v, c.r, c.s), Scheme::Typed, false),
+        ChequebookCalls::cashIfCovered(c) => (c.beneficiary, c.amount, (c.v, c.r, c.s), Scheme::Packed, true),
+        ChequebookCalls::cashTypedIfCovered(c) => (c.beneficiary, c.amount, (c.v, c.r, c.s), Scheme::Typed, true),
+        _ => return None,
+    };
+    Some((Cheque { contract, beneficiary, amount, scheme, chain_id: CHAIN_ID }, signature, only_if_covered))
 }
 
 /// The events of one contract.

@@ -107,10 +107,12 @@ async fn wait() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
+/// An error of the network.
 fn lost(what: &str) -> TransportError {
     TransportErrorKind::custom_str(what)
 }
 
+/// Wraps an answer as JSON-RPC does.
 fn respond(id: Id, answer: Answer) -> Response {
     let payload = match answer {
         Ok(value) => ResponsePayload::Success(to_raw_value(&value).expect("it is JSON")),

@@ -110,6 +110,7 @@ impl Refused {
         }
     }
 
+    /// Of go-ethereum.
     fn geth(self) -> String {
         match self {
             Self::Signature => "invalid sender".into(),
@@ -139,6 +140,7 @@ impl Refused {
         }
     }
 
+    /// Of erigon, whose pool puts a class before its words.
     fn erigon(self) -> String {
         match self {
             Self::Signature => "INVALID: invalid sender".into(),
@@ -156,6 +158,7 @@ impl Refused {
         }
     }
 
+    /// Of nethermind, whose words are names.
     fn nethermind(self) -> String {
         match self {
             Self::Signature => "FailedToResolveSender".into(),
@@ -183,6 +186,7 @@ impl Refused {
         }
     }
 
+    /// Of besu, whose codes differ.
     fn besu(self) -> Refusal {
         let (code, message) = match self {
             Self::Signature => (-32_002, "Invalid signature"),
@@ -202,6 +206,7 @@ impl Refused {
         Refusal::new(code, message)
     }
 
+    /// Of reth, which mostly repeats go-ethereum.
     fn reth(self) -> String {
         match self {
             Self::Signature => "invalid sender".into(),

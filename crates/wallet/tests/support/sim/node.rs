@@ -30,7 +30,7 @@ pub(super) struct Nodes {
     /// How many requests are answered between two ticks, and how many were.
     rate: (Option<usize>, usize),
     seed: u64,
-    /// How many blocks the tags `safe` and `finalized` are behind the newest. `None`: the nodes do not know them.
+    /// How many blocks the tags for safe and for final blocks are behind the newest. `None`: the nodes do not know them.
     finality: Option<(u64, u64)>,
 }
 
@@ -126,12 +126,12 @@ impl Sim {
         self.lock().nodes.tick();
     }
 
-    /// How many blocks `safe` and `finalized` are behind the newest.
-    pub(crate) fn finality(&self, safe_depth: u64, finalized_depth: u64) {
-        self.lock().nodes.finality = Some((safe_depth, finalized_depth));
+    /// How many blocks the tags for safe and for final blocks are behind the newest.
+    pub(crate) fn finality(&self, safe_depth: u64, final_depth: u64) {
+        self.lock().nodes.finality = Some((safe_depth, final_depth));
     }
 
-    /// The nodes do not know the tags `safe` and `finalized`.
+    /// The nodes do not know the tags for safe and for final blocks.
     pub(crate) fn no_finality_tags(&self) {
         self.lock().nodes.finality = None;
     }

@@ -5,11 +5,13 @@ use std::time::Duration;
 use alloy::{
     eips::BlockNumberOrTag,
     primitives::{Address, B256, BlockNumber, ChainId, U256},
-    transports::TransportError,
 };
 use chequebook::{ErrorClass, Scheme};
 
-use crate::store::StoreError;
+use crate::{
+    chain::{NodeFailure, Refusal},
+    store::StoreError,
+};
 
 /// What can go wrong with payers, payees and their state.
 #[derive(Debug, thiserror::Error)]
@@ -20,8 +22,15 @@ pub enum Error {
     Cheque(#[from] chequebook::Error),
 
     /// The wallet, device or service that holds the account's key did not sign a transaction.
-    #[error("account did not sign")]
+    #[error("account did not sign: {0}")]
     Account(#[from] alloy::signers::Error),
+
+    /// The key of the account, or of the chequebook, did not sign in time. Nothing was promised or sent.
+    #[error("no signature within {limit:?}")]
+    SignerTimedOut {
+        /// How long we waited.
+        limit: Duration,
+    },
 
     /// The cheque belongs to another chequebook.
     #[error("cheque is of chequebook {found}, expected {expected}")]
@@ -221,19 +230,55 @@ pub enum Error {
         block: BlockNumber,
     },
 
-    /// Another transaction of the account used the nonce.
-    #[error("transaction with nonce {nonce} was replaced by one of another program")]
+    /// Another transaction of the account, or an authorization that it signed (EIP-7702), used the nonce.
+    #[error("transaction with nonce {nonce} was replaced: transaction {by} in block {block} used the nonce")]
     Replaced {
+        /// The nonce.
+        nonce: u64,
+        /// The hash of the other transaction.
+        by: B256,
+        /// The number of its block.
+        block: BlockNumber,
+    },
+
+    /// The transaction was replaced by one that does nothing, as [`Transaction::cancel`](crate::Transaction::cancel) asked.
+    #[error("transaction with nonce {nonce} was cancelled")]
+    Cancelled {
         /// The nonce.
         nonce: u64,
     },
 
-    /// The account cannot pay for the transaction.
+    /// The node refuses the transaction for a reason that the wallet has no answer to. It stays in
+    /// [`Wallet::transactions`](crate::Wallet::transactions), and is tried again; it can be repriced and cancelled.
+    #[error("node refuses the transaction with nonce {nonce}: {refusal}")]
+    NodeRefused {
+        /// The nonce.
+        nonce: u64,
+        /// What the node says.
+        refusal: Refusal,
+    },
+
+    /// The nonce of the transaction is used, and the node shows neither a receipt nor what else used it. Its outcome is
+    /// not known; the wallet goes on asking.
+    #[error("outcome of the transaction with nonce {nonce} is not known: the node shows no receipt, and nothing that used the nonce")]
+    OutcomeUnknown {
+        /// The nonce.
+        nonce: u64,
+    },
+
+    /// The transaction is final, so that nothing about it can be changed.
+    #[error("transaction with nonce {nonce} is final, expected one that is not")]
+    AlreadyFinal {
+        /// The nonce.
+        nonce: u64,
+    },
+
+    /// The account cannot pay for the transaction, and for those before it.
     #[error("account {account} has {balance} wei, expected {needed} for value and gas")]
     InsufficientFunds {
         /// The account of the wallet.
         account: Address,
-        /// What it has, in wei.
+        /// What it has, in wei, less what its transactions that are under way may cost.
         balance: U256,
         /// What the transaction may cost, in wei.
         needed: U256,
@@ -267,12 +312,64 @@ pub enum Error {
     },
 
     /// The node answered with an error, or could not be reached.
-    #[error("{method} failed")]
+    #[error("{method} failed: {failure}")]
     Rpc {
         /// The RPC method.
         method: &'static str,
         /// What went wrong.
-        source: TransportError,
+        failure: NodeFailure,
+    },
+
+    /// The chain could not be looked at for longer than [`Config::patience`](crate::Config::patience).
+    #[error("chain was not seen for {silence:?}: {reason}")]
+    Unreachable {
+        /// For how long.
+        silence: Duration,
+        /// The last error.
+        reason: String,
+    },
+
+    /// The newest block that the node shows is too old to decide on: the node has stalled, or the chain has.
+    #[error("newest block {number} is {age:?} old, expected at most {max:?}")]
+    StaleHead {
+        /// The number of the block.
+        number: BlockNumber,
+        /// The age of its timestamp.
+        age: Duration,
+        /// The largest age, [`Config::max_head_age`](crate::Config::max_head_age).
+        max: Duration,
+    },
+
+    /// The node is behind a block that the wallet saw before, and shows no reorganisation.
+    #[error("node is at block {found}, expected at least {expected}, which it showed before")]
+    NodeBehind {
+        /// Its newest block.
+        found: BlockNumber,
+        /// The newest block that was seen.
+        expected: BlockNumber,
+    },
+
+    /// What the node says contradicts what it said before, and it shows no reason. Nothing was stored.
+    #[error("node contradicts itself on {contract}: {what}")]
+    Contradiction {
+        /// The chequebook.
+        contract: Address,
+        /// What it says.
+        what: String,
+    },
+
+    /// The chain has paid more to a beneficiary than the store knows to have been promised: the store is older than the
+    /// last cheque. [`recover`](crate::Chequebook::recover) it before more is promised.
+    #[error("chequebook {contract} paid {paid} wei to {beneficiary}, expected at most the {issued} that the store knows of")]
+    StoreOutdated {
+        /// The chequebook.
+        contract: Address,
+        /// The beneficiary.
+        beneficiary: Address,
+        /// What the chain has paid, in wei.
+        paid: U256,
+        /// What the store has as promised, in wei.
+        issued: U256,
     },
 
     /// The node has no such block.
@@ -336,7 +433,7 @@ impl Error {
     pub const fn class(&self) -> ErrorClass {
         match self {
             Self::Cheque(error) => error.class(),
-            Self::Account(_) => ErrorClass::Signer,
+            Self::Account(_) | Self::SignerTimedOut { .. } => ErrorClass::Signer,
             Self::WrongContract { .. }
             | Self::WrongChainId { .. }
             | Self::WrongBeneficiary { .. }
@@ -360,16 +457,26 @@ impl Error {
             | Self::StoreNotEmpty
             | Self::BadBackup { .. } => ErrorClass::InvalidInput,
             Self::Dead { .. } | Self::KillAnnounced { .. } | Self::ShutDown => ErrorClass::Ended,
-            Self::Refused { .. } | Self::Reverted { .. } | Self::Replaced { .. } | Self::TooMuchGas { .. } => {
-                ErrorClass::Transaction
-            }
-            Self::RpcTimeout { .. } | Self::Rpc { .. } | Self::NoBlock { .. } | Self::Reorganised { .. } => {
-                ErrorClass::ChainUnreachable
-            }
+            Self::Refused { .. }
+            | Self::Reverted { .. }
+            | Self::Replaced { .. }
+            | Self::Cancelled { .. }
+            | Self::NodeRefused { .. }
+            | Self::OutcomeUnknown { .. }
+            | Self::AlreadyFinal { .. }
+            | Self::TooMuchGas { .. } => ErrorClass::Transaction,
+            Self::RpcTimeout { .. }
+            | Self::Rpc { .. }
+            | Self::NoBlock { .. }
+            | Self::Reorganised { .. }
+            | Self::Unreachable { .. }
+            | Self::StaleHead { .. }
+            | Self::NodeBehind { .. }
+            | Self::Contradiction { .. } => ErrorClass::ChainUnreachable,
             Self::NoCode { .. } | Self::NotGenuine { .. } | Self::WrongChain { .. } | Self::WrongGenesis { .. } => {
                 ErrorClass::WrongChain
             }
-            Self::Store(_) => ErrorClass::Store,
+            Self::Store(_) | Self::StoreOutdated { .. } => ErrorClass::Store,
             Self::Panicked => ErrorClass::Bug,
         }
     }

@@ -1,30 +1,31 @@
 //! How the wallet creates chequebooks.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use alloy::{
     eips::BlockId,
-    primitives::{Address, TxKind, U256},
+    primitives::{Address, BlockNumber, TxKind, U256},
 };
 use chequebook::{Asset, Creation, Error as ChequeError, factory};
 
 use crate::{
     Error,
-    chain::Chain,
-    store::{Batch, schema::Purpose},
-    transactions::{Call, MAX_GAS, Transaction, Transactions},
+    chain::{Chain, ChainWatcher},
+    store::schema::Purpose,
+    transactions::{Account, Call, Transaction},
 };
 
 /// Creates chequebooks. Clones of this handle are the same factory.
 #[derive(Clone)]
 pub struct Factory {
     chain: Arc<Chain>,
-    transactions: Arc<Transactions>,
+    watcher: Arc<ChainWatcher>,
+    account: Arc<Account>,
 }
 
 impl Factory {
-    pub(crate) const fn new(chain: Arc<Chain>, transactions: Arc<Transactions>) -> Self {
-        Self { chain, transactions }
+    pub(crate) const fn new(chain: Arc<Chain>, watcher: Arc<ChainWatcher>, account: Arc<Account>) -> Self {
+        Self { chain, watcher, account }
     }
 
     /// Sends the transaction that creates a chequebook, with a deposit in wei, and returns once it is sent. Anyone may
@@ -42,29 +43,27 @@ impl Factory {
         require_ether(contract, creation)?;
         self.require().await?;
         let input = creation.calldata();
-        let call = Call { to: TxKind::Call(factory()), value: deposit, input, max_gas: MAX_GAS };
+        let call = Call { to: TxKind::Call(factory()), value: deposit, input };
         let purpose = Purpose::Create { contract, amount: deposit };
-        self.transactions.send(call, |_| Ok((purpose, Batch::new()))).await
+        self.account.send(call, purpose).await
     }
 
-    /// The pending transaction that creates a chequebook.
+    /// The transaction under way that creates a chequebook.
     pub(crate) fn pending(&self, contract: Address) -> Option<Transaction> {
-        self.transactions.list().into_iter().find(|transaction| {
-            matches!(transaction.purpose(), Purpose::Create { contract: created, .. } if created == contract)
-                && !transaction.status().is_final()
-        })
+        self.account.find(|purpose| matches!(purpose, Purpose::Create { contract: created, .. } if created == contract))
     }
 
-    /// Checks that a chequebook without a record in the store is new: somebody may hold cheques of one that was used before.
-    pub(crate) async fn require_unused(&self, contract: Address) -> Result<(), Error> {
+    /// Checks that a chequebook without a record in the store is new, and returns the block at which it was: somebody may
+    /// hold cheques of one that was used before.
+    pub(crate) async fn require_unused(&self, contract: Address) -> Result<BlockNumber, Error> {
         self.require().await?;
-        let latest = BlockId::latest();
+        let head = self.watcher.look(Duration::ZERO).await?.head;
         let (created, balance) =
-            tokio::try_join!(self.chain.record(contract, latest), self.chain.balance(contract, latest))?;
+            tokio::try_join!(self.chain.record(contract, head.id()), self.chain.balance(contract, head.id()))?;
         if created.is_some() || !balance.is_zero() {
             return Err(Error::NoRecord { contract });
         }
-        Ok(())
+        Ok(head.number)
     }
 
     async fn require(&self) -> Result<(), Error> {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashSet,
+    panic::AssertUnwindSafe,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -12,22 +13,33 @@ use alloy::{
     providers::Provider,
 };
 use chequebook::SignedCheque;
+use futures_util::FutureExt;
 use parking_lot::Mutex;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::watch,
+    task::{AbortHandle, JoinSet},
+    time::{Instant, sleep},
+};
 
 use crate::{
     Error,
     cashing::Cashing,
     chain::{Chain, ChainWatcher},
     config::Config,
-    exposure::Exposures,
     factory::Factory,
+    health::{Health, note},
+    payee::Exposures,
     store::{
         Batch, Ledger, Store, StoreError,
-        schema::{ChequebookRow, FORMAT, Origin, Promise, address_at_end, origin_key, received_of, table},
+        schema::{
+            ChequebookRow, FORMAT, Origin, Received, TABLES, address_at_end, origin_key, received_of, table,
+        },
     },
-    transactions::{Transaction, Transactions},
+    transactions::{Account, AccountSigner, Transaction},
 };
+
+/// How long a task that panicked rests before it is started again.
+const REST: Duration = Duration::from_secs(1);
 
 /// The chequebooks and inboxes that are open. Only an inbox has a beneficiary.
 type Opened = Arc<Mutex<HashSet<(Address, Option<Address>)>>>;
@@ -46,12 +58,11 @@ pub(crate) struct Shared {
     pub(crate) chain: Arc<Chain>,
     pub(crate) watcher: Arc<ChainWatcher>,
     pub(crate) ledger: Arc<Ledger>,
-    pub(crate) transactions: Arc<Transactions>,
+    pub(crate) account: Arc<Account>,
     pub(crate) exposures: Exposures,
-    /// Changes with every new block.
-    pub(crate) rounds: watch::Sender<B256>,
     factory: Factory,
     cashing: Cashing,
+    health: watch::Sender<Health>,
     opened: Opened,
     tasks: Mutex<Option<JoinSet<()>>>,
 }
@@ -73,46 +84,58 @@ impl Wallet {
         store: impl Store,
         config: Config,
     ) -> Result<Self, Error> {
-        let chain = Chain::connect(provider.erased(), config.rpc_timeout, config.log_range).await?;
+        let chain = Arc::new(Chain::connect(provider.erased(), config).await?);
         let genesis = chain.block(0).await?.hash;
-        let ledger = Ledger::new(store)?;
-        check_origin(&ledger, Origin { format: FORMAT, chain_id: chain.id(), genesis }).await?;
+        let ledger = Arc::new(Ledger::new(store, config.store_timeout));
+        let opened = Self::open_on(&chain, &ledger, Arc::new(account), genesis, config).await;
+        if opened.is_err() {
+            ledger.close().await; // so that the store can be opened again
+        }
+        opened
+    }
 
-        let (chain, ledger) = (Arc::new(chain), Arc::new(ledger));
-        let transactions = Transactions::open(
-            Arc::clone(&chain),
-            Arc::clone(&ledger),
-            Arc::new(account),
-            config.confirmations,
-            config.max_fee_per_gas,
-        )?;
-        let transactions = Arc::new(transactions);
-        let watcher = Arc::new(ChainWatcher::new(Arc::clone(&chain), config.max_age));
-        let wallet = Self(Arc::new(Shared {
-            factory: Factory::new(Arc::clone(&chain), Arc::clone(&transactions)),
-            cashing: Cashing::new(
-                Arc::clone(&chain),
-                Arc::clone(&watcher),
-                Arc::clone(&transactions),
-                config.confirmations,
-            ),
-            exposures: Exposures::default(),
+    async fn open_on(
+        chain: &Arc<Chain>,
+        ledger: &Arc<Ledger>,
+        signer: AccountSigner,
+        genesis: B256,
+        config: Config,
+    ) -> Result<Self, Error> {
+        check_origin(ledger, Origin { format: FORMAT, chain_id: chain.id(), genesis }).await?;
+        let health = Health::channel(config.patience);
+        let watcher = Arc::new(ChainWatcher::open(Arc::clone(chain), Arc::clone(ledger), config).await?);
+        let account = Account::open(
+            Arc::clone(chain),
+            Arc::clone(&watcher),
+            Arc::clone(ledger),
+            signer,
             config,
-            chain,
+            health.clone(),
+        )
+        .await?;
+        let cashing = Cashing::open(Arc::clone(chain), Arc::clone(&watcher), Arc::clone(&account), config)?;
+        let factory = Factory::new(Arc::clone(chain), Arc::clone(&watcher), Arc::clone(&account));
+        let wallet = Self(Arc::new(Shared {
+            config,
+            chain: Arc::clone(chain),
             watcher,
-            ledger,
-            transactions,
-            rounds: watch::Sender::new(B256::ZERO),
+            ledger: Arc::clone(ledger),
+            account,
+            exposures: Exposures::default(),
+            factory,
+            cashing,
+            health,
             opened: Arc::default(),
             tasks: Mutex::new(Some(JoinSet::new())),
         }));
-        wallet.spawn(watch_chain(Arc::downgrade(&wallet.0), config.poll_interval));
+        let weak = Arc::downgrade(&wallet.0);
+        wallet.supervise("chain", move || watch_chain(Weak::clone(&weak), config.poll_interval));
         Ok(wallet)
     }
 
     /// The account that pays for gas and deposits.
     pub fn account(&self) -> Address {
-        self.0.transactions.account()
+        self.0.account.address()
     }
 
     /// The id of the chain.
@@ -135,21 +158,21 @@ impl Wallet {
     /// # Errors
     ///
     /// [`Error::Store`].
-    pub fn chequebooks(&self) -> Result<Vec<Address>, Error> {
-        let rows = self.0.ledger.scan::<ChequebookRow>(table::CHEQUEBOOKS)?;
-        Ok(rows.iter().filter_map(|(key, _)| address_at_end(key)).collect())
+    pub async fn chequebooks(&self) -> Result<Vec<Address>, Error> {
+        let rows = self.0.ledger.scan::<ChequebookRow>(table::CHEQUEBOOKS, &[]).await?;
+        Ok(rows.iter().map(|(key, _)| address_at_end(table::CHEQUEBOOKS, key)).collect::<Result<_, _>>()?)
     }
 
-    /// The latest cheque of every inbox that the store has records of.
+    /// The highest valid cheque of every inbox that the store has records of.
     ///
     /// # Errors
     ///
     /// [`Error::Store`].
-    pub fn received(&self) -> Result<Vec<SignedCheque>, Error> {
+    pub async fn received(&self) -> Result<Vec<SignedCheque>, Error> {
         let mut cheques = Vec::new();
-        for (key, promise) in self.0.ledger.scan::<Promise>(table::RECEIVED)? {
-            let (contract, beneficiary) = received_of(&key).ok_or(StoreError::BadRow { key })?;
-            cheques.extend(promise.cheque(contract, beneficiary, self.chain_id())?);
+        for (key, row) in self.0.ledger.scan::<Received>(table::RECEIVED, &[]).await? {
+            let (contract, beneficiary) = received_of(&key)?;
+            cheques.extend(row.cheque.cheque(contract, beneficiary, self.chain_id())?);
         }
         Ok(cheques)
     }
@@ -164,9 +187,18 @@ impl Wallet {
         &self.0.cashing
     }
 
+    /// The transactions whose outcome is not final, including those of earlier runs, in the order of their nonces.
+    pub fn open_transactions(&self) -> Vec<Transaction> {
+        self.0.account.open_transactions()
+    }
+
     /// Every transaction that the store knows, including those of earlier runs, in the order of their nonces.
-    pub fn transactions(&self) -> Vec<Transaction> {
-        self.0.transactions.list()
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    pub async fn transactions(&self) -> Result<Vec<Transaction>, Error> {
+        self.0.account.all_transactions().await
     }
 
     /// Shuts the wallet down: stops its tasks and those of every handle opened on it, waits until everything is
@@ -176,7 +208,7 @@ impl Wallet {
         if let Some(mut tasks) = tasks {
             tasks.shutdown().await;
         }
-        self.0.transactions.shut_down.send_replace(true);
+        self.0.health.send_modify(|health| health.ended = true);
         self.0.ledger.close().await;
     }
 
@@ -184,12 +216,29 @@ impl Wallet {
         &self.0
     }
 
-    /// Runs a task until shutdown.
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    /// Runs a task until it ends, is aborted, or the wallet is shut down. If it panics, that is reported, and it starts
+    /// again. It must not hold this wallet, or the wallet would never end.
+    pub(crate) fn supervise<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        name: &'static str,
+        mut task: impl FnMut() -> F + Send + 'static,
+    ) -> AbortHandle {
+        let supervised = async move {
+            while AssertUnwindSafe(task()).catch_unwind().await.is_err() {
+                tracing::error!(task = name, "a task of the wallet panicked, and starts again");
+                sleep(REST).await;
+            }
+        };
         let mut tasks = self.0.tasks.lock();
-        if let Some(tasks) = tasks.as_mut() {
-            while tasks.try_join_next().is_some() {} // removes tasks that have ended
-            tasks.spawn(task);
+        match tasks.as_mut() {
+            Some(tasks) => {
+                while tasks.try_join_next().is_some() {} // removes tasks that have ended
+                tasks.spawn(supervised)
+            }
+            None => {
+                let ended = tokio::spawn(async {}); // nothing starts after shutdown
+                ended.abort_handle()
+            }
         }
     }
 
@@ -212,32 +261,46 @@ impl std::fmt::Debug for Wallet {
 
 impl Shared {
     async fn refresh(&self) -> Result<(), Error> {
-        // Our transactions must be followed even if a chequebook cannot be read.
-        let (head, followed) = tokio::join!(self.watcher.advance(), self.transactions.advance());
-        let head = head?;
-        self.rounds.send_if_modified(|last| std::mem::replace(last, head.hash) != head.hash);
-        followed
+        let called = Instant::now();
+        let result = async {
+            self.chain.check_id().await?;
+            let look = self.watcher.look(Duration::ZERO).await?;
+            self.account.follow(called, look).await
+        };
+        let result = result.await;
+        note(&self.health, &result);
+        result
     }
 }
 
 async fn watch_chain(shared: Weak<Shared>, interval: Duration) {
+    let mut warned = None;
     while let Some(shared) = shared.upgrade() {
         if let Err(error) = shared.refresh().await {
             tracing::warn!(%error, "could not look at the chain");
         }
+        // Whoever guards money must hear of it, though nothing else happens.
+        if let Err(error) = shared.watcher.check_age()
+            && warned.is_none_or(|at: Instant| at.elapsed() >= shared.config.patience)
+        {
+            tracing::error!(%error, "the chain cannot be guarded");
+            warned = Some(Instant::now());
+        }
         drop(shared);
-        tokio::time::sleep(interval).await;
+        sleep(interval).await;
     }
 }
 
 /// Marks a new store with this chain. Any other store must already belong to it.
 async fn check_origin(ledger: &Ledger, expected: Origin) -> Result<(), Error> {
-    let Some(found) = ledger.get::<Origin>(&origin_key())? else {
-        if let Some((key, _)) = ledger.scan_raw(&[])?.into_iter().next() {
-            return Err(StoreError::BadRow { key }.into());
+    let Some(found) = ledger.get::<Origin>(&origin_key()).await? else {
+        for table in TABLES {
+            if let Some((key, _)) = ledger.durable_page(*table, &[], None, 1).await?.into_iter().next() {
+                return Err(StoreError::bad_row(*table, &key).into());
+            }
         }
         let mut batch = Batch::new();
-        batch.put(origin_key(), &expected)?;
+        batch.replace(origin_key(), None, &expected)?;
         return Ok(ledger.submit(batch).await?);
     };
     if found.format != expected.format {

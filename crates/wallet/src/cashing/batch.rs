@@ -13,22 +13,22 @@ use chequebook::{
     },
 };
 
-/// The most gas for the cheques of one transaction. Together with the base cost of the transaction, and with the
-/// quarter that is added to each estimate, it stays below the limit for one transaction.
-const MAX_CHEQUES_GAS: u64 = 12_000_000;
 /// The gas that the clearing house itself uses for each cheque, as in its code.
 const OWN_GAS: u64 = 8_000;
+
+use super::register::Reserved;
 
 /// A cheque to cash, and the most gas that it may need in a batch.
 pub(super) struct Item<'a> {
     pub(super) index: usize,
     pub(super) cheque: &'a SignedCheque,
+    pub(super) reserved: Reserved,
     pub(super) gas: u64,
 }
 
-/// Splits cheques into transactions, in which each cheque may use as much gas as the most expensive one. Cheques of one
-/// chequebook are adjacent, because only the first of them pays for its first access.
-pub(super) fn batches(mut items: Vec<Item<'_>>) -> Vec<Vec<Item<'_>>> {
+/// Splits cheques into transactions of at most `limit` gas, in which each cheque may use as much gas as the most expensive
+/// one. Cheques of one chequebook are adjacent, because only the first of them pays for its first access.
+pub(super) fn batches(mut items: Vec<Item<'_>>, limit: u64) -> Vec<Vec<Item<'_>>> {
     items.sort_by_key(|item| item.cheque.cheque().contract);
     let mut batches: Vec<Vec<Item<'_>>> = Vec::new();
     let mut each = 0;
@@ -36,7 +36,7 @@ pub(super) fn batches(mut items: Vec<Item<'_>>) -> Vec<Vec<Item<'_>>> {
         let needs = item.gas.saturating_add(OWN_GAS);
         let fits = batches.last().is_some_and(|batch| {
             let count = u64::try_from(batch.len()).unwrap_or(u64::MAX).saturating_add(1);
-            needs.max(each).saturating_mul(count) <= MAX_CHEQUES_GAS
+            needs.max(each).saturating_mul(count) <= limit
         });
         match batches.last_mut() {
             Some(batch) if fits => {
@@ -59,11 +59,10 @@ pub(super) fn compact(cheque: &SignedCheque) -> IClearingHouse::Cheque {
     IClearingHouse::Cheque { chequebook: contract, beneficiary, amount, typed: scheme == Scheme::Typed, r, vs }
 }
 
-/// Whether this call of the clearing house cashes a cheque over at least `least`.
-pub(super) fn cashes(input: &[u8], contract: Address, beneficiary: Address, least: U256) -> bool {
+/// Chequebook, beneficiary and amount of each cheque that a call of the clearing house cashes.
+pub(super) fn cheques_of(input: &[u8]) -> Vec<(Address, Address, U256)> {
     let cheques = cashCall::abi_decode(input).map(|call| call.cheques).unwrap_or_default();
-    let mut mine = cheques.iter().filter(|cheque| (cheque.chequebook, cheque.beneficiary) == (contract, beneficiary));
-    mine.any(|cheque| cheque.amount >= least)
+    cheques.into_iter().map(|cheque| (cheque.chequebook, cheque.beneficiary, cheque.amount)).collect()
 }
 
 /// The name of an error of the contracts.

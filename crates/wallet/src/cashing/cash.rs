@@ -1,19 +1,22 @@
 //! How a single cheque is cashed.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use alloy::primitives::{Address, TxKind, U256};
-use chequebook::{Cheque, Overdraft, SignedCheque, State};
+use chequebook::{Cheque, Overdraft, SignedCheque};
 use parking_lot::Mutex;
-use tokio::sync::{RwLock, oneshot};
+use tokio::sync::oneshot;
 
-use super::batch;
+use super::{
+    batch,
+    register::{Decision, Finished, Register, Reserved},
+};
 use crate::{
     Error,
-    chain::{Chain, ChainWatcher, Subject},
-    locks::Locks,
-    store::{Batch, schema::Purpose},
-    transactions::{Call, MAX_GAS, Transaction, Transactions},
+    chain::{Chain, ChainWatcher, Subject, WatchedChequebook},
+    config::Config,
+    store::schema::Purpose,
+    transactions::{Account, Call, Transaction},
 };
 
 /// Cashes cheques of any chequebook to any beneficiary. Clones of this handle share their state.
@@ -28,41 +31,53 @@ pub(super) struct Waiting {
 
 pub(super) struct Inner {
     pub(super) chain: Arc<Chain>,
-    watcher: Arc<ChainWatcher>,
-    pub(super) transactions: Arc<Transactions>,
-    /// In blocks.
-    confirmations: u64,
-    /// One cash to a beneficiary at a time.
-    locks: Locks,
-    /// Read-locked while one cheque is cashed, write-locked while many are.
-    pub(super) clearing: RwLock<()>,
+    pub(super) watcher: Arc<ChainWatcher>,
+    pub(super) account: Arc<Account>,
+    pub(super) config: Config,
+    pub(super) register: Register,
     /// Automatic cashes that wait for their batch.
     pub(super) waiting: Mutex<Vec<Waiting>>,
 }
 
+/// What is to happen with a cheque.
+pub(super) enum Look {
+    Good(Reserved),
+    Pending(Transaction),
+    /// Another task decides on the same payment.
+    Busy,
+}
+
 impl Cashing {
-    pub(crate) fn new(
+    /// Takes up what an earlier run has set going.
+    pub(crate) fn open(
         chain: Arc<Chain>,
         watcher: Arc<ChainWatcher>,
-        transactions: Arc<Transactions>,
-        confirmations: u64,
-    ) -> Self {
-        Self(Arc::new(Inner {
-            chain,
-            watcher,
-            transactions,
-            confirmations,
-            locks: Locks::default(),
-            clearing: RwLock::default(),
-            waiting: Mutex::default(),
-        }))
+        account: Arc<Account>,
+        config: Config,
+    ) -> Result<Self, Error> {
+        let register = Register::default();
+        for (transaction, input) in account.open_inputs()? {
+            match transaction.purpose() {
+                Purpose::Cash { contract, beneficiary, amount } => {
+                    register.record(contract, beneficiary, amount, transaction);
+                }
+                Purpose::CashMany { .. } => {
+                    for (contract, beneficiary, amount) in batch::cheques_of(&input) {
+                        register.record(contract, beneficiary, amount, transaction.clone());
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(Self(Arc::new(Inner { chain, watcher, account, config, register, waiting: Mutex::default() })))
     }
 
     /// Sends the transaction that cashes a cheque, of any chequebook to any beneficiary, and returns once it is sent.
-    /// If a pending transaction already cashes this cheque or a newer one, returns that transaction.
+    /// If a transaction that is under way already cashes this cheque or a newer one, returns that transaction.
     ///
-    /// With [`Overdraft::Refuse`] the contract itself checks that the balance covers the cheque: if another cheque is
-    /// cashed first, the transaction is reverted, and the chequebook lives.
+    /// With [`Overdraft::Refuse`] the balance must cover the cheque besides all cashes of this wallet that are under
+    /// way, and the contract itself checks that it covers the cheque: if another cheque is cashed first, the transaction
+    /// is reverted, and the chequebook lives.
     ///
     /// The contract may be unproven: then this only warns (by `tracing`), since the cheque is there already.
     ///
@@ -73,29 +88,29 @@ impl Cashing {
     /// [`Error::AlreadyCashed`], [`Error::Dead`] if it would pay nothing; with
     /// [`Overdraft::Refuse`], [`Error::WouldBounce`]; [`Error::InsufficientFunds`], [`Error::FeeTooHigh`] if the
     /// transaction cannot be sent; or an error from the node.
+    ///
+    /// If this future is dropped, the cheque is under way or not; calling it again never sends a second transaction for
+    /// one that is.
     #[tracing::instrument(skip_all, fields(contract = %cheque.cheque().contract, amount = %cheque.cheque().amount))]
     pub async fn cash(&self, cheque: &SignedCheque, overdraft: Overdraft) -> Result<Transaction, Error> {
-        let _clearing = self.0.clearing.read().await;
-        let _cashing = self.0.locks.lock(cheque.cheque().beneficiary).await;
-        match self.0.pending_or_good(cheque, overdraft).await? {
-            Some(pending) => Ok(pending),
-            None => self.0.send(cheque, overdraft).await,
+        loop {
+            match self.0.look(cheque, overdraft, true).await? {
+                Look::Pending(pending) => return Ok(pending),
+                Look::Good(reserved) => return self.0.send(cheque, overdraft, reserved).await,
+                Look::Busy => {}
+            }
         }
     }
 
-    /// The pending transaction that cashes a cheque over at least `least`.
-    pub(crate) fn pending(
-        &self,
-        contract: Address,
-        beneficiary: Address,
-        least: U256,
-    ) -> Result<Option<Transaction>, Error> {
-        self.0.pending(contract, beneficiary, least)
+    /// What a cash of this cheque would cost now, in wei.
+    pub(crate) async fn price(&self, cheque: &SignedCheque) -> Result<U256, Error> {
+        let head = self.0.watcher.look(self.0.config.max_age).await?.head;
+        self.0.account.price_now(&call(cheque, Overdraft::Refuse), &head).await
     }
 
-    /// Waits until no other task creates this chequebook in order to cash.
-    pub(crate) async fn lock(&self, contract: Address) -> tokio::sync::MutexGuard<'_, ()> {
-        self.0.locks.lock(contract).await
+    /// The beneficiaries of a chequebook that are being paid.
+    pub(crate) fn under_way(&self, watched: &WatchedChequebook) -> BTreeSet<Address> {
+        watched.read(|seen| self.0.register.under_way(watched.contract, seen))
     }
 }
 
@@ -106,67 +121,54 @@ impl std::fmt::Debug for Cashing {
 }
 
 impl Inner {
-    /// The pending transaction that cashes the cheque. If there is none, checks that the cheque would pay.
-    pub(super) async fn pending_or_good(
-        &self,
-        cheque: &SignedCheque,
-        overdraft: Overdraft,
-    ) -> Result<Option<Transaction>, Error> {
-        let Cheque { contract, beneficiary, amount, chain_id, .. } = *cheque.cheque();
+    /// Decides whether a cheque is cashed: it is recorded as under way, unless it is already. If another task decides on
+    /// the same payment, waits for it, or returns [`Look::Busy`].
+    pub(super) async fn look(&self, cheque: &SignedCheque, overdraft: Overdraft, wait: bool) -> Result<Look, Error> {
+        let Cheque { contract, beneficiary, chain_id, .. } = *cheque.cheque();
         if chain_id != self.chain.id() {
             return Err(Error::WrongChainId { found: chain_id, expected: self.chain.id() });
         }
-        if let Some(pending) = self.pending(contract, beneficiary, amount)? {
-            return Ok(Some(pending));
-        }
-
         let subject = Subject::at(contract).accept_unproven(true);
-        let watched = self.watcher.watch(subject, self.confirmations, Some(beneficiary)).await?;
+        let watched = self.watcher.watch(subject).await?;
         if !watched.is_proven() {
             tracing::warn!(%contract, %beneficiary, "cashing a cheque of an unproven contract, which may not pay");
         }
         cheque.verify(watched.terms.signer)?;
-        let snapshot = watched.snapshot(Duration::ZERO).await?;
-        let sent = snapshot.sent(beneficiary);
-        let owed = amount.saturating_sub(sent);
-        if owed.is_zero() {
-            return Err(Error::AlreadyCashed { amount, sent });
-        }
-        if owed > snapshot.balance {
-            if snapshot.state == State::Dead {
-                return Err(Error::Dead { contract });
-            }
-            if overdraft == Overdraft::Refuse {
-                return Err(Error::WouldBounce { pays: snapshot.balance, owed });
-            }
-        }
-        Ok(None)
-    }
-
-    pub(super) async fn send(&self, cheque: &SignedCheque, overdraft: Overdraft) -> Result<Transaction, Error> {
-        let Cheque { contract, beneficiary, amount, .. } = *cheque.cheque();
-        let input = cheque.calldata(overdraft);
-        let call = Call { to: TxKind::Call(contract), value: U256::ZERO, input, max_gas: MAX_GAS };
-        let purpose = Purpose::Cash { contract, beneficiary, amount };
-        self.transactions.send(call, |_| Ok((purpose, Batch::new()))).await
-    }
-
-    fn pending(&self, contract: Address, beneficiary: Address, least: U256) -> Result<Option<Transaction>, Error> {
-        for transaction in self.transactions.list() {
-            if transaction.status().is_final() {
-                continue;
-            }
-            let cashes = match transaction.purpose() {
-                Purpose::Cash { contract: c, beneficiary: b, amount } => {
-                    (c, b) == (contract, beneficiary) && amount >= least
+        let mut watching = self.watcher.attend(&watched, &[beneficiary]).await?;
+        loop {
+            self.watcher.refresh(&watched, Duration::ZERO).await?;
+            let mut finished = Finished::default();
+            let decision =
+                watched.read(|seen| self.register.decide(cheque.cheque(), overdraft, seen, &mut finished));
+            drop(finished);
+            match decision? {
+                Decision::Pending(transaction) => return Ok(Look::Pending(transaction)),
+                Decision::Go(reserved) => {
+                    if let Some(watching) = watching.pop() {
+                        reserved.keep(watching);
+                    }
+                    return Ok(Look::Good(reserved));
                 }
-                Purpose::CashMany { .. } => batch::cashes(&transaction.input()?, contract, beneficiary, least),
-                _ => false,
-            };
-            if cashes {
-                return Ok(Some(transaction));
+                Decision::Wait(_) if !wait => return Ok(Look::Busy),
+                Decision::Wait(mut changes) => {
+                    let _ = changes.changed().await; // the register lives as long as this
+                }
             }
         }
-        Ok(None)
     }
+
+    pub(super) async fn send(
+        &self,
+        cheque: &SignedCheque,
+        overdraft: Overdraft,
+        reserved: Reserved,
+    ) -> Result<Transaction, Error> {
+        let Cheque { contract, beneficiary, amount, .. } = *cheque.cheque();
+        let purpose = Purpose::Cash { contract, beneficiary, amount };
+        self.account.send_and(call(cheque, overdraft), purpose, move |transaction| reserved.sent(transaction)).await
+    }
+}
+
+fn call(cheque: &SignedCheque, overdraft: Overdraft) -> Call {
+    Call { to: TxKind::Call(cheque.cheque().contract), value: U256::ZERO, input: cheque.calldata(overdraft) }
 }

@@ -14,21 +14,25 @@ use chequebook::{
     bindings::ClearingHouse::{Skipped as SkippedEvent, cashCall},
     clearing_house,
 };
-use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::{
     batch::{Item, batches, compact, name},
-    cash::{Cashing, Inner, Waiting},
+    cash::{Cashing, Inner, Look, Waiting},
+    register::Reserved,
 };
 use crate::{
     Error,
-    store::{Batch, schema::Purpose},
+    store::schema::Purpose,
     transactions::{Call, Status, Transaction},
 };
 
-/// The most gas that a transaction may have since the Osaka upgrade (EIP-7825).
-const MAX_GAS: u64 = 16_777_216;
+/// The gas of a batch without its cheques, with room to spare.
+const BASE_GAS: u64 = 100_000;
+/// How many estimates are under way at once.
+const AT_ONCE: usize = 16;
 /// The base gas of a transaction, which a cheque in a batch does not pay.
 const TRANSACTION_GAS: u64 = 21_000;
 /// How long an automatic cash waits for others to join its batch.
@@ -62,34 +66,37 @@ impl Cashing {
     /// For each cheque those of [`cash`](Self::cash) with [`Overdraft::Refuse`].
     #[tracing::instrument(skip_all, fields(cheques = cheques.len()))]
     pub async fn cash_many(&self, cheques: &[SignedCheque]) -> Vec<Result<Transaction, Error>> {
-        let _clearing = self.0.clearing.write().await;
-        let looks = cheques.iter().map(|cheque| self.0.pending_or_good(cheque, Overdraft::Refuse));
         let mut answers = Vec::new();
-        let mut good = Vec::new();
-        for (index, (look, cheque)) in join_all(looks).await.into_iter().zip(cheques).enumerate() {
-            match look {
-                Ok(None) => good.push((index, cheque)),
-                Ok(Some(pending)) => answers.push((index, Ok(pending))),
+        let (mut alone, mut busy) = (Vec::new(), Vec::new());
+        // One after the other: each decision counts those before it.
+        for (index, cheque) in cheques.iter().enumerate() {
+            match self.0.look(cheque, Overdraft::Refuse, false).await {
+                Ok(Look::Good(reserved)) => alone.push((index, cheque, reserved)),
+                Ok(Look::Pending(pending)) => answers.push((index, Ok(pending))),
+                Ok(Look::Busy) => busy.push((index, cheque)),
                 Err(error) => answers.push((index, Err(error))),
             }
         }
-
-        let mut alone = good;
         if alone.len() > 1 && self.0.has_clearing_house().await {
             let (items, refused) = self.0.weigh(std::mem::take(&mut alone)).await;
             answers.extend(refused);
-            for batch in batches(items) {
-                match self.0.send_batch(&batch).await {
-                    Ok(transaction) => answers.extend(batch.iter().map(|item| (item.index, Ok(transaction.clone())))),
-                    Err(error) => {
+            for batch in batches(items, self.0.batch_gas().await) {
+                let (indexes, sent) = (batch.iter().map(|item| item.index).collect::<Vec<_>>(), self.0.send_batch(batch).await);
+                match sent {
+                    Ok(transaction) => answers.extend(indexes.into_iter().map(|index| (index, Ok(transaction.clone())))),
+                    Err((error, batch)) => {
                         tracing::debug!(%error, cheques = batch.len(), "could not cash the batch, will cash singly");
-                        alone.extend(batch.iter().map(|item| (item.index, item.cheque)));
+                        alone.extend(batch.into_iter().map(|item| (item.index, item.cheque, item.reserved)));
                     }
                 }
             }
         }
-        for (index, cheque) in alone {
-            answers.push((index, self.0.send(cheque, Overdraft::Refuse).await));
+        for (index, cheque, reserved) in alone {
+            answers.push((index, self.0.send(cheque, Overdraft::Refuse, reserved).await));
+        }
+        // Nothing of ours is undecided now, so that waiting for others cannot make them wait for us.
+        for (index, cheque) in busy {
+            answers.push((index, self.cash(cheque, Overdraft::Refuse).await));
         }
         answers.sort_by_key(|(index, _)| *index);
         answers.into_iter().map(|(_, answer)| answer).collect()
@@ -107,7 +114,7 @@ impl Cashing {
             _ => transaction.hash(),
         };
         let Some(receipt) = self.0.chain.receipt(hash).await? else { return Ok(Vec::new()) };
-        let logs = receipt.logs().iter().filter(|log| log.address() == clearing_house());
+        let logs = receipt.logs.iter().filter(|log| log.address() == clearing_house());
         let events = logs.filter_map(|log| SkippedEvent::decode_log(&log.inner).ok());
         let skipped = events.map(|event| {
             let SkippedEvent { chequebook: contract, beneficiary, amount, reason } = event.data;
@@ -116,12 +123,8 @@ impl Cashing {
         Ok(skipped.collect())
     }
 
-    /// Cashes a cheque together with others that are to be cashed at about the same time; alone, if it may overdraw its
-    /// chequebook.
-    pub(crate) async fn cash_soon(&self, cheque: SignedCheque, overdraft: Overdraft) -> Result<Transaction, Error> {
-        if overdraft == Overdraft::Consent {
-            return self.cash(&cheque, overdraft).await;
-        }
+    /// Cashes a cheque, if it is covered, together with others that are to be cashed at about the same time.
+    pub(crate) async fn cash_soon(&self, cheque: SignedCheque) -> Result<Transaction, Error> {
         let queue = &self.0.waiting;
         let (answer, answered) = oneshot::channel();
         queue.lock().push(Waiting { cheque, answer });
@@ -144,25 +147,44 @@ impl Inner {
         code.is_ok_and(|code| !code.is_empty()) // if the chain does not answer, single cashes return the error
     }
 
+    /// The most gas for the cheques of one transaction: what remains of its limit, and of what its gas may cost, after
+    /// its base cost and the quarter that is added to each estimate.
+    async fn batch_gas(&self) -> u64 {
+        let fees = async {
+            let head = self.watcher.look(self.config.max_age).await?.head;
+            self.chain.fees(&head).await
+        };
+        let by_fee = match fees.await {
+            Ok(fees) => {
+                let offered = U256::from(fees.base.saturating_mul(2).saturating_add(fees.tip)).max(U256::from(1));
+                self.config.max_transaction_fee.checked_div(offered).unwrap_or(U256::MAX).saturating_to()
+            }
+            Err(_) => u64::MAX, // without an answer the batch fails, and says why
+        };
+        let limit = self.config.max_gas.min(by_fee);
+        limit.saturating_sub(limit / 4).saturating_sub(BASE_GAS)
+    }
+
     /// Estimates the gas of each cheque. A cheque that the contract refuses now does not go into a batch.
     async fn weigh<'a>(
         &self,
-        cheques: Vec<(usize, &'a SignedCheque)>,
+        cheques: Vec<(usize, &'a SignedCheque, Reserved)>,
     ) -> (Vec<Item<'a>>, Vec<(usize, Result<Transaction, Error>)>) {
         let chain = &self.chain;
-        let estimates = cheques.iter().map(|(_, cheque)| {
+        let estimates = cheques.iter().map(|(_, cheque, _)| {
             let request =
-                TransactionRequest::default().with_from(self.transactions.account()).with_to(cheque.cheque().contract);
+                TransactionRequest::default().with_from(self.account.address()).with_to(cheque.cheque().contract);
             chain.estimate_gas(request.with_input(cheque.calldata(Overdraft::Refuse)))
         });
+        let estimates: Vec<_> = stream::iter(estimates).buffered(AT_ONCE).collect().await;
         let mut items = Vec::new();
         let mut refused = Vec::new();
-        for (estimate, &(index, cheque)) in join_all(estimates).await.into_iter().zip(&cheques) {
+        for (estimate, (index, cheque, reserved)) in estimates.into_iter().zip(cheques) {
             match estimate {
                 Ok(estimate) => {
                     // A quarter more, as with every transaction.
-                    let needed = estimate.saturating_add(estimate / 4).saturating_sub(TRANSACTION_GAS);
-                    items.push(Item { index, cheque, gas: needed });
+                    let gas = estimate.saturating_add(estimate / 4).saturating_sub(TRANSACTION_GAS);
+                    items.push(Item { index, cheque, reserved, gas });
                 }
                 Err(error) => refused.push((index, Err(error))),
             }
@@ -170,15 +192,29 @@ impl Inner {
         (items, refused)
     }
 
-    async fn send_batch(&self, items: &[Item<'_>]) -> Result<Transaction, Error> {
-        let gas = items.iter().map(|item| item.gas).max().unwrap_or_default();
-        let call = cashCall {
-            cheques: items.iter().map(|item| compact(item.cheque)).collect(),
-            gasEach: gas.try_into().map_err(|_| Error::TooMuchGas { found: gas, max: MAX_GAS })?,
+    async fn send_batch<'a>(&self, items: Vec<Item<'a>>) -> Result<Transaction, (Error, Vec<Item<'a>>)> {
+        let (call, purpose) = match batch_call(&items) {
+            Ok(call) => call,
+            Err(error) => return Err((error, items)),
         };
-        let to = TxKind::Call(clearing_house());
-        let call = Call { to, value: U256::ZERO, input: call.abi_encode().into(), max_gas: MAX_GAS };
-        let purpose = Purpose::CashMany { cheques: u64::try_from(items.len()).map_err(|_| Error::Overflow)? };
-        self.transactions.send(call, |_| Ok((purpose, Batch::new()))).await
+        let items = Mutex::new(items);
+        let signed = |transaction: Transaction| {
+            for item in std::mem::take(&mut *items.lock()) {
+                item.reserved.sent(transaction.clone());
+            }
+        };
+        let sent = self.account.send_and(call, purpose, signed).await;
+        sent.map_err(|error| (error, items.into_inner()))
     }
+}
+
+fn batch_call(items: &[Item<'_>]) -> Result<(Call, Purpose), Error> {
+    let gas = items.iter().map(|item| item.gas).max().unwrap_or_default();
+    let call = cashCall {
+        cheques: items.iter().map(|item| compact(item.cheque)).collect(),
+        gasEach: gas.try_into().map_err(|_| Error::TooMuchGas { found: gas, max: u64::from(u32::MAX) })?,
+    };
+    let call = Call { to: TxKind::Call(clearing_house()), value: U256::ZERO, input: call.abi_encode().into() };
+    let cheques = u64::try_from(items.len()).map_err(|_| Error::Overflow)?;
+    Ok((call, Purpose::CashMany { cheques }))
 }

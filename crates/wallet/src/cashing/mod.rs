@@ -3,5 +3,6 @@
 mod batch;
 mod cash;
 mod clearing;
+mod register;
 
 pub use self::{cash::Cashing, clearing::Skipped};

@@ -1,9 +1,17 @@
-//! What the wallet knows of the chain: requests to a node, and a snapshot of each chequebook from the answers.
+//! What we ask the node, and what we believe of its answers.
 
+mod failure;
 mod node;
+mod refusal;
+mod view;
 mod watcher;
 
+pub use self::{
+    failure::{FailureKind, NodeFailure},
+    refusal::{Refusal, RefusalKind},
+};
 pub(crate) use self::{
-    node::{Chain, Head},
-    watcher::{ChainWatcher, Snapshot, Subject, WatchedChequebook},
+    failure::{causes, redact},
+    node::{Chain, Fees, Head, Receipt, Taken},
+    watcher::{ChainWatcher, Look, Seen, Subject, WatchedChequebook, Watching},
 };

@@ -1,29 +1,59 @@
 //! What all payers and payees of a wallet know of the chain: read once for each block, not once for each cheque.
+//!
+//! State is read, not events: a node can leave an event out, and a chequebook with none is not told from one with many.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::HashMap,
     sync::{Arc, Weak},
-    time::{Duration, Instant},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use alloy::{
-    primitives::{Address, BlockNumber, Bytes, U256},
-    rpc::types::Filter,
+    primitives::{Address, Bytes, U256},
+    sol_types::SolCall,
 };
 use chequebook::{
     Asset, Creation, Error as ChequeError, Form, State, Terms,
-    bindings::Chequebook::{killableAtCall, sentCall},
+    bindings::{
+        Chequebook::{killableAtCall, sentCall},
+        ChequebookFactory::recordCall,
+    },
+    factory,
 };
-use futures_util::future::{join_all, try_join_all};
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
-use super::node::{Chain, Head};
-use crate::Error;
+use super::{
+    node::{Chain, Head, record_of},
+    view::{Verdict, View},
+};
+use crate::{
+    Error,
+    config::Config,
+    store::{
+        Batch, Ledger,
+        schema::{ViewRow, view_key},
+    },
+};
 
-/// The state of a chequebook at one block.
+/// How often the view is made durable at most.
+const REMEMBER: Duration = Duration::from_secs(15);
+
+/// One look at the chain.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    pub(crate) head: Head,
+    /// The newest block that counts as final.
+    pub(crate) confirmed: Head,
+    /// How many reorganisations were seen before.
+    pub(crate) branch: u64,
+    /// When it began.
+    pub(crate) began: Instant,
+}
+
+/// What is known of a chequebook, all of it at the same two blocks.
 #[derive(Clone, Debug)]
-pub(crate) struct Snapshot {
+pub(crate) struct Seen {
     pub(crate) head: Head,
     /// The newest block that counts as final.
     pub(crate) confirmed: Head,
@@ -33,19 +63,16 @@ pub(crate) struct Snapshot {
     /// In wei, at the confirmed block.
     pub(crate) confirmed_balance: U256,
     /// The cumulative amount paid to each watched beneficiary, in wei, at the head.
-    sent: BTreeMap<Address, U256>,
-    /// How many beneficiaries were watched.
-    beneficiaries: usize,
-    asked: Instant,
+    sent: HashMap<Address, U256>,
 }
 
-impl Snapshot {
+impl Seen {
     /// The lower bound of the balance, in wei, even if a reorganisation drops the newest deposits.
     pub(crate) fn sure_balance(&self) -> U256 {
         self.balance.min(self.confirmed_balance)
     }
 
-    /// The amount that `beneficiary` was paid, in wei.
+    /// The amount that `beneficiary` was paid, in wei. It must be watched.
     pub(crate) fn sent(&self, beneficiary: Address) -> U256 {
         self.sent.get(&beneficiary).copied().unwrap_or_default()
     }
@@ -79,21 +106,17 @@ impl<'a> Subject<'a> {
 
 /// A chequebook that is in use in this process.
 pub(crate) struct WatchedChequebook {
-    chain: Arc<Chain>,
-    contract: Address,
-    /// In blocks.
-    confirmations: u64,
+    pub(crate) contract: Address,
     /// The signer is never zero.
     pub(crate) terms: Terms,
-    /// The block of its creation, or one before it.
-    pub(crate) born_at: BlockNumber,
     /// Of an unproven one, the code when it was first read: different code is a different contract. The address of all
     /// others proves it.
     unproven: Option<Bytes>,
-    beneficiaries: Mutex<BTreeSet<Address>>,
-    newest: watch::Sender<Arc<Snapshot>>,
-    /// Held during a request, so that all other callers wait for its answer.
-    asking: tokio::sync::Mutex<()>,
+    seen: Mutex<Seen>,
+    /// How many handles want to know what each beneficiary was paid.
+    interest: Mutex<HashMap<Address, usize>>,
+    /// The head of what was seen last.
+    changes: watch::Sender<Head>,
 }
 
 impl WatchedChequebook {
@@ -102,93 +125,259 @@ impl WatchedChequebook {
         self.unproven.is_none()
     }
 
-    /// A snapshot that is no older than `max_age`.
-    pub(crate) async fn snapshot(&self, max_age: Duration) -> Result<Arc<Snapshot>, Error> {
-        let called = Instant::now();
-        // With a maximum age of zero, the request must have started after this call.
-        let fresh = |snapshot: &Snapshot| {
-            called.saturating_duration_since(snapshot.asked) <= max_age
-                && (!max_age.is_zero() || snapshot.asked >= called)
-                && snapshot.beneficiaries == self.beneficiaries.lock().len()
-        };
+    /// Reads what is known. Nothing is asked.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Seen) -> T) -> T {
+        read(&self.seen.lock())
+    }
 
-        let cached = self.newest();
-        if fresh(&cached) {
-            return Ok(cached);
+    pub(crate) fn state(&self) -> State {
+        self.read(|seen| seen.state)
+    }
+
+    /// Notifies of every look.
+    pub(crate) fn changes(&self) -> watch::Receiver<Head> {
+        self.changes.subscribe()
+    }
+
+    fn beneficiaries(&self) -> Vec<Address> {
+        self.interest.lock().keys().copied().collect()
+    }
+
+    /// Replaces what is known.
+    fn update(&self, mut new: Seen) {
+        let mut seen = self.seen.lock();
+        let interest = self.interest.lock();
+        // What joined the watch meanwhile was read at the head before, and is read again with the next.
+        for (beneficiary, sent) in std::mem::take(&mut seen.sent) {
+            if interest.contains_key(&beneficiary) {
+                new.sent.entry(beneficiary).or_insert(sent);
+            }
         }
-        let _asking = self.asking.lock().await;
-        let cached = self.newest();
-        if fresh(&cached) {
-            return Ok(cached);
-        }
-        let snapshot = Arc::new(self.ask().await?);
-        self.newest.send_replace(Arc::clone(&snapshot));
-        Ok(snapshot)
-    }
-
-    /// The last snapshot, of any age.
-    pub(crate) fn newest(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.newest.borrow())
-    }
-
-    /// Notifies of every new snapshot.
-    pub(crate) fn changes(&self) -> watch::Receiver<Arc<Snapshot>> {
-        self.newest.subscribe()
-    }
-
-    async fn ask(&self) -> Result<Snapshot, Error> {
-        let beneficiaries = self.beneficiaries.lock().clone();
-        ask(&self.chain, self.contract, self.confirmations, self.unproven.as_ref(), beneficiaries).await
+        let head = new.head;
+        *seen = new;
+        drop((seen, interest));
+        self.changes.send_replace(head);
     }
 }
 
-/// Reads everything at one block, identified by its hash, so that a reorganisation cannot mix two states.
-async fn ask(
-    chain: &Chain,
-    contract: Address,
-    confirmations: u64,
-    unproven: Option<&Bytes>,
-    beneficiaries: BTreeSet<Address>,
-) -> Result<Snapshot, Error> {
-    let asked = Instant::now();
-    let head = chain.head().await?;
-    let confirmed = chain.block(head.number.saturating_sub(confirmations)).await?;
-
-    let (code, balance, confirmed_balance) = tokio::try_join!(
-        chain.code(contract, head.id()),
-        chain.balance(contract, head.id()),
-        chain.balance(contract, confirmed.id()),
-    )?;
-    let mut state = State::Dead;
-    let mut sent = BTreeMap::new();
-    if !code.is_empty() && unproven.is_none_or(|expected| code == *expected) {
-        state = State::of_killable_at(chain.read(contract, killableAtCall {}, head.id()).await?);
-        sent = try_join_all(beneficiaries.iter().map(async |&beneficiary| {
-            let sent = chain.read(contract, sentCall { beneficiary }, head.id()).await?;
-            Ok::<_, Error>((beneficiary, sent))
-        }))
-        .await?
-        .into_iter()
-        .collect();
-    } else if unproven.is_none() && chain.record(contract, head.id()).await?.is_none() {
-        state = State::NotDeployed;
-    }
-    let beneficiaries = beneficiaries.len();
-    Ok(Snapshot { head, confirmed, state, balance, confirmed_balance, sent, beneficiaries, asked })
+/// Keeps what a chequebook paid to one beneficiary among what is read at each block.
+pub(crate) struct Watching {
+    watched: Arc<WatchedChequebook>,
+    beneficiary: Address,
 }
 
-/// All chequebooks that are watched, by address and confirmations.
+impl Watching {
+    fn new(watched: &Arc<WatchedChequebook>, beneficiary: Address) -> Self {
+        let mut interest = watched.interest.lock();
+        let count = interest.entry(beneficiary).or_default();
+        *count = count.saturating_add(1);
+        Self { watched: Arc::clone(watched), beneficiary }
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let mut seen = self.watched.seen.lock();
+        let mut interest = self.watched.interest.lock();
+        let Some(count) = interest.get_mut(&self.beneficiary) else { return };
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            interest.remove(&self.beneficiary);
+            seen.sent.remove(&self.beneficiary);
+        }
+    }
+}
+
+/// All chequebooks that are watched, and the view of the chain that they share.
 pub(crate) struct ChainWatcher {
     chain: Arc<Chain>,
-    max_age: Duration,
-    watched: Mutex<HashMap<(Address, u64), Weak<WatchedChequebook>>>,
-    last: tokio::sync::Mutex<Option<Head>>,
+    ledger: Arc<Ledger>,
+    config: Config,
+    watched: Mutex<HashMap<Address, Weak<WatchedChequebook>>>,
+    view: Mutex<View>,
+    last: Mutex<Option<Look>>,
+    /// When the view was last made durable.
+    remembered: Mutex<Option<Instant>>,
+    /// One look at a time: all who ask meanwhile share the next. It guards no state.
+    looking: tokio::sync::Mutex<()>,
 }
 
 impl ChainWatcher {
-    pub(crate) fn new(chain: Arc<Chain>, max_age: Duration) -> Self {
-        Self { chain, max_age, watched: Mutex::default(), last: tokio::sync::Mutex::default() }
+    pub(crate) async fn open(chain: Arc<Chain>, ledger: Arc<Ledger>, config: Config) -> Result<Self, Error> {
+        let mut view = View::default();
+        if let Some(ViewRow { number, hash }) = ledger.get(&view_key()).await? {
+            view.remember(number, hash);
+        }
+        Ok(Self {
+            chain,
+            ledger,
+            config,
+            watched: Mutex::default(),
+            view: Mutex::new(view),
+            last: Mutex::default(),
+            remembered: Mutex::default(),
+            looking: tokio::sync::Mutex::default(),
+        })
     }
+
+    /* LOOK */
+
+    /// The last look, if it is no older than `max_age`; otherwise a new one, which begins after this call.
+    pub(crate) async fn look(&self, max_age: Duration) -> Result<Look, Error> {
+        let called = Instant::now();
+        let fresh = |look: &Look| {
+            look.began >= called || (!max_age.is_zero() && called.saturating_duration_since(look.began) <= max_age)
+        };
+        if let Some(last) = self.last().filter(fresh) {
+            return Ok(last);
+        }
+        let _looking = self.looking.lock().await;
+        if let Some(last) = self.last().filter(fresh) {
+            return Ok(last);
+        }
+        self.look_now().await
+    }
+
+    /// The last look, of any age.
+    pub(crate) fn last(&self) -> Option<Look> {
+        *self.last.lock()
+    }
+
+    /// Checks that the newest block is recent enough to decide on, by the clock of this machine.
+    pub(crate) fn check_age(&self) -> Result<(), Error> {
+        let (Some(max), Some(Look { head, .. })) = (self.config.max_head_age, self.last()) else { return Ok(()) };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let age = now.saturating_sub(Duration::from_secs(head.timestamp));
+        if age > max { Err(Error::StaleHead { number: head.number, age, max }) } else { Ok(()) }
+    }
+
+    async fn look_now(&self) -> Result<Look, Error> {
+        let began = Instant::now();
+        let found = self.chain.head().await?;
+        let head = self.follow(found).await?;
+        let before = self.last().filter(|last| last.head.hash == head.hash);
+        let confirmed = match before {
+            Some(last) => last.confirmed,
+            None => self.confirmed(head).await?,
+        };
+        let look = Look { head, confirmed, branch: self.view.lock().branch(), began };
+        let all: Vec<_> = self.watched.lock().values().filter_map(Weak::upgrade).collect();
+        // Those that failed at this head before are read again.
+        let behind: Vec<_> = all.into_iter().filter(|one| one.read(|seen| seen.head.hash != head.hash)).collect();
+        for (watched, seen) in self.read_all(&behind, look).await {
+            match seen {
+                Ok(seen) => watched.update(seen),
+                // What is known of it stays as it was. All others go on.
+                Err(error) => tracing::warn!(contract = %watched.contract, %error, "could not read a chequebook"),
+            }
+        }
+        *self.last.lock() = Some(look);
+        self.remember(head);
+        Ok(look)
+    }
+
+    /// Decides whether to believe a block that the node calls its newest, and returns the newest that is believed.
+    async fn follow(&self, found: Head) -> Result<Head, Error> {
+        let verdict = self.view.lock().judge(&found);
+        let reorganised = match verdict {
+            Verdict::Same | Verdict::Follows => false,
+            Verdict::Reorganised => true,
+            Verdict::FollowsIf { number, hash } => self.chain.block(number).await?.hash != hash,
+            Verdict::BehindUnless { number, hash } => {
+                if self.chain.block(number).await?.hash == hash {
+                    return self.behind(found);
+                }
+                true
+            }
+            Verdict::Behind => return self.behind(found),
+        };
+        if !reorganised {
+            self.view.lock().accept(found);
+            return Ok(found);
+        }
+        let remembered = self.view.lock().below(found.number);
+        let mut ancestor = None;
+        for (number, hash) in remembered {
+            if self.chain.block(number).await?.hash == hash {
+                ancestor = Some(number);
+                break;
+            }
+        }
+        tracing::info!(number = found.number, hash = %found.hash, ?ancestor, "chain was reorganised");
+        self.view.lock().reorganise(ancestor, found);
+        Ok(found)
+    }
+
+    /// A node that is behind proves nothing: what is known stays.
+    fn behind(&self, found: Head) -> Result<Head, Error> {
+        let view = self.view.lock();
+        tracing::debug!(found = found.number, newest = ?view.newest(), "node is behind");
+        let expected = view.newest().unwrap_or_default();
+        view.head().ok_or(Error::NodeBehind { found: found.number, expected })
+    }
+
+    /// The newest final block, as seen from `head`: never one before that of the last look, unless the chain was
+    /// reorganised.
+    async fn confirmed(&self, head: Head) -> Result<Head, Error> {
+        let found = self.chain.confirmed(head).await?;
+        let Some(last) = self.last().filter(|last| last.confirmed.number > found.number) else { return Ok(found) };
+        let is_there = self.chain.block(last.confirmed.number).await.is_ok_and(|block| block == last.confirmed);
+        Ok(if is_there { last.confirmed } else { found })
+    }
+
+    /// Makes the view durable, so that the next run does not go back behind it. Nobody waits for it.
+    fn remember(&self, Head { number, hash, .. }: Head) {
+        let mut remembered = self.remembered.lock();
+        if remembered.is_some_and(|at| at.elapsed() < REMEMBER) {
+            return;
+        }
+        *remembered = Some(Instant::now());
+        drop(remembered);
+        let mut batch = Batch::new();
+        match batch.put(view_key(), &ViewRow { number, hash }) {
+            Ok(_) => drop(self.ledger.submit(batch)),
+            Err(error) => tracing::error!(%error, "could not store the view of the chain"),
+        }
+    }
+
+    /* READ */
+
+    /// Reads chequebooks with as few questions as possible, each at the blocks of `look`.
+    async fn read_all(
+        &self,
+        all: &[Arc<WatchedChequebook>],
+        look: Look,
+    ) -> Vec<(Arc<WatchedChequebook>, Result<Seen, Error>)> {
+        let wanted: Vec<_> = all.iter().map(|watched| (watched.contract, watched.beneficiaries())).collect();
+        let mut seen = read(&self.chain, &wanted, look).await;
+        for (watched, seen) in all.iter().zip(&mut seen) {
+            if let (Some(expected), Ok(known)) = (&watched.unproven, &mut *seen) {
+                match self.chain.code(watched.contract, look.head.id()).await {
+                    Ok(code) if code == *expected => {}
+                    Ok(_) => known.state = State::Dead,
+                    Err(error) => *seen = Err(error),
+                }
+            }
+            if let Ok(new) = seen
+                && let Err(error) = self.check_history(watched, new).await
+            {
+                *seen = Err(error);
+            }
+        }
+        all.iter().cloned().zip(seen).collect()
+    }
+
+    /// What the rules of the contract exclude is a lie, unless the chain was reorganised.
+    async fn check_history(&self, watched: &WatchedChequebook, new: &Seen) -> Result<(), Error> {
+        let (before, what) = watched.read(|before| (before.head, contradiction(before, new)));
+        let Some(what) = what.filter(|_| watched.is_proven()) else { return Ok(()) };
+        if self.chain.block(before.number).await?.hash != before.hash {
+            return Ok(());
+        }
+        Err(Error::Contradiction { contract: watched.contract, what })
+    }
+
+    /* WATCH */
 
     /// Watches a chequebook until the returned handle is dropped.
     ///
@@ -197,152 +386,196 @@ impl ChainWatcher {
     /// [`Error::NoCode`]; [`ChequeError::Unproven`] unless the subject allows it; [`ChequeError::WrongAsset`] if it pays
     /// a token; [`Error::Dead`] if its account was erased; [`Error::NotGenuine`] if it does not answer like a
     /// chequebook; or an error from the node.
-    pub(crate) async fn watch(
-        &self,
-        subject: Subject<'_>,
-        confirmations: u64,
-        beneficiary: Option<Address>,
-    ) -> Result<Arc<WatchedChequebook>, Error> {
-        let Subject { contract, accept_unproven, .. } = subject;
-        if let Some(watched) = self.find(contract, confirmations) {
-            if !watched.is_proven() && !accept_unproven {
-                return Err(ChequeError::Unproven { contract }.into());
-            }
-            if let Some(beneficiary) = beneficiary {
-                watched.beneficiaries.lock().insert(beneficiary);
-                watched.snapshot(self.max_age).await?;
+    pub(crate) async fn watch(&self, subject: Subject<'_>) -> Result<Arc<WatchedChequebook>, Error> {
+        if let Some(watched) = self.find(subject.contract) {
+            if !watched.is_proven() && !subject.accept_unproven {
+                return Err(ChequeError::Unproven { contract: subject.contract }.into());
             }
             return Ok(watched);
         }
-
-        let (terms, born_at, unproven) = self.identify(subject, confirmations).await?;
-        let beneficiaries: BTreeSet<_> = beneficiary.into_iter().collect();
-        let first = ask(&self.chain, contract, confirmations, unproven.as_ref(), beneficiaries.clone()).await?;
-        let watched = WatchedChequebook {
-            chain: Arc::clone(&self.chain),
-            contract,
-            confirmations,
+        let look = self.look(self.config.max_age).await?;
+        let (terms, unproven) = self.identify(subject, look.head).await?;
+        let mut seen = read(&self.chain, &[(subject.contract, Vec::new())], look).await;
+        let seen = seen.pop().ok_or(Error::NotGenuine { contract: subject.contract })??;
+        Ok(self.insert(WatchedChequebook {
+            contract: subject.contract,
             terms,
-            born_at,
             unproven,
-            beneficiaries: Mutex::new(beneficiaries),
-            newest: watch::Sender::new(Arc::new(first)),
-            asking: tokio::sync::Mutex::default(),
-        };
-        Ok(self.insert(watched))
+            changes: watch::Sender::new(seen.head),
+            seen: Mutex::new(seen),
+            interest: Mutex::default(),
+        }))
     }
 
-    /// The terms, the block of creation and, of an unproven one, the code.
-    async fn identify(
+    /// Reads what a chequebook paid to these beneficiaries, now and at each block until the returned handles are dropped.
+    pub(crate) async fn attend(
         &self,
-        subject: Subject<'_>,
-        confirmations: u64,
-    ) -> Result<(Terms, BlockNumber, Option<Bytes>), Error> {
+        watched: &Arc<WatchedChequebook>,
+        beneficiaries: &[Address],
+    ) -> Result<Vec<Watching>, Error> {
+        let watching: Vec<_> = beneficiaries.iter().map(|&one| Watching::new(watched, one)).collect();
+        loop {
+            let (head, new) = watched.read(|seen| {
+                let new = beneficiaries.iter().copied().filter(|one| !seen.sent.contains_key(one));
+                (seen.head, new.collect::<Vec<_>>())
+            });
+            if new.is_empty() {
+                return Ok(watching);
+            }
+            let calls = new.iter().map(|&beneficiary| sent_call(watched.contract, beneficiary)).collect();
+            let mut sent = Vec::with_capacity(new.len());
+            for (&beneficiary, answer) in new.iter().zip(self.chain.read_many(calls, &head).await) {
+                sent.push((beneficiary, sent_of(watched.contract, &answer?)?));
+            }
+            let mut seen = watched.seen.lock();
+            // If there was a new block meanwhile, they are read again at that block.
+            if seen.head.hash == head.hash {
+                seen.sent.extend(sent);
+                return Ok(watching);
+            }
+        }
+    }
+
+    /// Makes sure that a chequebook was read at the newest block.
+    ///
+    /// # Errors
+    ///
+    /// An error from the node, or [`Error::Contradiction`].
+    pub(crate) async fn refresh(&self, watched: &Arc<WatchedChequebook>, max_age: Duration) -> Result<(), Error> {
+        let look = self.look(max_age).await?;
+        if watched.read(|seen| seen.head.hash) == look.head.hash {
+            return Ok(());
+        }
+        // It joined the watch, or could not be read, while all others were.
+        for (watched, seen) in self.read_all(std::slice::from_ref(watched), look).await {
+            watched.update(seen?);
+        }
+        Ok(())
+    }
+
+    /// The terms and, of an unproven one, the code.
+    async fn identify(&self, subject: Subject<'_>, head: Head) -> Result<(Terms, Option<Bytes>), Error> {
         let Subject { contract, creation, accept_unproven } = subject;
-        let head = self.chain.head().await?;
         let record = self.chain.record(contract, head.id()).await?;
         let form = creation.map(|creation| creation.terms.form).or(record.map(|record| record.form));
         if let Some(found @ Asset::Token(_)) = form.map(Form::asset) {
             return Err(ChequeError::WrongAsset { contract, found, expected: Asset::Ether }.into());
         }
         if let Some(creation) = creation {
-            let terms = Terms { signer: creation.terms.effective_signer(), ..creation.terms };
-            // Before its creation it has no events in blocks that count as final.
-            let born_at = record.map_or(head.number.saturating_sub(confirmations), |record| record.born_at);
-            return Ok((terms, born_at, None));
+            return Ok((Terms { signer: creation.terms.effective_signer(), ..creation.terms }, None));
         }
         let code = self.chain.code(contract, head.id()).await?;
         match record {
             Some(_) if code.is_empty() => Err(Error::Dead { contract }),
-            Some(record) => Ok((self.chain.terms(contract, record.form, head.id()).await?, record.born_at, None)),
+            Some(record) => Ok((self.chain.terms(contract, record.form, head.id()).await?, None)),
             None if code.is_empty() => Err(Error::NoCode { contract }),
             None if !accept_unproven => Err(ChequeError::Unproven { contract }.into()),
-            None => Ok((self.chain.terms(contract, Form::Direct, head.id()).await?, 0, Some(code))),
+            None => Ok((self.chain.terms(contract, Form::Direct, head.id()).await?, Some(code))),
         }
     }
 
-    fn find(&self, contract: Address, confirmations: u64) -> Option<Arc<WatchedChequebook>> {
-        let watched = self.watched.lock();
-        watched.get(&(contract, confirmations))?.upgrade()
+    fn find(&self, contract: Address) -> Option<Arc<WatchedChequebook>> {
+        self.watched.lock().get(&contract)?.upgrade()
     }
 
     /// Adds a chequebook that was just read, unless another task has added it.
     fn insert(&self, new: WatchedChequebook) -> Arc<WatchedChequebook> {
         let mut watched = self.watched.lock();
         watched.retain(|_, weak| weak.strong_count() > 0);
-        let key = (new.contract, new.confirmations);
-        if let Some(found) = watched.get(&key).and_then(Weak::upgrade) {
-            let mut mine = new.beneficiaries.into_inner();
-            found.beneficiaries.lock().append(&mut mine);
+        if let Some(found) = watched.get(&new.contract).and_then(Weak::upgrade) {
             return found;
         }
         let new = Arc::new(new);
-        watched.insert(key, Arc::downgrade(&new));
+        watched.insert(new.contract, Arc::downgrade(&new));
         new
     }
+}
 
-    fn all(&self) -> Vec<Arc<WatchedChequebook>> {
-        let watched = self.watched.lock();
-        watched.values().filter_map(Weak::upgrade).collect()
-    }
-
-    /// Looks for a new block, and updates each chequebook that has a new event or an old snapshot. Returns the newest
-    /// block.
-    pub(crate) async fn advance(&self) -> Result<Head, Error> {
-        self.chain.check_id().await?;
-        let mut last = self.last.lock().await;
-        let head = self.chain.head().await?;
-        let all = self.all();
-        let touched = match *last {
-            Some(last) if last.hash == head.hash => Some(BTreeSet::new()),
-            Some(last) => self.touched(&all, last, head).await?,
-            None => None,
-        };
-
-        // A failure of one must not stop the update of the others.
-        join_all(all.iter().map(|watched| {
-            let named = touched.as_ref().is_none_or(|touched| touched.contains(&watched.contract));
-            watched.snapshot(if named { Duration::ZERO } else { self.max_age })
-        }))
-        .await
-        .into_iter()
-        .collect::<Result<Vec<_>, _>>()?;
-        // After an error this is not reached, and the same events are requested again.
-        *last = Some(head);
-        Ok(head)
-    }
-
-    /// The chequebooks that have events since the last look, or a changed balance. `None` means all: the chain was
-    /// reorganised, or the last look was too long ago.
-    async fn touched(
-        &self,
-        all: &[Arc<WatchedChequebook>],
-        last: Head,
-        head: Head,
-    ) -> Result<Option<BTreeSet<Address>>, Error> {
-        let follows = head.number == last.number.saturating_add(1) && head.parent == last.hash;
-        let far = head.number.saturating_sub(last.number) > self.chain.log_range;
-        if head.number <= last.number || far || (!follows && self.chain.block(last.number).await?.hash != last.hash) {
-            return Ok(None);
+/// What of `new` cannot follow from `before` on one chain.
+fn contradiction(before: &Seen, new: &Seen) -> Option<String> {
+    match (before.state, new.state) {
+        (State::Dead, State::Dead) | (State::NotDeployed, _) => {}
+        (State::Dead, state) | (_, state @ State::NotDeployed) => {
+            return Some(format!("it was {:?}, and is {state:?}", before.state));
         }
+        _ => {}
+    }
+    let fell = new.sent.iter().find(|(beneficiary, sent)| before.sent.get(*beneficiary) > Some(*sent));
+    fell.map(|(beneficiary, sent)| format!("it sent {} wei to {beneficiary}, and now {sent}", before.sent(*beneficiary)))
+}
 
-        // Neither a deposit nor its confirmation emits an event.
-        let balances = all.iter().map(|watched| self.chain.balance(watched.contract, head.id()));
-        let balances = try_join_all(balances).await?;
-        let changed = all.iter().zip(balances).filter(|(watched, balance)| {
-            let newest = watched.newest();
-            // Nor does the chequebook itself at its creation.
-            newest.state == State::NotDeployed
-                || newest.balance != *balance
-                || newest.balance != newest.confirmed_balance
+/// What chequebooks are and have paid, at the blocks of `look`. A failure of one is none of the others.
+async fn read(chain: &Chain, wanted: &[(Address, Vec<Address>)], look: Look) -> Vec<Result<Seen, Error>> {
+    let Look { head, confirmed, .. } = look;
+    let mut calls = Vec::new();
+    for (contract, beneficiaries) in wanted {
+        calls.push((*contract, killableAtCall {}.abi_encode().into()));
+        calls.push(Chain::balance_call(*contract));
+        calls.extend(beneficiaries.iter().map(|&beneficiary| sent_call(*contract, beneficiary)));
+    }
+    let balances = wanted.iter().map(|(contract, _)| Chain::balance_call(*contract)).collect();
+    let (now, before) = if confirmed.hash == head.hash {
+        (chain.read_many(calls, &head).await, None)
+    } else {
+        let (now, before) = tokio::join!(chain.read_many(calls, &head), chain.read_many(balances, &confirmed));
+        (now, Some(before))
+    };
+
+    let mut now = now.into_iter();
+    let mut before = before.map(Vec::into_iter);
+    let mut all = Vec::with_capacity(wanted.len());
+    for (contract, beneficiaries) in wanted {
+        let mut next = || now.next().unwrap_or(Err(Error::NotGenuine { contract: *contract }));
+        let (killable_at, balance) = (next(), next());
+        let sent: Vec<_> = beneficiaries.iter().map(|&beneficiary| (beneficiary, next())).collect();
+        let confirmed_balance = before.as_mut().and_then(Iterator::next);
+        all.push(async move {
+            let state = state_of(chain, *contract, &killable_at?, &head).await?;
+            let balance = balance_of(*contract, &balance?)?;
+            let confirmed_balance = match confirmed_balance {
+                Some(answer) => balance_of(*contract, &answer?)?,
+                None => balance,
+            };
+            let mut paid = HashMap::with_capacity(sent.len());
+            for (beneficiary, answer) in sent {
+                paid.insert(beneficiary, sent_of(*contract, &answer?)?);
+            }
+            Ok(Seen { head, confirmed, state, balance, confirmed_balance, sent: paid })
         });
-        let mut touched: BTreeSet<_> = changed.map(|(watched, _)| watched.contract).collect();
-        let contracts: Vec<_> = all.iter().map(|watched| watched.contract).collect();
-        if !contracts.is_empty() {
-            let filter = Filter::new().address(contracts);
-            let logs = self.chain.logs(&filter, last.number.saturating_add(1), head.number).await?;
-            touched.extend(logs.iter().map(|log| log.address()));
-        }
-        Ok(Some(touched))
     }
+    futures_util::future::join_all(all).await
+}
+
+fn sent_call(contract: Address, beneficiary: Address) -> (Address, Bytes) {
+    (contract, sentCall { beneficiary }.abi_encode().into())
+}
+
+/// What a contract has sent. One that is not there has sent nothing.
+fn sent_of(contract: Address, answer: &Bytes) -> Result<U256, Error> {
+    if answer.is_empty() {
+        return Ok(U256::ZERO);
+    }
+    sentCall::abi_decode_returns(answer).map_err(|_| Error::NotGenuine { contract })
+}
+
+fn balance_of(contract: Address, answer: &Bytes) -> Result<U256, Error> {
+    U256::try_from_be_slice(answer).filter(|_| answer.len() == 32).ok_or(Error::NotGenuine { contract })
+}
+
+/// An account without code is not deployed, or dead: the factory knows.
+async fn state_of(chain: &Chain, contract: Address, killable_at: &Bytes, head: &Head) -> Result<State, Error> {
+    if !killable_at.is_empty() {
+        let killable_at = killableAtCall::abi_decode_returns(killable_at);
+        return Ok(State::of_killable_at(killable_at.map_err(|_| Error::NotGenuine { contract })?));
+    }
+    let call = vec![(factory(), recordCall { chequebook: contract }.abi_encode().into())];
+    let record = chain.read_many(call, head).await.pop().unwrap_or(Err(Error::NotGenuine { contract }))?;
+    if record_of(&record)?.is_none() {
+        return Ok(State::NotDeployed);
+    }
+    // One missing answer ends no chequebook.
+    if chain.code(contract, head.id()).await?.is_empty() {
+        return Ok(State::Dead);
+    }
+    Err(Error::Contradiction { contract, what: "it has code, and did not answer".to_owned() })
 }

@@ -39,9 +39,3 @@ pub(super) enum Mode {
     Auto(AutoCash),
     Stopped,
 }
-
-impl Mode {
-    pub(super) const fn waits_for_cheques(self) -> bool {
-        matches!(self, Self::Auto(_))
-    }
-}

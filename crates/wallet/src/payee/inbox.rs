@@ -3,24 +3,20 @@
 use std::{sync::Arc, time::Duration};
 
 use alloy::primitives::{Address, U256};
-use chequebook::{Creation, Overdraft, SignedCheque, Terms};
-use parking_lot::Mutex;
+use chequebook::{Cheque, Creation, Overdraft, SignedCheque, Terms};
+use tokio::time::Instant;
 
 use super::{
     auto_cash::{AutoCash, Mode},
-    guard,
-    mailbox::Mailbox,
+    exposure::{Exposure, Open},
     policy::Policy,
 };
 use crate::{
     Error,
     chain::Subject,
-    store::{
-        Batch,
-        schema::{Promise, received_key},
-    },
+    store::Batch,
     transactions::Transaction,
-    wallet::Wallet,
+    wallet::{Claim, Wallet},
 };
 
 /// The cheques of one chequebook to one beneficiary.
@@ -29,7 +25,22 @@ use crate::{
 /// the same inbox. All methods may be called from any number of tasks at once, and all inboxes of one wallet share one
 /// watcher of the chain.
 #[derive(Clone)]
-pub struct Inbox(Arc<Mailbox>);
+pub struct Inbox(Arc<Handle>);
+
+struct Handle {
+    wallet: Wallet,
+    exposure: Arc<Exposure>,
+    beneficiary: Address,
+    policy: Policy,
+    creation: Option<Creation>,
+    _claim: Claim,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.exposure.close_line(self.beneficiary);
+    }
+}
 
 impl Inbox {
     /// Opens the inbox for cheques of the chequebook at `contract`, made out to `beneficiary`, which need not be the
@@ -65,40 +76,19 @@ impl Inbox {
         policy: Policy,
     ) -> Result<Self, Error> {
         let claim = wallet.claim(contract, Some(beneficiary))?;
-        let shared = wallet.shared();
         let subject = Subject::at(contract).created_by(creation.as_ref()).accept_unproven(policy.accept_unproven);
-        let watched = shared.watcher.watch(subject, policy.confirmations, Some(beneficiary)).await?;
-        let promise = shared.ledger.get::<Promise>(&received_key(contract, beneficiary))?;
-        let newest = match promise {
-            Some(promise) => promise.cheque(contract, beneficiary, wallet.chain_id())?,
-            None => None,
-        };
-        let exposure = shared.exposures.of(contract, policy.confirmations);
-        exposure.promised(beneficiary, newest.map_or(U256::ZERO, |newest| newest.cheque().amount));
-
-        let inbox = Self(Arc::new(Mailbox {
-            wallet: wallet.clone(),
-            contract,
-            creation,
-            beneficiary,
-            policy,
-            exposure,
-            watched,
-            newest: Mutex::new(newest),
-            received: Arc::default(),
-            auto: Mutex::default(),
-            changed: Arc::default(),
-            _claim: claim,
-        }));
-        guard::follow(&inbox.0);
-        Ok(inbox)
+        let exposure = Exposure::open(wallet, subject).await?;
+        let open = Open { policy, mode: Mode::default(), due: None, creation };
+        exposure.open_line(beneficiary, open).await?;
+        let wallet = wallet.clone();
+        Ok(Self(Arc::new(Handle { wallet, exposure, beneficiary, policy, creation, _claim: claim })))
     }
 
     /* READ */
 
     /// The address of the chequebook.
     pub fn contract(&self) -> Address {
-        self.0.contract
+        self.0.exposure.watched.contract
     }
 
     /// The address that its cheques pay.
@@ -108,55 +98,69 @@ impl Inbox {
 
     /// Form, owner, signer and notice period of the chequebook. Of an unproven one, this is what it states.
     pub fn terms(&self) -> Terms {
-        self.0.watched.terms
+        self.0.exposure.watched.terms
     }
 
-    /// The latest cheque.
+    /// The highest valid cheque that was received, acknowledged or not: it is what [`cash`](Self::cash) cashes.
     ///
     /// # Errors
     ///
     /// [`Error::Store`] if it cannot be made durable.
     pub async fn latest_cheque(&self) -> Result<Option<SignedCheque>, Error> {
-        let newest = self.0.newest();
+        let highest = self.0.exposure.highest(self.0.beneficiary);
         self.0.wallet.shared().ledger.submit(Batch::new()).await?; // it counts as received once it is durable
-        Ok(newest)
+        Ok(highest)
     }
 
-    /// Asks the chain how much of the latest cheque is not yet cashed, in wei. A payment that a reorganisation drops is
+    /// The cumulative amount that was acknowledged, in wei: that of the highest cheque that [`receive`](Self::receive)
+    /// accepted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if it cannot be made durable.
+    pub async fn acknowledged(&self) -> Result<U256, Error> {
+        let acknowledged = self.0.exposure.acknowledged(self.0.beneficiary);
+        self.0.wallet.shared().ledger.submit(Batch::new()).await?;
+        Ok(acknowledged)
+    }
+
+    /// Asks the chain how much of the highest cheque is not yet cashed, in wei. A payment that a reorganisation drops is
     /// uncashed again.
     ///
     /// # Errors
     ///
     /// An error from the node.
     pub async fn uncashed(&self) -> Result<U256, Error> {
-        let snapshot = self.0.watched.snapshot(Duration::ZERO).await?;
-        Ok(self.0.promised().saturating_sub(snapshot.sent(self.0.beneficiary)))
+        let Handle { wallet, exposure, beneficiary, .. } = &*self.0;
+        wallet.shared().watcher.refresh(&exposure.watched, Duration::ZERO).await?;
+        let amount = exposure.highest(*beneficiary).map_or(U256::ZERO, |highest| highest.cheque().amount);
+        Ok(amount.saturating_sub(exposure.watched.read(|seen| seen.sent(*beneficiary))))
     }
 
     /* RECEIVE */
 
-    /// Accepts a cheque if it is valid, higher than the latest, and allowed by the policy. Returns once it is durable,
-    /// with the amount that it adds to the one before, in wei: acknowledge this amount only.
+    /// Acknowledges a cheque if it is valid, higher than the latest, and allowed by the policy. Returns once it is
+    /// durable, with the amount that it adds, in wei, to the larger of what was acknowledged before and what the chain
+    /// shows as paid: give goods for this amount only.
     ///
-    /// The chain is asked only if the snapshot is older than [`Config::max_age`](crate::Config::max_age).
+    /// The chain is asked only if the last look is older than [`Config::max_age`](crate::Config::max_age).
     ///
     /// # Errors
     ///
     /// In this order: [`Error::WrongContract`], [`Error::WrongChainId`], [`Error::WrongBeneficiary`];
     /// [`chequebook::Error::Unrecoverable`], [`chequebook::Error::WrongSigner`]; [`Error::StaleCheque`] if the amount
-    /// does not rise; the errors that [`Policy`] names. [`Error::Store`] if the cheque cannot be made durable. After an
-    /// error, nothing is changed.
+    /// does not rise; [`Error::StaleHead`] if the node or the chain has stalled, or another error from the node;
+    /// [`Error::AlreadyCashed`] if the chain shows it as paid; the errors that [`Policy`] names. [`Error::Store`] if the
+    /// cheque cannot be made durable. After an error, nothing is acknowledged. A valid cheque that is higher than all
+    /// before is kept all the same, durably, and can be cashed; pass it again to have it acknowledged.
     ///
     /// If this future is dropped, the cheque is either stored or was not received: pass it again. A duplicate is an
     /// [`Error::StaleCheque`], which means that a cheque over at least this amount is durable.
-    #[tracing::instrument(skip_all, fields(contract = %self.0.contract), level = "debug")]
+    #[tracing::instrument(skip_all, fields(contract = %self.contract()), level = "debug")]
     pub async fn receive(&self, cheque: &SignedCheque) -> Result<U256, Error> {
         let result = self.0.receive(cheque).await;
         if matches!(result, Err(Error::StaleCheque { .. })) {
             self.0.wallet.shared().ledger.submit(Batch::new()).await?;
-        }
-        if result.is_ok() && self.0.auto().waits_for_cheques() {
-            self.0.received.notify_one();
         }
         result
     }
@@ -171,31 +175,85 @@ impl Inbox {
     /// [`Error::NothingReceived`] if there is no cheque, and those of [`Cashing::cash`](crate::Cashing::cash) and
     /// [`Factory::create`](crate::Factory::create).
     pub async fn cash(&self, overdraft: Overdraft) -> Result<Transaction, Error> {
-        let Mailbox { contract, beneficiary, .. } = *self.0;
-        let newest = self.latest_cheque().await?.ok_or(Error::NothingReceived { contract, beneficiary })?;
-        self.0.create_if_missing().await?;
-        self.0.wallet.cashing().cash(&newest, overdraft).await
+        let Handle { wallet, exposure, beneficiary, creation, .. } = &*self.0;
+        let missing = Error::NothingReceived { contract: self.contract(), beneficiary: *beneficiary };
+        let highest = self.latest_cheque().await?.ok_or(missing)?;
+        exposure.create_if_missing(*creation).await?;
+        wallet.cashing().cash(&highest, overdraft).await
     }
 
     /// Cashes automatically from now on. Replaces earlier settings. An attempt that fails is logged, and repeated.
     pub fn auto_cash(&self, settings: AutoCash) {
-        self.0.set_auto(Mode::Auto(settings));
+        self.set(Mode::Auto(settings));
     }
 
     /// Stops all automatic cashing, including the cash when the end is announced. Transactions that are already sent
     /// continue.
     pub fn stop_auto_cash(&self) {
-        self.0.set_auto(Mode::Stopped);
+        self.set(Mode::Stopped);
+    }
+
+    fn set(&self, mode: Mode) {
+        self.0.exposure.set(self.0.beneficiary, |open| {
+            open.mode = mode;
+            open.due = mode.interval().and_then(|interval| Instant::now().checked_add(interval));
+        });
+    }
+}
+
+impl Handle {
+    async fn receive(&self, cheque: &SignedCheque) -> Result<U256, Error> {
+        self.check(cheque)?;
+        let (durable, result) = match self.judge(cheque).await {
+            Ok((durable, added)) => (Some(durable), Ok(added)),
+            // It says that nothing is to be kept.
+            Err(error @ (Error::StaleCheque { .. } | Error::AlreadyCashed { .. } | Error::Store(_))) => {
+                return Err(error);
+            }
+            Err(error) => (self.exposure.keep(cheque)?, Err(error)),
+        };
+        if let Some(durable) = durable {
+            durable.await?;
+            self.exposure.wake.notify_one();
+        }
+        result
+    }
+
+    /// The checks that need no chain. The cheapest come first, so that only cheques made out to us cost a signature
+    /// check.
+    fn check(&self, cheque: &SignedCheque) -> Result<(), Error> {
+        let Cheque { contract, beneficiary, amount, chain_id, .. } = *cheque.cheque();
+        let watched = &self.exposure.watched;
+        if contract != watched.contract {
+            return Err(Error::WrongContract { found: contract, expected: watched.contract });
+        }
+        if chain_id != self.wallet.chain_id() {
+            return Err(Error::WrongChainId { found: chain_id, expected: self.wallet.chain_id() });
+        }
+        if beneficiary != self.beneficiary {
+            return Err(Error::WrongBeneficiary { found: beneficiary, expected: self.beneficiary });
+        }
+        cheque.verify(watched.terms.signer)?;
+        self.exposure.check_rise(beneficiary, amount)
+    }
+
+    /// Acknowledges a valid cheque if policy and chain allow it.
+    async fn judge(&self, cheque: &SignedCheque) -> Result<(crate::store::Durable, U256), Error> {
+        let Self { wallet, exposure, policy, .. } = self;
+        let shared = wallet.shared();
+        policy.check_cheque(cheque, &exposure.watched.terms)?;
+        shared.watcher.refresh(&exposure.watched, shared.config.max_age).await?;
+        shared.watcher.check_age()?;
+        exposure.acknowledge(cheque, policy)
     }
 }
 
 impl std::fmt::Debug for Inbox {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Mailbox { contract, beneficiary, .. } = &*self.0;
         formatter
             .debug_struct("Inbox")
-            .field("contract", contract)
-            .field("beneficiary", beneficiary)
+            .field("contract", &self.contract())
+            .field("beneficiary", &self.beneficiary())
             .finish_non_exhaustive()
     }
 }

@@ -1,9 +1,11 @@
-//! The payee, which receives cheques and cashes the latest.
+//! The payee, which receives cheques and cashes them.
 
 mod auto_cash;
-mod guard;
+mod exposure;
 mod inbox;
-mod mailbox;
+mod keeper;
+mod plan;
 mod policy;
 
+pub(crate) use self::exposure::Exposures;
 pub use self::{auto_cash::AutoCash, inbox::Inbox, policy::Policy};

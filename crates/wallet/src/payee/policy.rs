@@ -1,9 +1,9 @@
 //! Which cheques a payee accepts.
 
 use alloy::primitives::{Address, U256};
-use chequebook::{Cheque, Overdraft, Scheme, SignedCheque, State, Terms};
+use chequebook::{Cheque, Scheme, SignedCheque, State, Terms};
 
-use crate::{Error, chain::Snapshot, setters::setters};
+use crate::{Error, chain::Seen, setters::setters};
 
 /// Which cheques a payee accepts, and when it cashes them automatically. The default protects the payee. More settings
 /// may be added: start from [`default`](Self::default), and set what you need.
@@ -23,15 +23,15 @@ pub struct Policy {
     /// The shortest notice period that is accepted, in seconds. With a short one, the deposit can vanish between two
     /// looks at the chain. Otherwise [`Error::NoticeTooShort`].
     pub min_notice_period: u64,
-    /// Accept a cheque only if the balance covers it together with all that the inboxes of this wallet have not cashed.
-    /// Otherwise [`Error::NotCovered`]. This is no guarantee, because other payees hold cheques too.
+    /// Accept a cheque only if the final balance covers it together with all that was acknowledged to beneficiaries of
+    /// this wallet, with open inboxes or not, and is not cashed. Otherwise [`Error::NotCovered`]. This is no guarantee, because other payees hold cheques too.
     pub require_covered: bool,
-    /// How many blocks must follow a deposit until it counts as cover.
-    pub confirmations: u64,
     /// An automatic cash waits until it pays at least this many times the cost of its gas.
     pub min_gas_multiple: u64,
-    /// Whether an automatic cash may overdraw the chequebook, which destroys it.
-    pub overdraft: Overdraft,
+    /// Once the end is announced, take what is there even if it is less than what is owed. What the balance covers is
+    /// cashed first, then at most one cheque that it does not cover, which ends the chequebook. In all other cases, an
+    /// automatic cash never overdraws.
+    pub overdraw_at_end: bool,
 }
 
 setters!(Policy {
@@ -41,14 +41,13 @@ setters!(Policy {
     accept_unproven: bool,
     min_notice_period: u64,
     require_covered: bool,
-    confirmations: u64,
     min_gas_multiple: u64,
-    overdraft: Overdraft,
+    overdraw_at_end: bool,
 });
 
 impl Default for Policy {
-    /// Both schemes, no counterfactual and no unproven chequebook, a notice period of one day, covered after 12 confirmations, no
-    /// automatic cash below twice the cost of its gas, no overdraft.
+    /// Both schemes, no counterfactual and no unproven chequebook, a notice period of one day, covered by what is final, no
+    /// automatic cash below twice the cost of its gas, no overdraft before the end is announced.
     fn default() -> Self {
         Self {
             accept_packed: true,
@@ -57,9 +56,8 @@ impl Default for Policy {
             accept_unproven: false,
             min_notice_period: 86_400,
             require_covered: true,
-            confirmations: 12,
             min_gas_multiple: 2,
-            overdraft: Overdraft::Refuse,
+            overdraw_at_end: true,
         }
     }
 }
@@ -84,14 +82,14 @@ impl Policy {
 
     /// Checks what the chain says: [`Error::NotCreated`], [`Error::Dead`], [`Error::KillAnnounced`],
     /// [`Error::NotCovered`].
-    pub(super) fn check_chequebook(&self, contract: Address, snapshot: &Snapshot, uncashed: U256) -> Result<(), Error> {
-        match snapshot.state {
+    pub(super) fn check_chequebook(&self, contract: Address, seen: &Seen, uncashed: U256) -> Result<(), Error> {
+        match seen.state {
             State::NotDeployed if !self.accept_counterfactual => return Err(Error::NotCreated { contract }),
             State::NotDeployed | State::Alive => {}
             State::Ending { killable_at } => return Err(Error::KillAnnounced { contract, killable_at }),
             State::Dead => return Err(Error::Dead { contract }),
         }
-        let balance = snapshot.sure_balance();
+        let balance = seen.sure_balance();
         if self.require_covered && uncashed > balance {
             return Err(Error::NotCovered { contract, balance, uncashed });
         }

@@ -1,181 +1,279 @@
-//! The amount that the deposit covers.
+//! What the deposit covers: asked once for each block, and believed only if it can be true.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use alloy::{
-    primitives::{Address, BlockNumber, U256},
-    rpc::types::Filter,
-    sol_types::SolEvent,
+    primitives::{Address, B256, BlockNumber, U256},
+    rpc::types::{Filter, Log},
+    sol_types::{SolCall, SolEvent},
 };
-use chequebook::{State, bindings::Chequebook::Cashed};
-use parking_lot::MutexGuard;
+use chequebook::{
+    State,
+    bindings::{
+        Chequebook::{Cashed, sentCall},
+        ChequebookFactory::Created,
+    },
+    factory,
+};
+use tokio::time::Instant;
 
 use super::{
-    book::Book,
-    funds::{Balance, Funds},
+    book::{Book, Outdated},
+    funds::{Balance, Shown},
 };
 use crate::{
     Error,
     chain::{Chain, Head},
     store::{
-        Batch, Durable, Ledger,
-        schema::{Key, Paid, Promise, Purpose, paid_key, total_key},
+        Batch,
+        schema::{ChequebookRow, Paid, Promise, chequebook_key, issued_key, paid_key},
     },
     transactions::Status,
 };
 
-/// An amount that no other cheque can promise. Dropping it releases the amount.
-pub(super) struct Reservation<'a> {
-    book: &'a Book,
-    amount: U256,
-}
+/// By how many blocks a sum of events must be older than another look that finds the same sum, before it is stored. A
+/// node can leave events out once.
+const SECOND_LOOK: u64 = 8;
 
-impl Reservation<'_> {
-    /// Submits the promise to the store, together with the new total.
-    pub(super) fn issue(mut self, key: Key, promise: &Promise) -> Result<Durable, Error> {
-        let Book { wallet, contract, .. } = self.book;
-        // Under the lock, so that totals reach the store in order.
-        let mut funds = self.book.funds();
-        let issued = funds.issued.checked_add(self.amount).ok_or(Error::Overflow)?;
-        let mut batch = Batch::new();
-        batch.put(key, promise)?.put(total_key(*contract), &issued)?;
-        let durable = wallet.shared().ledger.submit(batch);
-        funds.issued = issued;
-        funds.reserved = funds.reserved.saturating_sub(std::mem::take(&mut self.amount));
-        drop(funds);
-        Ok(durable)
-    }
-}
-
-impl Drop for Reservation<'_> {
-    fn drop(&mut self) {
-        let mut funds = self.book.funds();
-        funds.reserved = funds.reserved.saturating_sub(self.amount);
-    }
+/// What was asked last.
+#[derive(Debug, Default)]
+pub(super) struct Asking {
+    began: Option<Instant>,
+    /// The newest block then.
+    head: Option<B256>,
+    branch: u64,
+    /// A sum that another look is to confirm, and the newest block when it was found.
+    candidate: Option<(Paid, BlockNumber)>,
+    /// Payments up to this block are known to be ours.
+    checked: BlockNumber,
 }
 
 impl Book {
-    fn funds(&self) -> MutexGuard<'_, Funds> {
-        self.funds.lock()
-    }
+    /// Asks the chain how much the chequebook is funded with. Callers that ask meanwhile share the answer.
+    pub(super) async fn ask_funds(&self) -> Result<(), Error> {
+        let called = Instant::now();
+        let mut asking = self.asking.lock().await;
+        if asking.began.is_some_and(|began| began >= called) {
+            return self.check_known();
+        }
+        let began = Instant::now();
+        let shared = self.wallet.shared();
+        let look = shared.watcher.look(Duration::ZERO).await?;
+        shared.watcher.refresh(&self.watched, shared.config.max_age).await?;
+        let (head, confirmed, balance, state) =
+            self.watched.read(|seen| (seen.head, seen.confirmed, seen.confirmed_balance, seen.state));
+        let reorganised = asking.branch != look.branch;
+        if asking.head == Some(head.hash) && !reorganised {
+            asking.began = Some(began); // the state of a block never changes
+            return self.check_known();
+        }
+        if reorganised {
+            (asking.candidate, asking.checked) = (None, 0);
+        }
 
-    /// Reserves an amount. If it is not available, asks the chain once before it returns an error.
-    pub(super) async fn reserve(&self, amount: U256) -> Result<Reservation<'_>, Error> {
-        if let Err(error) = self.try_reserve(amount) {
-            self.ask_funds().await.map_err(|_| error)?;
-            self.try_reserve(amount)?;
+        let start = self.checkpoint(confirmed).await?;
+        let cashed = cashed(&shared.chain, self.contract, start.block.saturating_add(1), head.number).await?;
+        self.check_payments(&mut asking, &cashed, &head).await?;
+        let up_to = |block: BlockNumber| sum(start.total, cashed.iter().filter(|cashed| cashed.block <= block));
+        let paid = up_to(confirmed.number)?;
+        if shared.chain.block(confirmed.number).await?.hash != confirmed.hash {
+            return Err(Error::Reorganised { block: confirmed.number });
         }
-        Ok(Reservation { book: self, amount })
-    }
+        let is_dead = state == State::Dead;
+        let shown = Shown { block: confirmed.number, hash: confirmed.hash, balance, paid, is_dead };
+        self.funds.lock().believe(self.contract, shown, reorganised)?;
 
-    fn try_reserve(&self, amount: U256) -> Result<(), Error> {
-        let contract = self.contract;
-        match self.watched.newest().state {
-            State::NotDeployed | State::Alive => {}
-            State::Ending { killable_at } => return Err(Error::KillAnnounced { contract, killable_at }),
-            State::Dead => return Err(Error::Dead { contract }),
+        // A sum is stored once a later look has found it, too.
+        if let Some((candidate, found_at)) = asking.candidate.take() {
+            if head.number.saturating_sub(found_at) < SECOND_LOOK {
+                asking.candidate = Some((candidate, found_at));
+            } else if up_to(candidate.block)? == candidate.total {
+                self.store_paid(candidate).await?;
+            }
         }
-        let mut funds = self.funds();
-        let available = funds.available();
-        if amount > available {
-            return Err(Error::InsufficientDeposit { contract, amount, available });
+        if asking.candidate.is_none() {
+            asking.candidate = Some((Paid { block: confirmed.number, hash: confirmed.hash, total: paid }, head.number));
         }
-        funds.reserved = funds.reserved.checked_add(amount).ok_or(Error::Overflow)?;
+        (asking.began, asking.head, asking.branch) = (Some(began), Some(head.hash), look.branch);
         Ok(())
     }
 
-    /// Asks the chain how much the chequebook is funded with.
-    pub(super) async fn ask_funds(&self) -> Result<(), Error> {
-        let _asking = self.asking.lock().await;
+    /// The stored sum, if its block is still part of the chain; otherwise nothing, before the first payment.
+    async fn checkpoint(&self, confirmed: Head) -> Result<Paid, Error> {
         let shared = self.wallet.shared();
-        let snapshot = self.watched.snapshot(Duration::ZERO).await?;
-        let born_at = self.watched.born_at;
-        let paid = paid(&shared.chain, &shared.ledger, self.contract, born_at, snapshot.confirmed).await?;
-        let funded = snapshot.confirmed_balance.checked_add(paid).ok_or(Error::Overflow)?;
+        if let Some(paid) = shared.ledger.get::<Paid>(&paid_key(self.contract)).await?
+            && paid.block <= confirmed.number
+            && shared.chain.block(paid.block).await?.hash == paid.hash
+        {
+            return Ok(paid);
+        }
+        let first = self.scan_from().await?;
+        Ok(Paid { block: first.saturating_sub(1), hash: B256::ZERO, total: U256::ZERO })
+    }
 
-        let mut funds = self.funds();
-        (funds.funded, funds.block) = (funded, snapshot.confirmed.number);
+    async fn store_paid(&self, paid: Paid) -> Result<(), Error> {
+        let mut batch = Batch::new();
+        batch.put(paid_key(self.contract), &paid)?;
+        Ok(self.wallet.shared().ledger.submit(batch).await?)
+    }
+
+    /// A block before which it paid nothing, as the node counts blocks.
+    pub(super) async fn scan_from(&self) -> Result<BlockNumber, Error> {
+        let shared = self.wallet.shared();
+        let key = chequebook_key(self.contract);
+        let row = shared.ledger.get::<ChequebookRow>(&key).await?.ok_or(Error::NoRecord { contract: self.contract })?;
+        if let Some(first) = row.scan_from {
+            return Ok(first);
+        }
+        let first = created_in(&shared.chain, self.contract, self.watched.read(|seen| seen.head)).await?;
+        let mut batch = Batch::new();
+        batch.replace(key, Some(&row), &ChequebookRow { scan_from: Some(first), ..row })?;
+        shared.ledger.submit(batch).await?;
+        Ok(first)
+    }
+
+    /// Checks that what was paid was promised: a store that is older than the last cheque would promise it again.
+    async fn check_payments(&self, asking: &mut Asking, cashed: &[Payment], head: &Head) -> Result<(), Error> {
+        let shared = self.wallet.shared();
+        let new = cashed.iter().filter(|cashed| cashed.block > asking.checked);
+        let beneficiaries: Vec<Address> =
+            new.map(|cashed| cashed.beneficiary).collect::<BTreeSet<_>>().into_iter().collect();
+        let call = |&beneficiary: &Address| (self.contract, sentCall { beneficiary }.abi_encode().into());
+        let sent = shared.chain.read_many(beneficiaries.iter().map(call).collect(), head).await;
+        for (beneficiary, sent) in beneficiaries.into_iter().zip(sent) {
+            let wrong = |_| Error::NotGenuine { contract: self.contract };
+            let paid = sentCall::abi_decode_returns(&sent?).map_err(wrong)?;
+            let promise = shared.ledger.get::<Promise>(&issued_key(self.contract, beneficiary)).await?;
+            let issued = promise.map_or(U256::ZERO, |promise| promise.amount);
+            if paid > issued {
+                *self.outdated.lock() = Some(Outdated { beneficiary, paid, issued });
+            }
+        }
+        self.check_known()?;
+        asking.checked = head.number;
         Ok(())
     }
 
     /// Asks the chain for the balance, and compares it with the amount issued.
     pub(super) async fn newest_balance(&self) -> Result<Balance, Error> {
         // Pending deposits come first: a deposit that has become part of the funds must not count twice.
-        self.wallet.shared().transactions.advance().await?;
+        self.wallet.shared().account.advance().await?;
         self.ask_funds().await?;
         self.balance()
     }
 
     fn balance(&self) -> Result<Balance, Error> {
-        let funds = self.funds();
-        let (funded, issued, available, block) = (funds.funded, funds.issued, funds.available(), funds.block);
+        let funds = self.funds.lock();
+        let (funded, issued, available, block) = (funds.funded()?, funds.issued, funds.available()?, funds.block());
+        let mut pending = funds.depositing;
         drop(funds);
-
-        let mut pending = U256::ZERO;
-        for transaction in self.wallet.transactions() {
-            let counted = match transaction.status() {
-                Status::Pending | Status::Dropped => false,
-                Status::Included { block: at, success } => !success || at <= block,
-                Status::Confirmed { block: at, .. } => at <= block,
-                Status::Reverted { .. } | Status::Replaced => true,
+        for (amount, status) in self.wallet.shared().account.deposits(self.contract) {
+            let counts = match status {
+                Status::Included { success: false, .. } => false,
+                Status::Included { block: at, .. } | Status::Confirmed { block: at, .. } => at > block,
+                Status::Reverted { .. } | Status::Replaced { .. } | Status::Cancelled { .. } => false,
+                Status::Pending | Status::Dropped | Status::Refused(_) | Status::Unknown => true,
             };
-            let amount = match transaction.purpose() {
-                Purpose::Deposit { contract, amount } | Purpose::Create { contract, amount }
-                    if contract == self.contract =>
-                {
-                    amount
-                }
-                _ => continue,
-            };
-            if !counted {
+            if counts {
                 pending = pending.checked_add(amount).ok_or(Error::Overflow)?;
             }
         }
         Ok(Balance { funded, issued, available, pending })
     }
-}
 
-/// The total that a chequebook paid by cheques up to `confirmed`, in wei: the sum of its events. The stored sum is
-/// reused if its block is still part of the chain.
-pub(super) async fn paid(
-    chain: &Chain,
-    ledger: &Ledger,
-    contract: Address,
-    born_at: BlockNumber,
-    confirmed: Head,
-) -> Result<U256, Error> {
-    let key = paid_key(contract);
-    let before = ledger.get::<Paid>(&key)?.filter(|before| before.block <= confirmed.number);
-    let before = match before {
-        Some(before) if chain.block(before.block).await?.hash == before.hash => Some(before),
-        _ => None,
-    };
-    let (mut total, from) = before.map_or((U256::ZERO, born_at), |b| (b.total, b.block.saturating_add(1)));
-    let filter = Filter::new().address(contract).event_signature(Cashed::SIGNATURE_HASH);
-    for log in chain.logs(&filter, from, confirmed.number).await? {
-        let cashed = Cashed::decode_log(&log.inner).map_err(|_| Error::NotGenuine { contract })?;
-        total = total.checked_add(cashed.paid).ok_or(Error::Overflow)?;
-    }
-    if chain.block(confirmed.number).await?.hash != confirmed.hash {
-        return Err(Error::Reorganised { block: confirmed.number });
-    }
-
-    let mut batch = Batch::new();
-    batch.put(key, &Paid { block: confirmed.number, hash: confirmed.hash, total })?;
-    ledger.submit(batch).await?;
-    Ok(total)
-}
-
-/// Asks again with every new block.
-pub(super) fn follow(book: &Arc<Book>) {
-    let weak = Arc::downgrade(book);
-    let mut rounds = book.wallet.shared().rounds.subscribe();
-    book.wallet.spawn(async move {
-        while rounds.changed().await.is_ok() {
-            let Some(book) = weak.upgrade() else { return };
-            if let Err(error) = book.ask_funds().await {
-                tracing::warn!(contract = %book.contract, %error, "could not ask for the funds");
+    /// Asks again with every new block.
+    pub(super) fn follow(self: &Arc<Self>) -> tokio::task::AbortHandle {
+        let weak = Arc::downgrade(self);
+        let changes = self.watched.changes();
+        self.wallet.supervise("funds", move || {
+            let (weak, mut changes) = (weak.clone(), changes.clone());
+            async move {
+                while changes.changed().await.is_ok() {
+                    let Some(book) = weak.upgrade() else { return };
+                    if let Err(error) = book.ask_funds().await {
+                        tracing::warn!(contract = %book.contract, %error, "could not ask for the funds");
+                    }
+                }
             }
+        })
+    }
+}
+
+/// A payment, as an event tells it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Payment {
+    pub(super) block: BlockNumber,
+    pub(super) beneficiary: Address,
+    /// In wei.
+    pub(super) paid: U256,
+}
+
+fn sum<'a>(start: U256, payments: impl Iterator<Item = &'a Payment>) -> Result<U256, Error> {
+    payments.map(|payment| payment.paid).try_fold(start, |sum, paid| sum.checked_add(paid).ok_or(Error::Overflow))
+}
+
+/// The payments of a chequebook in the blocks `from` to `to`.
+pub(super) async fn cashed(
+    chain: &Chain,
+    contract: Address,
+    from: BlockNumber,
+    to: BlockNumber,
+) -> Result<Vec<Payment>, Error> {
+    let filter = Filter::new().address(contract).event_signature(Cashed::SIGNATURE_HASH);
+    let payment = |log: Log| {
+        let event = Cashed::decode_log(&log.inner).map_err(|_| Error::NotGenuine { contract })?;
+        let block = log.block_number.filter(|block| (from..=to).contains(block) && log.address() == contract);
+        let block = block.ok_or(Error::NotGenuine { contract })?;
+        Ok(Payment { block, beneficiary: event.beneficiary, paid: event.paid })
+    };
+    chain.logs(&filter, from, to).await?.into_iter().map(payment).collect()
+}
+
+/// What each beneficiary was paid in all, in wei.
+pub(super) fn by_beneficiary(payments: &[Payment]) -> Result<BTreeMap<Address, U256>, Error> {
+    let mut all = BTreeMap::new();
+    for payment in payments {
+        let total: &mut U256 = all.entry(payment.beneficiary).or_default();
+        *total = total.checked_add(payment.paid).ok_or(Error::Overflow)?;
+    }
+    Ok(all)
+}
+
+/// The block, as the node counts them, in which a chequebook was created: contracts on some rollups see other numbers.
+/// One that is not created has paid nothing up to now.
+pub(super) async fn created_in(chain: &Chain, contract: Address, head: Head) -> Result<BlockNumber, Error> {
+    let Some(record) = chain.record(contract, head.id()).await? else { return Ok(head.number) };
+    // The factory's own number, if it is one of the node's.
+    if record.born_at <= head.number {
+        let born = chain.block(record.born_at).await?;
+        let before = chain.block(record.born_at.saturating_sub(1)).await?;
+        let at = tokio::try_join!(chain.record(contract, born.id()), chain.record(contract, before.id()));
+        if matches!(at, Ok((Some(_), None))) {
+            return Ok(record.born_at);
         }
-    });
+    }
+    // By halves, if the node has old state.
+    let (mut low, mut high) = (0, head.number);
+    while low < high {
+        let middle = low.midpoint(high);
+        let block = chain.block(middle).await?;
+        match chain.record(contract, block.id()).await {
+            Ok(Some(_)) => high = middle,
+            Ok(None) => low = middle.saturating_add(1),
+            // By the factory's event, if it has not.
+            Err(_) => return created_by_event(chain, contract, head.number).await,
+        }
+    }
+    Ok(high)
+}
+
+async fn created_by_event(chain: &Chain, contract: Address, to: BlockNumber) -> Result<BlockNumber, Error> {
+    let filter = Filter::new().address(factory()).event_signature(Created::SIGNATURE_HASH).topic2(contract.into_word());
+    let found = chain.logs(&filter, 0, to).await?;
+    let first = found.iter().filter_map(|log| log.block_number).min();
+    first.ok_or_else(|| Error::Contradiction { contract, what: "it is created, and no event says when".to_owned() })
 }

@@ -1,4 +1,4 @@
-//! A chequebook that we sign for, and the deposit into it.
+//! A chequebook that we sign for: what was promised from it, and what it is funded with.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,15 +7,17 @@ use chequebook::{Creation, State};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::{auto_deposit::AutoDeposit, funds::Funds};
+use super::{auto_deposit::AutoDeposit, balance::Asking, funds::Funds, order::Order};
 use crate::{
     Error,
     chain::{Subject, WatchedChequebook},
-    locks::Locks,
     signer::SharedSigner,
-    store::{Batch, schema::Purpose},
-    transactions::{Call, MAX_GAS, Transaction},
-    wallet::{Claim, Wallet},
+    store::{
+        Batch, Durable,
+        schema::{Key, Promise, Purpose, total_key},
+    },
+    transactions::{Call, Transaction},
+    wallet::Wallet,
 };
 
 /// The state of a chequebook that we sign for, shared by all its handles.
@@ -25,56 +27,151 @@ pub(super) struct Book {
     pub(super) creation: Option<Creation>,
     pub(super) signer: SharedSigner,
     pub(super) watched: Arc<WatchedChequebook>,
+    /// The facts that decide about a cheque.
     pub(super) funds: Mutex<Funds>,
-    /// Held while the chain is asked for the funds.
-    pub(super) asking: tokio::sync::Mutex<()>,
-    /// One cheque to a beneficiary at a time, because each includes the amount of the one before.
-    pub(super) writing: Locks,
+    /// One question for the funds at a time.
+    pub(super) asking: tokio::sync::Mutex<Asking>,
+    /// Why nothing may be promised: the chain has paid what the store does not know of.
+    pub(super) outdated: Mutex<Option<Outdated>>,
+    pub(super) order: Order,
     /// Wakes the automatic deposit.
     pub(super) issued: Arc<Notify>,
     pub(super) auto: Mutex<Option<AutoDeposit>>,
     /// Tells the automatic deposit that its settings have changed.
     pub(super) changed: Arc<Notify>,
-    pub(super) _claim: Claim,
 }
 
-impl Book {
-    pub(super) async fn deposit(&self, amount: U256) -> Result<Transaction, Error> {
-        let contract = self.contract;
-        if amount.is_zero() {
-            return Err(Error::ZeroAmount);
-        }
-        // Before Cancun, ether sent to a dead chequebook is lost.
-        if self.watched.snapshot(Duration::ZERO).await?.state == State::Dead {
-            return Err(Error::Dead { contract });
-        }
-        let call = Call { to: TxKind::Call(contract), value: amount, input: Default::default(), max_gas: MAX_GAS };
-        let purpose = Purpose::Deposit { contract, amount };
-        self.wallet.shared().transactions.send(call, |_| Ok((purpose, Batch::new()))).await
+/// A payment that the store does not know of. In wei.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outdated {
+    pub(super) beneficiary: Address,
+    pub(super) paid: U256,
+    pub(super) issued: U256,
+}
+
+/// An amount that no other cheque can promise. Dropping it releases the amount.
+pub(super) struct Reservation<'a> {
+    book: &'a Book,
+    amount: U256,
+}
+
+impl Reservation<'_> {
+    /// Submits the promise to the store, together with the new total.
+    pub(super) fn issue(mut self, key: Key, before: Option<&Promise>, promise: &Promise) -> Result<Durable, Error> {
+        let Book { wallet, contract, .. } = self.book;
+        // Under the lock, so that totals reach the store in order.
+        let mut funds = self.book.funds.lock();
+        let issued = funds.issued.checked_add(self.amount).ok_or(Error::Overflow)?;
+        let mut batch = Batch::new();
+        batch.replace(key, before, promise)?.replace(total_key(*contract), Some(&funds.issued), &issued)?;
+        let durable = wallet.shared().ledger.submit(batch);
+        funds.issued = issued;
+        funds.reserved = funds.reserved.saturating_sub(std::mem::take(&mut self.amount));
+        drop(funds);
+        Ok(durable)
+    }
+}
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        let mut funds = self.book.funds.lock();
+        funds.reserved = funds.reserved.saturating_sub(self.amount);
+    }
+}
+
+/// A deposit that is decided and not signed. Dropping it gives it up, or leaves it to the transactions.
+struct Depositing<'a> {
+    book: &'a Book,
+    amount: U256,
+}
+
+impl Drop for Depositing<'_> {
+    fn drop(&mut self) {
+        let mut funds = self.book.funds.lock();
+        funds.depositing = funds.depositing.saturating_sub(self.amount);
     }
 }
 
 impl Book {
+    /* PROMISE */
+
+    /// Reserves an amount. If it is not available, asks the chain once before it returns an error.
+    pub(super) async fn reserve(&self, amount: U256) -> Result<Reservation<'_>, Error> {
+        if let Err(error) = self.try_reserve(amount) {
+            if let Err(asked) = self.ask_funds().await {
+                return Err(if matches!(asked, Error::StoreOutdated { .. }) { asked } else { error });
+            }
+            self.try_reserve(amount)?;
+        }
+        Ok(Reservation { book: self, amount })
+    }
+
+    fn try_reserve(&self, amount: U256) -> Result<(), Error> {
+        let contract = self.contract;
+        self.check_known()?;
+        self.wallet.shared().watcher.check_age()?;
+        self.check_alive()?;
+        let mut funds = self.funds.lock();
+        let available = funds.available()?;
+        if amount > available {
+            return Err(Error::InsufficientDeposit { contract, amount, available });
+        }
+        funds.reserved = funds.reserved.checked_add(amount).ok_or(Error::Overflow)?;
+        Ok(())
+    }
+
+    fn check_alive(&self) -> Result<(), Error> {
+        let contract = self.contract;
+        match self.watched.state() {
+            State::NotDeployed | State::Alive => Ok(()),
+            State::Ending { killable_at } => Err(Error::KillAnnounced { contract, killable_at }),
+            State::Dead => Err(Error::Dead { contract }),
+        }
+    }
+
+    /// Checks that the chain has paid nothing that the store does not know of.
+    pub(super) fn check_known(&self) -> Result<(), Error> {
+        match *self.outdated.lock() {
+            None => Ok(()),
+            Some(Outdated { beneficiary, paid, issued }) => {
+                Err(Error::StoreOutdated { contract: self.contract, beneficiary, paid, issued })
+            }
+        }
+    }
+
+    /* DEPOSIT */
+
+    pub(super) async fn deposit(&self, amount: U256) -> Result<Transaction, Error> {
+        if amount.is_zero() {
+            return Err(Error::ZeroAmount);
+        }
+        let depositing = {
+            let mut funds = self.funds.lock();
+            funds.depositing = funds.depositing.checked_add(amount).ok_or(Error::Overflow)?;
+            Depositing { book: self, amount }
+        };
+        // Before Cancun, ether sent to a dead chequebook is lost; what is sent to one that is about to end is of no use.
+        let shared = self.wallet.shared();
+        shared.watcher.refresh(&self.watched, Duration::ZERO).await?;
+        self.check_alive()?;
+        let call = Call { to: TxKind::Call(self.contract), value: amount, input: Default::default() };
+        let purpose = Purpose::Deposit { contract: self.contract, amount };
+        // As soon as it is signed, it counts as a transaction.
+        shared.account.send_and(call, purpose, move |_| drop(depositing)).await
+    }
+
     /// Deposits into a chequebook that we tried to create and that somebody else created. `error` is the failure of our
     /// creation.
     pub(super) async fn deposit_if_created(&self, amount: U256, error: Error) -> Result<(), Error> {
-        let contract = self.contract;
-        match self.watched.snapshot(Duration::ZERO).await?.state {
-            State::NotDeployed => return Err(error),
-            State::Alive => {}
-            State::Ending { killable_at } => return Err(Error::KillAnnounced { contract, killable_at }),
-            State::Dead => return Err(Error::Dead { contract }),
+        self.wallet.shared().watcher.refresh(&self.watched, Duration::ZERO).await?;
+        if self.watched.state() == State::NotDeployed {
+            return Err(error);
         }
+        self.check_alive()?;
         if !amount.is_zero() {
             self.deposit(amount).await?.included().await?;
         }
         Ok(())
-    }
-}
-
-impl Drop for Book {
-    fn drop(&mut self) {
-        self.changed.notify_one(); // so that the task ends
     }
 }
 
@@ -85,14 +182,14 @@ pub(super) async fn watch_as_signer(
     signer: Address,
     creation: Option<&Creation>,
 ) -> Result<Arc<WatchedChequebook>, Error> {
-    let shared = wallet.shared();
-    let subject = Subject::at(contract).created_by(creation);
-    let watched = shared.watcher.watch(subject, shared.config.confirmations, None).await?;
+    let watcher = &wallet.shared().watcher;
+    let watched = watcher.watch(Subject::at(contract).created_by(creation)).await?;
     let expected = watched.terms.signer;
     if expected != signer {
         return Err(Error::NotOurSigner { contract, found: signer, expected });
     }
-    if watched.snapshot(Duration::ZERO).await?.state == State::Dead {
+    watcher.refresh(&watched, Duration::ZERO).await?;
+    if watched.state() == State::Dead {
         return Err(Error::Dead { contract });
     }
     Ok(watched)

@@ -5,27 +5,27 @@ use std::sync::Arc;
 use alloy::primitives::{Address, U256};
 use chequebook::{Creation, Scheme, Terms};
 use parking_lot::Mutex;
+use tokio::task::AbortHandle;
 
 use super::{
     auto_deposit::AutoDeposit,
-    balance,
     book::{Book, watch_as_signer},
     depositor,
     funds::{Balance, Funds},
     new::NewChequebook,
+    order::Order,
     outbox::Outbox,
 };
 use crate::{
     Error,
     factory::require_ether,
-    locks::Locks,
     signer::{IntoSigner, SharedSigner},
     store::{
         Batch,
         schema::{ChequebookRow, chequebook_key, total_key},
     },
     transactions::Transaction,
-    wallet::Wallet,
+    wallet::{Claim, Wallet},
 };
 
 /// A chequebook that we sign for.
@@ -39,7 +39,23 @@ use crate::{
 ///
 /// Clones of this handle are the same chequebook. All methods may be called from any number of tasks at once.
 #[derive(Clone)]
-pub struct Chequebook(Arc<Book>);
+pub struct Chequebook(Arc<Open>);
+
+/// What ends with the last handle.
+pub(super) struct Open {
+    pub(super) book: Arc<Book>,
+    tasks: [AbortHandle; 2],
+    _claim: Claim,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        // A task may wait for the node, and must not delay that it is opened again.
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
 
 impl Chequebook {
     /* CREATE AND OPEN */
@@ -66,11 +82,11 @@ impl Chequebook {
             Ok(_) => {}
             // The deposit did not arrive with it, and never will.
             Err(error @ (Error::Refused { .. } | Error::Reverted { .. } | Error::Replaced { .. })) => {
-                book.0.deposit_if_created(new.deposit, error).await?;
+                book.0.book.deposit_if_created(new.deposit, error).await?;
             }
             Err(error) => return Err(error),
         }
-        book.0.ask_funds().await?;
+        book.0.book.ask_funds().await?;
         Ok(book)
     }
 
@@ -96,11 +112,12 @@ impl Chequebook {
         require_ether(contract, &creation)?;
         let claim = wallet.claim(contract, None)?;
         let shared = wallet.shared();
-        if shared.ledger.get::<ChequebookRow>(&chequebook_key(contract))?.is_none() {
-            wallet.factory().require_unused(contract).await?;
+        if shared.ledger.get::<ChequebookRow>(&chequebook_key(contract)).await?.is_none() {
+            let unused_at = wallet.factory().require_unused(contract).await?;
             let mut batch = Batch::new();
-            let row = ChequebookRow { signer: signer.address(), creation: Some(creation) };
-            batch.put(chequebook_key(contract), &row)?.put(total_key(contract), &U256::ZERO)?;
+            let row =
+                ChequebookRow { signer: signer.address(), creation: Some(creation), scan_from: Some(unused_at) };
+            batch.replace(chequebook_key(contract), None, &row)?.put(total_key(contract), &U256::ZERO)?;
             shared.ledger.submit(batch).await?;
         }
         drop(claim);
@@ -114,17 +131,18 @@ impl Chequebook {
     /// [`Error::NoRecord`] if the store has none: only [`recover`](Self::recover) opens such a chequebook.
     /// [`Error::NotOurSigner`] if `signer` is not its signer, [`Error::NoCode`] if there is no chequebook,
     /// [`chequebook::Error::Unproven`] if the factory did not create it, [`chequebook::Error::WrongAsset`] if it pays a
-    /// token, [`Error::Dead`] if it has ended; [`Error::AlreadyOpen`] if it is open; or an error from the node.
+    /// token, [`Error::Dead`] if it has ended; [`Error::StoreOutdated`] if the chain has paid what the store does not know
+    /// of; [`Error::AlreadyOpen`] if it is open; or an error from the node.
     pub async fn open<K>(wallet: &Wallet, contract: Address, signer: impl IntoSigner<K>) -> Result<Self, Error> {
         let signer = signer.into_signer();
         let claim = wallet.claim(contract, None)?;
         let shared = wallet.shared();
-        let row = shared.ledger.get::<ChequebookRow>(&chequebook_key(contract))?.ok_or(Error::NoRecord { contract })?;
-        let creation = row.creation;
+        let row = shared.ledger.get::<ChequebookRow>(&chequebook_key(contract)).await?;
+        let creation = row.ok_or(Error::NoRecord { contract })?.creation;
         let watched = watch_as_signer(wallet, contract, signer.address(), creation.as_ref()).await?;
-        let issued = shared.ledger.get(&total_key(contract))?.ok_or(Error::NoRecord { contract })?;
+        let issued = shared.ledger.get(&total_key(contract)).await?.ok_or(Error::NoRecord { contract })?;
 
-        let book = Self(Arc::new(Book {
+        let book = Arc::new(Book {
             wallet: wallet.clone(),
             contract,
             creation,
@@ -132,34 +150,33 @@ impl Chequebook {
             watched,
             funds: Mutex::new(Funds::new(issued)),
             asking: tokio::sync::Mutex::default(),
-            writing: Locks::default(),
+            outdated: Mutex::default(),
+            order: Order::default(),
             issued: Arc::default(),
             auto: Mutex::default(),
             changed: Arc::default(),
-            _claim: claim,
-        }));
-        book.0.ask_funds().await?;
-        balance::follow(&book.0);
-        depositor::follow(&book.0);
-        Ok(book)
+        });
+        book.ask_funds().await?;
+        let tasks = [book.follow(), depositor::follow(&book)];
+        Ok(Self(Arc::new(Open { book, tasks, _claim: claim })))
     }
 
     /* READ */
 
     /// The address of the contract.
     pub fn address(&self) -> Address {
-        self.0.contract
+        self.0.book.contract
     }
 
     /// Its form, its owner, its signer and its notice period.
     pub fn terms(&self) -> Terms {
-        self.0.watched.terms
+        self.0.book.watched.terms
     }
 
     /// Its terms and its salt. Give them to payees: they prove what the chequebook is, also before it is created. `None`
     /// if it was [recovered](Self::recover) from its address alone.
     pub fn creation(&self) -> Option<Creation> {
-        self.0.creation
+        self.0.book.creation
     }
 
     /// Asks the chain for the balance, and compares it with the amount issued.
@@ -168,7 +185,7 @@ impl Chequebook {
     ///
     /// An error from the node, or [`Error::Store`].
     pub async fn balance(&self) -> Result<Balance, Error> {
-        self.0.newest_balance().await
+        self.0.book.newest_balance().await
     }
 
     /* ISSUE */
@@ -185,14 +202,15 @@ impl Chequebook {
     ///
     /// # Errors
     ///
-    /// [`Error::ZeroAmount`]; [`Error::Dead`] if the chequebook has ended; [`Error::InsufficientFunds`] and similar
+    /// [`Error::ZeroAmount`]; [`Error::Dead`] or [`Error::KillAnnounced`] if the chequebook has ended or is about to;
+    /// [`Error::InsufficientFunds`] and similar
     /// errors if the transaction cannot be sent; or an error from the node.
     ///
     /// If this future is dropped, look into [`Wallet::transactions`] before you deposit again: a deposit that has
     /// started continues.
-    #[tracing::instrument(skip(self), fields(contract = %self.0.contract))]
+    #[tracing::instrument(skip(self), fields(contract = %self.0.book.contract))]
     pub async fn deposit(&self, amount: U256) -> Result<Transaction, Error> {
-        self.0.deposit(amount).await
+        self.0.book.deposit(amount).await
     }
 
     /* AUTOMATIC DEPOSIT */
@@ -209,13 +227,13 @@ impl Chequebook {
     }
 
     fn set_auto(&self, settings: Option<AutoDeposit>) {
-        *self.0.auto.lock() = settings;
-        self.0.changed.notify_one();
+        *self.0.book.auto.lock() = settings;
+        self.0.book.changed.notify_one();
     }
 }
 
 impl std::fmt::Debug for Chequebook {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Chequebook").field("contract", &self.0.contract).finish_non_exhaustive()
+        formatter.debug_struct("Chequebook").field("contract", &self.0.book.contract).finish_non_exhaustive()
     }
 }

@@ -16,36 +16,38 @@ enum Wake {
 }
 
 /// Runs until the chequebook is dropped or the wallet is shut down.
-pub(super) fn follow(book: &Arc<Book>) {
-    let wallet = book.wallet.clone();
+pub(super) fn follow(book: &Arc<Book>) -> tokio::task::AbortHandle {
     let weak = Arc::downgrade(book);
     // The task must not keep the chequebook open, so it holds only what wakes it.
     let (issued, changed) = (Arc::clone(&book.issued), Arc::clone(&book.changed));
-    wallet.spawn(async move {
-        let mut next = None;
-        loop {
-            let wake = tokio::select! {
-                () = changed.notified() => Wake::Changed,
-                () = issued.notified() => Wake::Issued,
-                () = wait_until(next) => Wake::Timer,
-            };
-            let Some(book) = weak.upgrade() else { return };
-            let settings = *book.auto.lock();
-            let timer = settings.as_ref().and_then(AutoDeposit::timer);
-            if !matches!(wake, Wake::Issued) {
-                next = timer.and_then(|interval| Instant::now().checked_add(interval));
-            }
-            let (Some(settings), Wake::Issued | Wake::Timer) = (settings, &wake) else { continue };
-            // The timer may belong to earlier settings.
-            if matches!(wake, Wake::Timer) && timer.is_none() {
-                continue;
-            }
-            let least = if matches!(wake, Wake::Timer) { settings.buffer } else { settings.threshold };
-            if let Err(error) = book.fill(least, settings.buffer).await {
-                tracing::warn!(contract = %book.contract, %error, "could not deposit automatically");
+    book.wallet.supervise("deposits", move || {
+        let (weak, issued, changed) = (weak.clone(), Arc::clone(&issued), Arc::clone(&changed));
+        async move {
+            let mut next = None;
+            loop {
+                let wake = tokio::select! {
+                    () = changed.notified() => Wake::Changed,
+                    () = issued.notified() => Wake::Issued,
+                    () = wait_until(next) => Wake::Timer,
+                };
+                let Some(book) = weak.upgrade() else { return };
+                let settings = *book.auto.lock();
+                let timer = settings.as_ref().and_then(AutoDeposit::timer);
+                if !matches!(wake, Wake::Issued) {
+                    next = timer.and_then(|interval| Instant::now().checked_add(interval));
+                }
+                let (Some(settings), Wake::Issued | Wake::Timer) = (settings, &wake) else { continue };
+                // The timer may belong to earlier settings.
+                if matches!(wake, Wake::Timer) && timer.is_none() {
+                    continue;
+                }
+                let least = if matches!(wake, Wake::Timer) { settings.buffer } else { settings.threshold };
+                if let Err(error) = book.fill(least, settings.buffer).await {
+                    tracing::warn!(contract = %book.contract, %error, "could not deposit automatically");
+                }
             }
         }
-    });
+    })
 }
 
 async fn wait_until(next: Option<Instant>) {

@@ -1,6 +1,8 @@
-//! The amounts that decide whether a cheque may be issued.
+//! The amounts that decide whether a cheque may be issued. Nothing here asks the node or the store.
 
-use alloy::primitives::{BlockNumber, U256};
+use alloy::primitives::{Address, B256, BlockNumber, U256};
+
+use crate::Error;
 
 /// What a chequebook is funded with, and what was promised from it. All in wei.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,30 +14,92 @@ pub struct Balance {
     pub issued: U256,
     /// The amount that may still be promised.
     pub available: U256,
-    /// Our deposits that are pending and do not count yet.
+    /// Our deposits that are under way and do not count yet.
     pub pending: U256,
+}
+
+/// What the chain shows at a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shown {
+    pub(super) block: BlockNumber,
+    pub(super) hash: B256,
+    /// In wei.
+    pub(super) balance: U256,
+    /// All that was paid by cheques, in wei.
+    pub(super) paid: U256,
+    pub(super) is_dead: bool,
+}
+
+impl Shown {
+    fn funded(&self) -> Result<U256, Error> {
+        self.balance.checked_add(self.paid).ok_or(Error::Overflow)
+    }
 }
 
 /// The amounts that decide whether a cheque may be issued.
 #[derive(Debug)]
 pub(super) struct Funds {
-    /// In wei, at `block`.
-    pub(super) funded: U256,
-    pub(super) block: BlockNumber,
+    /// `None` until the chain was asked.
+    shown: Option<Shown>,
     /// In wei: the total that the store has, or will have after the next commit.
     pub(super) issued: U256,
     /// In wei: reserved for cheques that are being signed.
     pub(super) reserved: U256,
+    /// In wei: deposits that are decided and not signed.
+    pub(super) depositing: U256,
 }
 
 impl Funds {
     /// Funded with nothing until the chain is asked.
     pub(super) const fn new(issued: U256) -> Self {
-        Self { funded: U256::ZERO, block: 0, issued, reserved: U256::ZERO }
+        Self { shown: None, issued, reserved: U256::ZERO, depositing: U256::ZERO }
+    }
+
+    /// The last block that counts. Zero if the chain was not asked.
+    pub(super) fn block(&self) -> BlockNumber {
+        self.shown.map_or(0, |shown| shown.block)
+    }
+
+    /// In wei.
+    pub(super) fn funded(&self) -> Result<U256, Error> {
+        self.shown.map_or(Ok(U256::ZERO), |shown| shown.funded())
     }
 
     /// In wei. Zero if more was issued than is funded now, which only a deep reorganisation or the owner can cause.
-    pub(super) fn available(&self) -> U256 {
-        self.funded.saturating_sub(self.issued).saturating_sub(self.reserved)
+    pub(super) fn available(&self) -> Result<U256, Error> {
+        Ok(self.funded()?.saturating_sub(self.issued).saturating_sub(self.reserved))
+    }
+
+    /// What was believed last.
+    pub(super) const fn shown(&self) -> Option<Shown> {
+        self.shown
+    }
+
+    /// Believes what the chain shows. What is funded never falls on one chain but by the death of the chequebook; what
+    /// was paid never falls, and is never more than was promised.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Contradiction`] if it does, and `reorganised` is false.
+    pub(super) fn believe(&mut self, contract: Address, new: Shown, reorganised: bool) -> Result<(), Error> {
+        if let Some(before) = self.shown.filter(|_| !reorganised) {
+            if new.block < before.block {
+                return Ok(()); // a node that is behind
+            }
+            let (was, is) = (before.funded()?, new.funded()?);
+            if is < was && !new.is_dead {
+                let what = format!("it was funded with {was} wei in block {}, and with {is} in block {}", before.block, new.block);
+                return Err(Error::Contradiction { contract, what });
+            }
+            if new.paid < before.paid {
+                let what = format!("it had paid {} wei in block {}, and {} in block {}", before.paid, before.block, new.paid, new.block);
+                return Err(Error::Contradiction { contract, what });
+            }
+        }
+        self.shown = Some(new);
+        Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

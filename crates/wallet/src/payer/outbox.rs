@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use alloy::primitives::{Address, U256};
 use chequebook::{Cheque, Scheme, SignedCheque};
+use tokio::time::timeout;
 
-use super::book::Book;
+use super::chequebook::Open;
 use crate::{
     Error,
     store::{
@@ -18,19 +19,19 @@ use crate::{
 /// handle for each cheque costs nothing.
 #[derive(Clone)]
 pub struct Outbox {
-    book: Arc<Book>,
+    open: Arc<Open>,
     beneficiary: Address,
     scheme: Scheme,
 }
 
 impl Outbox {
-    pub(super) const fn new(book: Arc<Book>, beneficiary: Address, scheme: Scheme) -> Self {
-        Self { book, beneficiary, scheme }
+    pub(super) const fn new(open: Arc<Open>, beneficiary: Address, scheme: Scheme) -> Self {
+        Self { open, beneficiary, scheme }
     }
 
     /// The address of the chequebook.
     pub fn contract(&self) -> Address {
-        self.book.contract
+        self.open.book.contract
     }
 
     /// The address that is paid.
@@ -48,9 +49,12 @@ impl Outbox {
     /// # Errors
     ///
     /// [`Error::Store`].
-    pub fn promised(&self) -> Result<U256, Error> {
-        let promise = self.book.wallet.shared().ledger.get::<Promise>(&self.key())?;
-        Ok(promise.map_or(U256::ZERO, |promise| promise.amount))
+    pub async fn promised(&self) -> Result<U256, Error> {
+        Ok(self.promise().await?.map_or(U256::ZERO, |promise| promise.amount))
+    }
+
+    async fn promise(&self) -> Result<Option<Promise>, Error> {
+        Ok(self.open.book.wallet.shared().ledger.get(&self.key()).await?)
     }
 
     /// Signs a cheque that promises the beneficiary `amount` more, in wei, in addition to all earlier promises. Returns
@@ -62,18 +66,21 @@ impl Outbox {
     ///
     /// [`Error::InsufficientDeposit`] if the amount is not available, [`Error::ZeroAmount`],
     /// [`Error::InvalidBeneficiary`]; [`Error::Dead`] or [`Error::KillAnnounced`] if the chequebook has ended or will
-    /// end; [`chequebook::Error::Signer`] if the signer does not sign; [`Error::Store`] if it cannot be made durable.
-    /// After an error, nothing is promised.
+    /// end; [`Error::StaleHead`] if the node or the chain has stalled; [`Error::StoreOutdated`] if the chain has paid what
+    /// the store does not know of; [`chequebook::Error::Signer`] or [`Error::SignerTimedOut`] if the signer does not
+    /// sign. After these, nothing is promised. [`Error::Store`] if it is not certain to be durable: look at
+    /// [`latest_cheque`](Self::latest_cheque).
     #[tracing::instrument(skip(self), fields(contract = %self.contract(), beneficiary = %self.beneficiary), level = "debug")]
     pub async fn issue(&self, amount: U256) -> Result<SignedCheque, Error> {
         let result = self.try_issue(amount).await;
         // Also after an error: a missing deposit may be its cause.
-        self.book.issued.notify_one();
+        self.open.book.issued.notify_one();
         result
     }
 
     async fn try_issue(&self, amount: U256) -> Result<SignedCheque, Error> {
-        let Self { ref book, beneficiary, scheme } = *self;
+        let Self { ref open, beneficiary, scheme } = *self;
+        let Open { book, .. } = &**open;
         let contract = book.contract;
         if amount.is_zero() {
             return Err(Error::ZeroAmount);
@@ -84,13 +91,16 @@ impl Outbox {
         }
         let reservation = book.reserve(amount).await?;
 
-        let writing = book.writing.lock(beneficiary).await;
+        let turn = book.order.turn(beneficiary).await;
+        let before = self.promise().await?;
         // Both are part of the total issued, which is at most the amount funded.
-        let promised = self.promised()?.checked_add(amount).ok_or(Error::Overflow)?;
+        let promised = before.map_or(U256::ZERO, |before| before.amount);
+        let promised = promised.checked_add(amount).ok_or(Error::Overflow)?;
         let cheque = Cheque { contract, beneficiary, amount: promised, scheme, chain_id: book.wallet.chain_id() };
-        let signed = cheque.sign(&*book.signer).await?;
-        let durable = reservation.issue(self.key(), &Promise::of(&signed))?;
-        drop(writing); // the next cheque may include this one: it becomes durable later
+        let limit = book.wallet.shared().config.signer_timeout;
+        let signed = timeout(limit, cheque.sign(&*book.signer)).await.map_err(|_| Error::SignerTimedOut { limit })??;
+        let durable = reservation.issue(self.key(), before.as_ref(), &Promise::of(&signed))?;
+        drop(turn); // the next cheque may include this one: it becomes durable later
 
         durable.await?;
         Ok(signed)
@@ -103,24 +113,24 @@ impl Outbox {
     ///
     /// [`Error::Store`].
     pub async fn latest_cheque(&self) -> Result<Option<SignedCheque>, Error> {
-        let shared = self.book.wallet.shared();
-        let Some(promise) = shared.ledger.get::<Promise>(&self.key())? else { return Ok(None) };
+        let shared = self.open.book.wallet.shared();
+        let Some(promise) = self.promise().await? else { return Ok(None) };
         // The promise may not be durable yet, and no cheque leaves before it is.
         shared.ledger.submit(Batch::new()).await?;
-        Ok(promise.cheque(self.book.contract, self.beneficiary, shared.chain.id())?)
+        Ok(promise.cheque(self.open.book.contract, self.beneficiary, shared.chain.id())?)
     }
 
     fn key(&self) -> Vec<u8> {
-        issued_key(self.book.contract, self.beneficiary)
+        issued_key(self.open.book.contract, self.beneficiary)
     }
 }
 
 impl std::fmt::Debug for Outbox {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { book, beneficiary, scheme } = self;
+        let Self { open, beneficiary, scheme } = self;
         formatter
             .debug_struct("Outbox")
-            .field("contract", &book.contract)
+            .field("contract", &open.book.contract)
             .field("beneficiary", beneficiary)
             .field("scheme", scheme)
             .finish()

@@ -1,21 +1,21 @@
 //! How a payer that has lost its state recovers it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
-use alloy::{
-    primitives::{Address, U256},
-    rpc::types::Filter,
-    sol_types::SolEvent,
+use alloy::primitives::{Address, BlockNumber, U256};
+use chequebook::{Creation, SignedCheque};
+
+use super::{
+    balance::{by_beneficiary, cashed, created_in},
+    book::watch_as_signer,
+    chequebook::Chequebook,
 };
-use chequebook::{Creation, SignedCheque, bindings::Chequebook::Cashed};
-
-use super::{book::watch_as_signer, chequebook::Chequebook};
 use crate::{
     Error,
     signer::IntoSigner,
     store::{
         Batch,
-        schema::{ChequebookRow, Promise, address_at_end, chequebook_key, issued_key, issued_prefix, total_key},
+        schema::{ChequebookRow, Promise, address_at_end, chequebook_key, issued_key, table, total_key},
     },
     wallet::Wallet,
 };
@@ -46,15 +46,16 @@ impl Chequebook {
         }
 
         let claim = wallet.claim(contract, None)?;
-        let row = wallet.shared().ledger.get::<ChequebookRow>(&chequebook_key(contract))?;
+        let ledger = &wallet.shared().ledger;
+        let row = ledger.get::<ChequebookRow>(&chequebook_key(contract)).await?;
         let creation = row.and_then(|row| row.creation);
-        for (beneficiary, amount) in paid(wallet, contract, signer.address(), creation.as_ref()).await? {
+        let known_from = row.and_then(|row| row.scan_from);
+        let (scan_from, paid) = paid(wallet, contract, signer.address(), creation.as_ref(), known_from).await?;
+        for (beneficiary, amount) in paid {
             raise(&mut promises, beneficiary, Promise { amount, signed: None });
         }
-        let ledger = &wallet.shared().ledger;
-        for (key, promise) in ledger.scan::<Promise>(&issued_prefix(contract))? {
-            let beneficiary = address_at_end(&key).ok_or(Error::NoRecord { contract })?;
-            raise(&mut promises, beneficiary, promise);
+        for (key, promise) in ledger.scan::<Promise>(table::ISSUED, contract.as_slice()).await? {
+            raise(&mut promises, address_at_end(table::ISSUED, &key)?, promise);
         }
 
         let mut batch = Batch::new();
@@ -63,7 +64,7 @@ impl Chequebook {
             total = total.checked_add(promise.amount).ok_or(Error::Overflow)?;
             batch.put(issued_key(contract, beneficiary), &promise)?;
         }
-        let row = ChequebookRow { signer: signer.address(), creation };
+        let row = ChequebookRow { signer: signer.address(), creation, scan_from: Some(scan_from) };
         batch.put(chequebook_key(contract), &row)?.put(total_key(contract), &total)?;
         ledger.submit(batch).await?;
         drop(claim);
@@ -91,21 +92,22 @@ fn raise(promises: &mut BTreeMap<Address, Promise>, beneficiary: Address, new: P
     }
 }
 
-/// The amount that the chequebook paid to each beneficiary up to the newest block, final or not, in wei.
+/// A block before which the chequebook paid nothing, and the amount that it paid to each beneficiary up to the newest
+/// block, final or not, in wei.
 async fn paid(
     wallet: &Wallet,
     contract: Address,
     signer: Address,
     creation: Option<&Creation>,
-) -> Result<BTreeMap<Address, U256>, Error> {
+    known_from: Option<BlockNumber>,
+) -> Result<(BlockNumber, BTreeMap<Address, U256>), Error> {
     let watched = watch_as_signer(wallet, contract, signer, creation).await?;
-    let head = watched.snapshot(Duration::ZERO).await?.head;
-    let filter = Filter::new().address(contract).event_signature(Cashed::SIGNATURE_HASH);
-    let mut paid = BTreeMap::new();
-    for log in wallet.shared().chain.logs(&filter, watched.born_at, head.number).await? {
-        let cashed = Cashed::decode_log(&log.inner).map_err(|_| Error::NotGenuine { contract })?;
-        let total: &mut U256 = paid.entry(cashed.beneficiary).or_default();
-        *total = total.checked_add(cashed.paid).ok_or(Error::Overflow)?;
-    }
-    Ok(paid)
+    let head = watched.read(|seen| seen.head);
+    let chain = &wallet.shared().chain;
+    let from = match known_from {
+        Some(from) => from,
+        None => created_in(chain, contract, head).await?,
+    };
+    let payments = cashed(chain, contract, from, head.number).await?;
+    Ok((from, by_beneficiary(&payments)?))
 }

@@ -1,8 +1,10 @@
 //! What can go wrong with a store.
 
-use std::{error::Error, io, path::PathBuf, sync::Arc};
+use std::{error::Error, io, path::PathBuf, sync::Arc, time::Duration};
 
 use alloy::primitives::hex;
+
+use super::backend::{Conflict, Table};
 
 /// What can go wrong with a store.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -58,11 +60,24 @@ pub enum StoreError {
         expected: u32,
     },
 
-    /// An entry cannot be read.
-    #[error("store has an entry that cannot be read, with key 0x{}", hex::encode(key))]
+    /// A row cannot be read.
+    #[error("store has a row that cannot be read: 0x{} of table {table}", hex::encode(key))]
     BadRow {
+        /// The name of its table.
+        table: &'static str,
         /// Its key.
         key: Vec<u8>,
+    },
+
+    /// Another process wrote the same row first. Nothing was changed: read again, and decide anew.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+
+    /// The store did not answer in time. What was to be written may still become durable.
+    #[error("no answer from the store within {limit:?}")]
+    TimedOut {
+        /// How long we waited.
+        limit: Duration,
     },
 
     /// An earlier commit failed. Only opening the store again shows what is durable.
@@ -77,7 +92,7 @@ pub enum StoreError {
     Closed,
 
     /// The file system reported an error.
-    #[error("store {} cannot be used", path.display())]
+    #[error("store {} cannot be used: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -86,11 +101,15 @@ pub enum StoreError {
     },
 
     /// Any other error of the store.
-    #[error("store failed")]
+    #[error("store failed: {0}")]
     Other(#[source] Arc<dyn Error + Send + Sync>),
 }
 
 impl StoreError {
+    pub(crate) fn bad_row(table: Table, key: &[u8]) -> Self {
+        Self::BadRow { table: table.name(), key: key.to_vec() }
+    }
+
     /// Wraps an error of your own store.
     pub fn other(error: impl Error + Send + Sync + 'static) -> Self {
         Self::Other(Arc::new(error))

@@ -2,28 +2,34 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::AssertUnwindSafe,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    thread,
+    time::Duration,
 };
 
-use parking_lot::{Condvar, Mutex, RwLock};
+use futures_util::FutureExt;
+use parking_lot::{Mutex, RwLock};
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::sync::{oneshot, watch};
+use tokio::{
+    sync::{Notify, oneshot, watch},
+    time::{Sleep, sleep, timeout},
+};
 
 use super::{
-    backend::{Entry, Store, Write},
+    backend::{Change, Condition, Conflict, Entry, Key, Store, Table, Write},
     error::StoreError,
 };
 
 /// The most batches in one commit, so that the first of them need not wait for long.
 const GROUP: usize = 1024;
+/// How many rows are read at once.
+const PAGE: usize = 1024;
 
 /// Changes that are committed together.
 #[derive(Default)]
-pub(crate) struct Batch(Vec<Write>);
+pub(crate) struct Batch(Change);
 
 impl Batch {
     pub(crate) fn new() -> Self {
@@ -31,26 +37,66 @@ impl Batch {
     }
 
     /// Sets a row.
-    pub(crate) fn put(&mut self, key: Vec<u8>, row: &impl Serialize) -> Result<&mut Self, StoreError> {
-        let value = postcard::to_allocvec(row).map_err(|_| StoreError::BadRow { key: key.clone() })?;
-        self.0.push(Write { key, value: Some(value) });
+    pub(crate) fn put(&mut self, key: Key, row: &impl Serialize) -> Result<&mut Self, StoreError> {
+        let value = Some(encode(&key, row)?);
+        self.0.writes.push(Write { key, value });
         Ok(self)
     }
 
-    pub(crate) fn into_writes(self) -> Vec<Write> {
+    /// Removes a row.
+    pub(crate) fn remove(&mut self, key: Key) -> &mut Self {
+        self.0.writes.push(Write { key, value: None });
+        self
+    }
+
+    /// Sets a row that must still be as it was read; `None` if there was none.
+    pub(crate) fn replace<T: Serialize>(
+        &mut self,
+        key: Key,
+        before: Option<&T>,
+        row: &T,
+    ) -> Result<&mut Self, StoreError> {
+        let value = before.map(|before| encode(&key, before)).transpose()?;
+        self.0.conditions.push(Condition { key: key.clone(), value });
+        self.put(key, row)
+    }
+
+    /// Adds the changes of another batch.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.0.conditions.extend(other.0.conditions);
+        self.0.writes.extend(other.0.writes);
+    }
+
+    pub(crate) fn into_change(self) -> Change {
         self.0
     }
 }
 
 /// Becomes ready once a batch is durable. The batch is committed even if this is dropped.
-pub(crate) struct Durable(oneshot::Receiver<Result<(), StoreError>>);
+pub(crate) struct Durable {
+    answer: oneshot::Receiver<Result<(), StoreError>>,
+    limit: Duration,
+    /// When the caller is told that the store does not answer.
+    late: Option<Pin<Box<Sleep>>>,
+}
+
+impl Durable {
+    /// Waits for ever: for what must not be done before it is certain that it is durable.
+    pub(crate) async fn certainly(self) -> Result<(), StoreError> {
+        self.answer.await.unwrap_or(Err(StoreError::Closed)) // without an answer, the task has ended
+    }
+}
 
 impl Future for Durable {
     type Output = Result<(), StoreError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        // Without an answer, the thread has ended.
-        Poll::Ready(ready!(Pin::new(&mut self.0).poll(context)).unwrap_or(Err(StoreError::Closed)))
+        if let Poll::Ready(answer) = Pin::new(&mut self.answer).poll(context) {
+            return Poll::Ready(answer.unwrap_or(Err(StoreError::Closed)));
+        }
+        let limit = self.limit;
+        ready!(self.late.get_or_insert_with(|| Box::pin(sleep(limit))).as_mut().poll(context));
+        Poll::Ready(Err(StoreError::TimedOut { limit }))
     }
 }
 
@@ -63,8 +109,8 @@ struct Waiting {
 #[derive(Default)]
 struct Queue {
     waiting: Vec<Waiting>,
-    /// The newest uncommitted value of each key, and the number of its batch.
-    pending: HashMap<Vec<u8>, (u64, Option<Vec<u8>>)>,
+    /// The newest uncommitted value of each row, and the number of its batch.
+    pending: HashMap<Key, (u64, Option<Vec<u8>>)>,
     /// How many batches were submitted.
     count: u64,
     /// Set by the first commit that fails: from then on it is not known what is durable.
@@ -90,192 +136,234 @@ impl Queue {
 
 struct Shared {
     /// `None` once the ledger is closed.
-    store: RwLock<Option<Box<dyn Store>>>,
+    store: RwLock<Option<Arc<dyn Store>>>,
     queue: Mutex<Queue>,
-    wake: Condvar,
-    /// Locked for writing from before a commit until its changes are no longer pending, and for reading by scans.
-    committing: RwLock<()>,
+    wake: Notify,
 }
 
 impl Shared {
-    fn with_store<T>(&self, ask: impl FnOnce(&dyn Store) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let store = self.store.read();
-        ask(store.as_deref().ok_or(StoreError::Closed)?)
+    fn store(&self) -> Result<Arc<dyn Store>, StoreError> {
+        self.store.read().clone().ok_or(StoreError::Closed)
     }
 
-    /// Tells the thread to commit the waiting batches, and to end.
+    /// Tells the task to commit the waiting batches, and to end.
     fn begin_close(&self) {
         self.queue.lock().closing = true;
         self.wake.notify_one();
     }
 }
 
-/// The store of a wallet, with a thread that commits to it.
+/// The store of a wallet, with a task that commits to it.
 pub(crate) struct Ledger {
     shared: Arc<Shared>,
-    /// True once the thread has ended.
+    /// How long a caller waits for the store.
+    limit: Duration,
+    /// True once the task has ended.
     ended: watch::Receiver<bool>,
-    thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Ledger {
-    pub(crate) fn new(store: impl Store) -> Result<Self, StoreError> {
+    /// Takes the store over, and starts the task that commits.
+    pub(crate) fn new(store: impl Store, limit: Duration) -> Self {
         let shared = Arc::new(Shared {
-            store: RwLock::new(Some(Box::new(store))),
+            store: RwLock::new(Some(Arc::new(store))),
             queue: Mutex::default(),
-            wake: Condvar::new(),
-            committing: RwLock::new(()),
+            wake: Notify::new(),
         });
         let (end, ended) = watch::channel(false);
         let committer = Arc::clone(&shared);
-        let thread = thread::Builder::new().name("chequebook-store".to_owned()).spawn(move || {
-            while commit_next(&committer) {}
-            // First releases the lock of the file, then reports the end.
+        tokio::spawn(async move {
+            while commit_next(&committer).await {}
+            // First releases the store, then reports the end.
             drop(committer.store.write().take());
             end.send_replace(true);
         });
-        Ok(Self { shared, ended, thread: Some(thread.map_err(StoreError::other)?) })
+        Self { shared, limit, ended }
     }
 
     /// The row at `key`, as it was last submitted.
-    pub(crate) fn get<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, StoreError> {
+    pub(crate) async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, StoreError> {
         // Uncommitted values come first; all others are in the store.
-        let queue = self.shared.queue.lock();
-        queue.check_open()?;
-        let value = match queue.pending.get(key) {
-            Some((_, value)) => value.clone(),
+        let pending = {
+            let queue = self.shared.queue.lock();
+            queue.check_open()?;
+            queue.pending.get(key).map(|(_, value)| value.clone())
+        };
+        let value = match pending {
+            Some(value) => value,
             None => {
-                drop(queue);
-                self.shared.with_store(|store| store.get(key))?
+                let store = self.shared.store()?;
+                self.within(store.get(key)).await?
             }
         };
-        value.map(|value| decode(key, &value)).transpose()
+        value.map(|value| decode(key.table, &key.bytes, &value)).transpose()
     }
 
-    /// The rows whose keys begin with `prefix`, as they were last submitted.
-    pub(crate) fn scan<T: DeserializeOwned>(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, T)>, StoreError> {
-        let rows = self.scan_raw(prefix)?.into_iter();
-        rows.map(|(key, value)| decode(&key, &value).map(|row| (key, row))).collect()
-    }
-
-    pub(crate) fn scan_raw(&self, prefix: &[u8]) -> Result<Vec<Entry>, StoreError> {
-        // No commit may happen meanwhile: some of its changes would be seen, others not.
-        let _commits = self.shared.committing.read();
-        let queue = self.shared.queue.lock();
-        queue.check_open()?;
-        let pending = queue.pending.iter().filter(|(key, _)| key.starts_with(prefix));
-        let pending: Vec<_> = pending.map(|(key, (_, value))| (key.clone(), value.clone())).collect();
-        drop(queue);
-        let mut rows: BTreeMap<_, _> = self.shared.with_store(|store| store.scan(prefix))?.into_iter().collect();
+    /// All rows of a table whose keys begin with `prefix`, as they were last submitted.
+    pub(crate) async fn scan<T: DeserializeOwned>(
+        &self,
+        table: Table,
+        prefix: &[u8],
+    ) -> Result<Vec<(Vec<u8>, T)>, StoreError> {
+        let pending: Vec<_> = {
+            let queue = self.shared.queue.lock();
+            queue.check_open()?;
+            let pending = queue.pending.iter().filter(|(key, _)| key.table == table && key.bytes.starts_with(prefix));
+            pending.map(|(key, (_, value))| (key.bytes.clone(), value.clone())).collect()
+        };
+        let mut rows = BTreeMap::new();
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = self.durable_page(table, prefix, after.as_deref(), PAGE).await?;
+            let full = page.len() >= PAGE;
+            after = page.last().map(|(key, _)| key.clone());
+            rows.extend(page);
+            if !full {
+                break;
+            }
+        }
         for (key, value) in pending {
             match value {
                 Some(value) => rows.insert(key, value),
                 None => rows.remove(&key),
             };
         }
-        Ok(rows.into_iter().collect())
+        let rows = rows.into_iter();
+        rows.map(|(key, value)| decode(table, &key, &value).map(|row| (key, row))).collect()
+    }
+
+    /// Rows that are durable, without what was submitted and is not. Blocks nobody.
+    pub(crate) async fn durable_page(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        self.shared.queue.lock().check_open()?;
+        let store = self.shared.store()?;
+        self.within(store.page(table, prefix, after, limit)).await
     }
 
     /// Submits a batch. It is committed after all earlier ones, whether or not anybody waits.
     pub(crate) fn submit(&self, batch: Batch) -> Durable {
         let (done, durable) = oneshot::channel();
+        let durable = Durable { answer: durable, limit: self.limit, late: None };
         let mut queue = self.shared.queue.lock();
         if let Err(error) = queue.check_open() {
             drop(queue);
             let _ = done.send(Err(error)); // cannot fail: the receiver exists
-            return Durable(durable);
+            return durable;
         }
         queue.count = queue.count.wrapping_add(1);
         let count = queue.count;
-        for Write { key, value } in &batch.0 {
+        for Write { key, value } in &batch.0.writes {
             queue.pending.insert(key.clone(), (count, value.clone()));
         }
         queue.waiting.push(Waiting { batch, done });
         drop(queue);
         self.shared.wake.notify_one();
-        Durable(durable)
+        durable
     }
 
     /// Waits until all submitted batches are committed, and closes the store. Later batches are refused.
     pub(crate) async fn close(&self) {
         self.shared.begin_close();
         let mut ended = self.ended.clone();
-        let _ = ended.wait_for(|&ended| ended).await; // an error also means that the thread has ended
+        let _ = ended.wait_for(|&ended| ended).await; // an error also means that the task has ended
+    }
+
+    async fn within<T>(&self, answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        timeout(self.limit, answer).await.unwrap_or(Err(StoreError::TimedOut { limit: self.limit }))
     }
 }
 
 impl Drop for Ledger {
     fn drop(&mut self) {
         self.shared.begin_close();
-        // If the thread itself drops the ledger, it must not wait for its own end.
-        if let Some(thread) = self.thread.take().filter(|handle| handle.thread().id() != thread::current().id()) {
-            let _ = thread.join(); // only dropping the store can have panicked
-        }
     }
 }
 
-fn decode<T: DeserializeOwned>(key: &[u8], value: &[u8]) -> Result<T, StoreError> {
+fn encode(key: &Key, row: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+    postcard::to_allocvec(row).map_err(|_| StoreError::bad_row(key.table, &key.bytes))
+}
+
+/// Reads a row of a table.
+pub(crate) fn decode<T: DeserializeOwned>(table: Table, key: &[u8], value: &[u8]) -> Result<T, StoreError> {
     match postcard::take_from_bytes(value) {
         Ok((row, [])) => Ok(row),
-        _ => Err(StoreError::BadRow { key: key.to_vec() }),
+        _ => Err(StoreError::bad_row(table, key)),
     }
 }
 
 /// Waits for batches, and commits them. False once there will be no more.
-fn commit_next(shared: &Shared) -> bool {
-    let mut queue = shared.queue.lock();
-    while queue.waiting.is_empty() {
-        if queue.closing {
-            return false;
-        }
-        shared.wake.wait(&mut queue);
-    }
-    let rest = if queue.waiting.len() > GROUP { queue.waiting.split_off(GROUP) } else { Vec::new() };
-    let group = std::mem::replace(&mut queue.waiting, rest);
-    let failed = queue.check();
-    let last = queue.count.wrapping_sub(u64::try_from(queue.waiting.len()).unwrap_or(u64::MAX));
-    drop(queue);
-
-    let (writes, done) = merge(group);
-    let commits = shared.committing.write();
-    let result = failed.and_then(|()| commit(shared, &writes));
-    let mut queue = shared.queue.lock();
-    match &result {
-        Ok(()) => {
-            for Write { key, .. } in &writes {
-                if queue.pending.get(key).is_some_and(|(count, _)| *count <= last) {
-                    queue.pending.remove(key);
-                }
+async fn commit_next(shared: &Shared) -> bool {
+    let (group, failed, last) = loop {
+        {
+            let mut queue = shared.queue.lock();
+            if !queue.waiting.is_empty() {
+                let rest = if queue.waiting.len() > GROUP { queue.waiting.split_off(GROUP) } else { Vec::new() };
+                let group = std::mem::replace(&mut queue.waiting, rest);
+                let left = u64::try_from(queue.waiting.len()).unwrap_or(u64::MAX);
+                break (group, queue.check(), queue.count.wrapping_sub(left));
+            }
+            if queue.closing {
+                return false;
             }
         }
-        Err(error) => queue.failed = queue.failed.take().or_else(|| Some(describe(error))),
+        shared.wake.notified().await;
+    };
+
+    let (changes, done): (Vec<_>, Vec<_>) = group.into_iter().map(|one| (one.batch.0, one.done)).unzip();
+    let written: Vec<_> = changes.iter().flat_map(|change| &change.writes).map(|write| write.key.clone()).collect();
+    let result = match failed {
+        Ok(()) => commit(shared, changes).await,
+        Err(error) => Err(error),
+    };
+    {
+        let mut queue = shared.queue.lock();
+        match &result {
+            // What was refused is pending no longer, either: it never will be true.
+            Ok(_) => {
+                for key in written {
+                    if queue.pending.get(&key).is_some_and(|(count, _)| *count <= last) {
+                        queue.pending.remove(&key);
+                    }
+                }
+            }
+            Err(error) => queue.failed = queue.failed.take().or_else(|| Some(describe(error))),
+        }
     }
-    drop(queue);
-    drop(commits);
-    for done in done {
-        let _ = done.send(result.clone()); // its caller may be dropped
+    match result {
+        Ok(answers) => {
+            for (done, answer) in done.into_iter().zip(answers) {
+                let _ = done.send(answer.map_err(StoreError::from)); // its caller may be dropped
+            }
+        }
+        Err(error) => {
+            for done in done {
+                let _ = done.send(Err(error.clone())); // its caller may be dropped
+            }
+        }
     }
     true
 }
 
-/// The last change of each key, and the callers to answer. A total that every batch changes is written once.
-fn merge(group: Vec<Waiting>) -> (Vec<Write>, Vec<oneshot::Sender<Result<(), StoreError>>>) {
-    let mut newest = BTreeMap::new();
-    let mut all = Vec::with_capacity(group.len());
-    for Waiting { batch, done } in group {
-        newest.extend(batch.0.into_iter().map(|Write { key, value }| (key, value)));
-        all.push(done);
-    }
-    (newest.into_iter().map(|(key, value)| Write { key, value }).collect(), all)
-}
-
 /// Commits. A panic of the store is a failure, so that no caller waits for ever.
-fn commit(shared: &Shared, writes: &[Write]) -> Result<(), StoreError> {
-    if writes.is_empty() {
-        return Ok(());
+async fn commit(shared: &Shared, changes: Vec<Change>) -> Result<Vec<Result<(), Conflict>>, StoreError> {
+    let expected = changes.len();
+    let store = shared.store()?;
+    let nothing = |change: &Change| change.writes.is_empty() && change.conditions.is_empty();
+    if changes.iter().all(nothing) {
+        return Ok(vec![Ok(()); expected]);
     }
-    catch_unwind(AssertUnwindSafe(|| shared.with_store(|store| store.commit(writes))))
-        .unwrap_or_else(|_| Err(StoreError::Failed { reason: "it panicked".to_owned() }))
+    let result = AssertUnwindSafe(store.commit(changes)).catch_unwind().await;
+    let answers = result.unwrap_or_else(|_| Err(StoreError::Failed { reason: "it panicked".to_owned() }))?;
+    if answers.len() != expected {
+        let reason = format!("it answered {} changes of {expected}", answers.len());
+        return Err(StoreError::Failed { reason });
+    }
+    Ok(answers)
 }
 
 /// An error and its sources, in one line.

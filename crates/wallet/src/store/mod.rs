@@ -8,12 +8,12 @@ mod memory;
 mod redb;
 pub(crate) mod schema;
 
-pub(crate) use self::ledger::{Batch, Durable, Ledger};
+pub(crate) use self::ledger::{Batch, Durable, Ledger, decode};
 #[cfg(feature = "redb")]
 pub use self::redb::Redb;
 pub use self::{
-    backend::{Entry, Store, Write},
+    backend::{Change, Condition, Conflict, Entry, Key, Store, Table, Write},
     error::StoreError,
-    memory::Memory,
-    schema::Purpose,
+    memory::{Memory, MemoryDisk},
+    schema::{Purpose, TABLES},
 };

@@ -1,6 +1,7 @@
 //! The embedded store: one file.
 
 use std::{
+    collections::BTreeMap,
     fmt::Display,
     fs::{File, OpenOptions, Permissions, hard_link, metadata, remove_file},
     hash::{BuildHasher, Hasher, RandomState},
@@ -13,16 +14,17 @@ use std::{
 
 use redb::{Builder, Database, Durability, ReadableDatabase, TableDefinition, WriteTransaction, backends::FileBackend};
 
-use super::{
-    backend::{Entry, Store, Write},
-    error::StoreError,
-};
+use async_trait::async_trait;
 
-const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("chequebook");
+use super::{
+    backend::{Change, Condition, Conflict, Entry, Key, Store, Table, Write},
+    error::StoreError,
+    schema::TABLES,
+};
 
 /// Distinguishes our files from others, and one version from the next.
 const FORMAT_TABLE: TableDefinition<'_, (), u32> = TableDefinition::new("chequebook format");
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Read and write for the owner of the file only.
 const MODE: u32 = 0o600;
@@ -42,7 +44,7 @@ const CACHE: usize = 256 << 20;
 /// as damaged may have been changed by the attempt to repair it: examine a copy.
 #[derive(Debug)]
 pub struct Redb {
-    database: Database,
+    database: Arc<Database>,
 }
 
 impl Redb {
@@ -76,8 +78,8 @@ impl Redb {
         file.set_permissions(Permissions::from_mode(MODE)).map_err(|error| io(path, error))?;
         let backend = FileBackend::new(file).map_err(|error| refusal(path, error))?;
         let database = builder().create_with_backend(backend).map_err(|error| refusal(path, error))?;
-        let store = Self { database };
-        store.commit_with(&[], Some(FORMAT))?;
+        Self::commit_with(&database, Vec::new(), Some(FORMAT))?;
+        let store = Self { database: Arc::new(database) };
         hard_link(temporary, path).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => StoreError::Exists { path: path.to_owned() },
             _ => io(path, error),
@@ -108,7 +110,7 @@ impl Redb {
             let database = builder().set_check_integrity_on_open(true).open(path);
             let database = database.map_err(|error| refusal(path, error))?;
             check_format(path, &database)?;
-            Ok(Self { database })
+            Ok(Self { database: Arc::new(database) })
         }));
         opened.unwrap_or_else(|_| Err(corrupt(path, "its pages contradict each other")))
     }
@@ -127,8 +129,12 @@ impl Redb {
         }
     }
 
-    fn commit_with(&self, writes: &[Write], format: Option<u32>) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin_write().map_err(StoreError::other)?;
+    fn commit_with(
+        database: &Database,
+        changes: Vec<Change>,
+        format: Option<u32>,
+    ) -> Result<Vec<Result<(), Conflict>>, StoreError> {
+        let mut transaction = database.begin_write().map_err(StoreError::other)?;
         // With one phase, a last commit that was damaged later looks like an unfinished one, and redb silently uses the
         // one before. Two phases distinguish the two cases.
         transaction.set_two_phase_commit(true);
@@ -136,49 +142,92 @@ impl Redb {
         if let Some(format) = format {
             let mut table = transaction.open_table(FORMAT_TABLE).map_err(StoreError::other)?;
             table.insert((), format).map_err(StoreError::other)?;
+            for table in TABLES {
+                transaction.open_table(definition(*table)).map_err(StoreError::other)?; // creates it
+            }
         }
-        apply(&transaction, writes)?;
-        transaction.commit().map_err(StoreError::other)
+        let answers = apply(&transaction, changes)?;
+        transaction.commit().map_err(StoreError::other)?;
+        Ok(answers)
     }
 }
 
+#[async_trait]
 impl Store for Redb {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
         let read = self.database.begin_read().map_err(StoreError::other)?;
-        let table = read.open_table(TABLE).map_err(StoreError::other)?;
-        let value = table.get(key).map_err(StoreError::other)?;
+        let table = read.open_table(definition(key.table)).map_err(StoreError::other)?;
+        let value = table.get(key.bytes.as_slice()).map_err(StoreError::other)?;
         Ok(value.map(|value| value.value().to_vec()))
     }
 
-    fn scan(&self, prefix: &[u8]) -> Result<Vec<Entry>, StoreError> {
+    async fn page(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
         let read = self.database.begin_read().map_err(StoreError::other)?;
-        let table = read.open_table(TABLE).map_err(StoreError::other)?;
+        let rows = read.open_table(definition(table)).map_err(StoreError::other)?;
+        let from = after.map_or(prefix, |after| after.max(prefix));
         let mut entries = Vec::new();
-        for entry in table.range(prefix..).map_err(StoreError::other)? {
+        for entry in rows.range(from..).map_err(StoreError::other)? {
             let (key, value) = entry.map_err(StoreError::other)?;
-            if !key.value().starts_with(prefix) {
+            if entries.len() >= limit || !key.value().starts_with(prefix) {
                 break;
             }
-            entries.push((key.value().to_vec(), value.value().to_vec()));
+            if after != Some(key.value()) {
+                entries.push((key.value().to_vec(), value.value().to_vec()));
+            }
         }
         Ok(entries)
     }
 
-    fn commit(&self, writes: &[Write]) -> Result<(), StoreError> {
-        self.commit_with(writes, None)
+    async fn commit(&self, changes: Vec<Change>) -> Result<Vec<Result<(), Conflict>>, StoreError> {
+        let database = Arc::clone(&self.database);
+        // It waits for the disk.
+        let committed = tokio::task::spawn_blocking(move || Self::commit_with(&database, changes, None)).await;
+        committed.unwrap_or_else(|failed| Err(StoreError::other(failed)))
     }
 }
 
-fn apply(transaction: &WriteTransaction, writes: &[Write]) -> Result<(), StoreError> {
-    let mut table = transaction.open_table(TABLE).map_err(StoreError::other)?;
-    for Write { key, value } in writes {
-        match value {
-            Some(value) => table.insert(key.as_slice(), value.as_slice()),
-            None => table.remove(key.as_slice()),
+const fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
+    TableDefinition::new(table.name())
+}
+
+fn apply(transaction: &WriteTransaction, changes: Vec<Change>) -> Result<Vec<Result<(), Conflict>>, StoreError> {
+    let mut tables = BTreeMap::new();
+    for change in &changes {
+        let read = change.conditions.iter().map(|condition| condition.key.table);
+        for table in read.chain(change.writes.iter().map(|write| write.key.table)) {
+            if !tables.contains_key(&table) {
+                tables.insert(table, transaction.open_table(definition(table)).map_err(StoreError::other)?);
+            }
         }
-        .map_err(StoreError::other)?;
     }
-    Ok(())
+    let missing = |table: Table| StoreError::Failed { reason: format!("table {} is not open", table.name()) };
+    let mut answers = Vec::with_capacity(changes.len());
+    'changes: for change in changes {
+        for Condition { key, value } in change.conditions {
+            let table = tables.get(&key.table).ok_or_else(|| missing(key.table))?;
+            let found = table.get(key.bytes.as_slice()).map_err(StoreError::other)?;
+            if found.as_ref().map(|found| found.value()) != value.as_deref() {
+                answers.push(Err(Conflict { key }));
+                continue 'changes;
+            }
+        }
+        for Write { key, value } in change.writes {
+            let table = tables.get_mut(&key.table).ok_or_else(|| missing(key.table))?;
+            match value {
+                Some(value) => table.insert(key.bytes.as_slice(), value.as_slice()),
+                None => table.remove(key.bytes.as_slice()),
+            }
+            .map_err(StoreError::other)?;
+        }
+        answers.push(Ok(()));
+    }
+    Ok(answers)
 }
 
 fn builder() -> Builder {
@@ -195,7 +244,10 @@ fn check_format(path: &Path, database: &Database) -> Result<(), StoreError> {
     if format != FORMAT {
         return Err(StoreError::UnknownFormat { found: format, expected: FORMAT });
     }
-    read.open_table(TABLE).map_err(|error| refusal(path, error)).map(drop)
+    for table in TABLES {
+        read.open_table(definition(*table)).map_err(|error| refusal(path, error))?;
+    }
+    Ok(())
 }
 
 /// The reason why a file is not opened: its content, or a failure to read it.

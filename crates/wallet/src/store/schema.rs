@@ -1,91 +1,121 @@
 //! The tables of the wallet's store: one for each kind of fact.
 //!
-//! A key is the name of its table, a slash, and what the row belongs to, in a fixed number of bytes. A row is encoded
-//! by postcard. A change of either needs a new [`FORMAT`].
+//! A key is what the row belongs to, in a fixed number of bytes. A row is encoded by postcard. A change of either needs a
+//! new [`FORMAT`].
 
 use alloy::primitives::{Address, B256, BlockNumber, Bytes, ChainId, FixedBytes, U256};
 use serde::{Deserialize, Serialize};
 
 use chequebook::{Cheque, Creation, Error, Scheme, SignedCheque};
 
+use super::{
+    backend::{Key, Table},
+    error::StoreError,
+};
+
 /// The version of the keys and rows.
-pub(crate) const FORMAT: u32 = 4;
+pub(crate) const FORMAT: u32 = 5;
 
-/// A key of the store.
-pub(crate) type Key = Vec<u8>;
+/// The tables of the wallet.
+pub const TABLES: &[Table] = &[
+    table::ORIGIN,
+    table::VIEW,
+    table::CHEQUEBOOKS,
+    table::TOTALS,
+    table::PAID,
+    table::ISSUED,
+    table::RECEIVED,
+    table::NONCES,
+    table::TRANSACTIONS,
+    table::HISTORY,
+];
 
-/// The names of the tables. No name is a prefix of another one.
 pub(crate) mod table {
+    use super::Table;
+
     /// The chain to which the store belongs, in one row.
-    pub(crate) const ORIGIN: &[u8] = b"origin/";
+    pub(crate) const ORIGIN: Table = Table("origin");
+    /// The newest block that was believed, in one row.
+    pub(crate) const VIEW: Table = Table("view");
     /// By chequebook: the chequebooks that we sign for.
-    pub(crate) const CHEQUEBOOKS: &[u8] = b"chequebooks/";
+    pub(crate) const CHEQUEBOOKS: Table = Table("chequebooks");
     /// By chequebook: the total issued.
-    pub(crate) const TOTALS: &[u8] = b"totals/";
+    pub(crate) const TOTALS: Table = Table("totals");
     /// By chequebook: the sum of its cashed cheques up to a block.
-    pub(crate) const PAID: &[u8] = b"paid/";
+    pub(crate) const PAID: Table = Table("paid");
     /// By chequebook and beneficiary: the latest cheque that we issued.
-    pub(crate) const ISSUED: &[u8] = b"issued/";
-    /// By chequebook and beneficiary: the latest cheque that we received.
-    pub(crate) const RECEIVED: &[u8] = b"received/";
+    pub(crate) const ISSUED: Table = Table("issued");
+    /// By chequebook and beneficiary: the highest cheque that we received.
+    pub(crate) const RECEIVED: Table = Table("received");
     /// By account: the nonce of its next transaction.
-    pub(crate) const NONCES: &[u8] = b"nonces/";
-    /// By account and nonce: one of our transactions.
-    pub(crate) const TRANSACTIONS: &[u8] = b"transactions/";
+    pub(crate) const NONCES: Table = Table("nonces");
+    /// By account and nonce: our transactions whose outcome is not final.
+    pub(crate) const TRANSACTIONS: Table = Table("transactions");
+    /// By account and nonce: those whose outcome is final.
+    pub(crate) const HISTORY: Table = Table("history");
+}
+
+fn key(table: Table, parts: &[&[u8]]) -> Key {
+    Key { table, bytes: parts.concat() }
 }
 
 pub(crate) fn origin_key() -> Key {
-    table::ORIGIN.to_vec()
+    key(table::ORIGIN, &[])
+}
+
+pub(crate) fn view_key() -> Key {
+    key(table::VIEW, &[])
 }
 
 pub(crate) fn chequebook_key(contract: Address) -> Key {
-    [table::CHEQUEBOOKS, contract.as_slice()].concat()
+    key(table::CHEQUEBOOKS, &[contract.as_slice()])
 }
 
 pub(crate) fn total_key(contract: Address) -> Key {
-    [table::TOTALS, contract.as_slice()].concat()
+    key(table::TOTALS, &[contract.as_slice()])
 }
 
 pub(crate) fn paid_key(contract: Address) -> Key {
-    [table::PAID, contract.as_slice()].concat()
-}
-
-/// The prefix of all cheques issued on a chequebook.
-pub(crate) fn issued_prefix(contract: Address) -> Key {
-    [table::ISSUED, contract.as_slice()].concat()
+    key(table::PAID, &[contract.as_slice()])
 }
 
 pub(crate) fn issued_key(contract: Address, beneficiary: Address) -> Key {
-    [table::ISSUED, contract.as_slice(), beneficiary.as_slice()].concat()
+    key(table::ISSUED, &[contract.as_slice(), beneficiary.as_slice()])
 }
 
 pub(crate) fn received_key(contract: Address, beneficiary: Address) -> Key {
-    [table::RECEIVED, contract.as_slice(), beneficiary.as_slice()].concat()
+    key(table::RECEIVED, &[contract.as_slice(), beneficiary.as_slice()])
 }
 
 /// Chequebook and beneficiary of a key of [`table::RECEIVED`].
-pub(crate) fn received_of(key: &[u8]) -> Option<(Address, Address)> {
-    let (contract, beneficiary) = key.strip_prefix(table::RECEIVED)?.split_first_chunk::<20>()?;
-    Some((contract.into(), Address::try_from(beneficiary).ok()?))
+pub(crate) fn received_of(key: &[u8]) -> Result<(Address, Address), StoreError> {
+    let both = key.split_first_chunk::<20>();
+    let both = both.and_then(|(contract, beneficiary)| Some((contract.into(), Address::try_from(beneficiary).ok()?)));
+    both.ok_or_else(|| StoreError::bad_row(table::RECEIVED, key))
 }
 
 pub(crate) fn nonce_key(account: Address) -> Key {
-    [table::NONCES, account.as_slice()].concat()
+    key(table::NONCES, &[account.as_slice()])
 }
 
 pub(crate) fn transaction_key(account: Address, nonce: u64) -> Key {
-    [table::TRANSACTIONS, account.as_slice(), &nonce.to_be_bytes()].concat()
+    key(table::TRANSACTIONS, &[account.as_slice(), &nonce.to_be_bytes()])
 }
 
-/// Account and nonce of a key of [`table::TRANSACTIONS`].
-pub(crate) fn transaction_of(key: &[u8]) -> Option<(Address, u64)> {
-    let (account, nonce) = key.strip_prefix(table::TRANSACTIONS)?.split_first_chunk::<20>()?;
-    Some((account.into(), u64::from_be_bytes(nonce.try_into().ok()?)))
+pub(crate) fn history_key(account: Address, nonce: u64) -> Key {
+    key(table::HISTORY, &[account.as_slice(), &nonce.to_be_bytes()])
+}
+
+/// Account and nonce of a key of [`table::TRANSACTIONS`] or [`table::HISTORY`].
+pub(crate) fn transaction_of(table: Table, key: &[u8]) -> Result<(Address, u64), StoreError> {
+    let both = key.split_first_chunk::<20>();
+    let both = both.and_then(|(account, nonce)| Some((account.into(), u64::from_be_bytes(nonce.try_into().ok()?))));
+    both.ok_or_else(|| StoreError::bad_row(table, key))
 }
 
 /// The address at the end of a key.
-pub(crate) fn address_at_end(key: &[u8]) -> Option<Address> {
-    key.last_chunk::<20>().map(Address::from)
+pub(crate) fn address_at_end(table: Table, key: &[u8]) -> Result<Address, StoreError> {
+    key.last_chunk::<20>().map(Address::from).ok_or_else(|| StoreError::bad_row(table, key))
 }
 
 /// The chain to which a store belongs.
@@ -105,6 +135,15 @@ pub(crate) struct ChequebookRow {
     pub(crate) signer: Address,
     /// `None` if the chequebook was recovered from its address alone.
     pub(crate) creation: Option<Creation>,
+    /// A block, as the node counts them, before which it paid nothing. `None` if that is not known yet.
+    pub(crate) scan_from: Option<BlockNumber>,
+}
+
+/// A block that was believed. The wallet does not go back behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ViewRow {
+    pub(crate) number: BlockNumber,
+    pub(crate) hash: B256,
 }
 
 /// How much a chequebook has paid by cheques up to a block.
@@ -116,7 +155,17 @@ pub(crate) struct Paid {
     pub(crate) total: U256,
 }
 
-/// What was promised to one beneficiary, by us or to us.
+/// What one of our beneficiaries received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Received {
+    /// The highest valid cheque, acknowledged or not.
+    pub(crate) cheque: Promise,
+    /// The cumulative amount that was acknowledged, in wei: never more than that of the cheque.
+    pub(crate) acknowledged: U256,
+}
+
+/// What was promised to one beneficiary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Promise {
@@ -193,6 +242,8 @@ pub enum Purpose {
         /// How many.
         cheques: u64,
     },
+    /// To use a nonce that nothing else uses, so that those after it are included.
+    FillGap,
 }
 
 /// Wei as decimal digits in formats that people read, as in a cheque.
@@ -225,6 +276,8 @@ pub(crate) struct TransactionRow {
     pub(crate) purpose: Purpose,
     /// The signed transactions, the newest last. All have the same nonce, so at most one of them is ever included.
     pub(crate) variants: Vec<Bytes>,
+    /// Whether it is to be replaced by one that does nothing.
+    pub(crate) cancelled: bool,
     /// Its outcome, once that is final.
     pub(crate) outcome: Option<Outcome>,
 }
@@ -241,7 +294,22 @@ impl TransactionRow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Outcome {
-    Confirmed { block: BlockNumber, hash: B256 },
-    Reverted { block: BlockNumber, hash: B256 },
-    Replaced,
+    Confirmed {
+        block: BlockNumber,
+        hash: B256,
+    },
+    Reverted {
+        block: BlockNumber,
+        hash: B256,
+    },
+    /// By the variant that does nothing.
+    Cancelled {
+        block: BlockNumber,
+        hash: B256,
+    },
+    /// By a transaction of another program.
+    Replaced {
+        block: BlockNumber,
+        hash: B256,
+    },
 }

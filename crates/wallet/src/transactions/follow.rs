@@ -1,155 +1,303 @@
-//! How transactions are followed until their outcome is final.
+//! How transactions are followed until their outcome is final, which takes evidence.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use alloy::{
-    consensus::{TxEnvelope, transaction::Transaction as _},
-    eips::Decodable2718,
-    primitives::{Address, Bytes, keccak256},
-};
+use alloy::primitives::{Address, B256, keccak256};
+use tokio::time::Instant;
 
 use super::{
-    sequence::{Entry, Id, Status, Transactions, bad_row},
-    sign::sign,
+    account::{Account, Slot, does_nothing, unsigned},
+    decide::{Standing, Step, step},
+    handle::{Id, Status},
 };
 use crate::{
     Error,
-    chain::Head,
+    chain::{Head, Look, RefusalKind},
     store::{
         Batch,
-        schema::{Outcome, TransactionRow, transaction_key},
+        schema::{TransactionRow, history_key, transaction_key},
     },
 };
 
-impl Transactions {
+/// How many transactions are checked and sent again at each look: those that can be included first.
+const AHEAD: usize = 16;
+/// How many unused nonces are filled at each look.
+const FILLED: usize = 4;
+
+/// When all transactions were last looked at, and after how many reorganisations.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Followed {
+    began: Option<Instant>,
+    branch: u64,
+}
+
+impl Account {
     /// Asks the chain for the outcome of all transactions that are not final, and sends lost ones again.
     pub(crate) async fn advance(&self) -> Result<(), Error> {
-        let _advancing = self.advancing.lock().await;
-        let result = self.follow_all().await;
-        self.shut_down.send_if_modified(|shut_down| !*shut_down);
-        result
+        let called = Instant::now();
+        let look = self.watcher.look(Duration::ZERO).await?;
+        self.follow(called, look).await
     }
 
-    async fn follow_all(&self) -> Result<(), Error> {
-        let accounts: BTreeSet<_> = self.entries.lock().keys().map(|(account, _)| *account).collect();
+    /// The same at a look that was just made.
+    pub(crate) async fn follow(&self, called: Instant, look: Look) -> Result<(), Error> {
+        let mut last = self.following.lock().await;
+        if last.began.is_some_and(|began| began >= called) {
+            return Ok(());
+        }
+        let began = Instant::now();
+        self.follow_all(look, look.branch != last.branch).await?;
+        *last = Followed { began: Some(began), branch: look.branch };
+        Ok(())
+    }
+
+    async fn follow_all(&self, look: Look, reorganised: bool) -> Result<(), Error> {
+        let accounts: BTreeSet<Address> = {
+            let state = self.state.lock();
+            let closed = state.closed.keys().filter(|_| reorganised);
+            state.open.keys().chain(closed).map(|(account, _)| *account).collect()
+        };
         if accounts.is_empty() {
             return Ok(());
         }
-        let head = self.chain.head().await?;
-        let confirmed = self.chain.block(head.number.saturating_sub(self.confirmations)).await?;
         // A node may count a nonce of its newest block before it has the receipt.
-        let deep = self.confirmations.max(1);
-        let settled = self.chain.block(head.number.saturating_sub(deep)).await?;
+        let settled = if look.confirmed.number < look.head.number {
+            look.confirmed
+        } else {
+            self.chain.block(look.head.number.saturating_sub(1)).await?
+        };
         // A failure for one account must not stop the others.
         let mut result = Ok(());
         for account in accounts {
-            result = result.and(self.follow(account, head, confirmed, settled).await);
+            result = result.and(self.follow_account(account, look, settled, reorganised).await);
         }
         result
     }
 
-    /// Follows the transactions of one account.
-    async fn follow(&self, account: Address, head: Head, confirmed: Head, settled: Head) -> Result<(), Error> {
-        let (newest, final_) =
-            tokio::try_join!(self.chain.nonce(account, head.id()), self.chain.nonce(account, settled.id()))?;
+    async fn follow_account(
+        &self,
+        account: Address,
+        look: Look,
+        settled: Head,
+        reorganised: bool,
+    ) -> Result<(), Error> {
+        let (used, used_for_good) =
+            tokio::try_join!(self.chain.nonce(account, look.head.id()), self.chain.nonce(account, settled.id()))?;
+        if reorganised {
+            self.reopen(account, used);
+        }
+        let ids: Vec<Id> = {
+            let state = self.state.lock();
+            state.open.range((account, 0)..=(account, u64::MAX)).map(|(&id, _)| id).collect()
+        };
         let mut result = Ok(());
-        for (id, mut entry) in self.unsettled(account, newest) {
-            let looked = if newest <= id.1 {
-                self.push(id, &mut entry.row, head).await
-            } else {
-                self.settle(id, &mut entry.row, confirmed, final_ > id.1).await
-            };
-            match looked {
-                Ok(status) => {
-                    tracing::debug!(%account, nonce = id.1, ?status, "transaction");
-                    entry.status = status;
-                    self.entries.lock().insert(id, entry);
+        let (waiting, past): (Vec<Id>, Vec<Id>) = ids.into_iter().partition(|id| id.1 >= used);
+        for id in past {
+            let search = (used_for_good > id.1).then_some(settled);
+            result = result.and(self.settle(id, look, search).await);
+        }
+        for (index, &id) in waiting.iter().take(AHEAD).enumerate() {
+            let blocks_others = waiting.len() > index.saturating_add(1);
+            result = result.and(self.push(id, id.1 == used, blocks_others, look.head).await);
+        }
+        result.and(self.fill_gaps(account, used, &waiting, look.head).await)
+    }
+
+    /* NOT USED YET */
+
+    /// Makes sure that the node has a transaction whose nonce is not used, and that it offers enough.
+    async fn push(&self, id: Id, is_next: bool, blocks_others: bool, head: Head) -> Result<(), Error> {
+        let standing = self.with(id, |slot| {
+            if is_next && !slot.was_next {
+                slot.since = Some(head.number);
+            }
+            slot.was_next = is_next;
+            if matches!(slot.status, Status::Included { .. } | Status::Unknown) {
+                slot.set(Status::Pending, None); // a reorganisation dropped it
+            }
+            let since = *slot.since.get_or_insert(head.number);
+            Ok::<_, Error>((slot.durable > 0).then_some(Standing {
+                offer: slot.offer(id)?,
+                is_next,
+                is_accepted: slot.is_accepted,
+                is_unpayable: slot.status == Status::Refused(RefusalKind::Funds),
+                is_cancelled: slot.row.cancelled,
+                blocks_others,
+                since,
+            }))
+        })??;
+        let Some(standing) = standing else { return Ok(()) };
+        match step(standing, head.base_fee, head.number, self.config.reprice_after) {
+            Step::Check => self.check(id).await,
+            Step::Send => {
+                self.broadcast(id).await;
+                Ok(())
+            }
+            Step::Raise => {
+                let raised = self.raise(id, None).await?;
+                if !raised {
+                    self.with(id, |slot| slot.since = Some(head.number))?;
+                    tracing::warn!(nonce = id.1, "a transaction waits, and may offer no more");
                 }
-                Err(error) => result = result.and(Err(error)),
+                self.broadcast(id).await;
+                Ok(())
+            }
+            Step::Cancel => {
+                tracing::warn!(nonce = id.1, "cancels a transaction that cannot be paid, since others wait behind it");
+                self.cancel(id).await
             }
         }
-        result
     }
 
-    /// The transactions that are not final, and those that were final but are no longer on the chain, because a
-    /// reorganisation was deeper than expected: they would block all later ones.
-    fn unsettled(&self, account: Address, newest: u64) -> Vec<(Id, Entry)> {
-        let entries = self.entries.lock();
-        let mine = entries.range((account, 0)..=(account, u64::MAX));
-        let open = mine.filter(|((_, nonce), entry)| match entry.status {
-            Status::Confirmed { .. } | Status::Reverted { .. } => *nonce >= newest,
-            Status::Replaced => false,
-            _ => true,
+    /// Sends it again if the node does not have it.
+    async fn check(&self, id: Id) -> Result<(), Error> {
+        let Some(raw) = self.with(id, |slot| slot.sendable().cloned())? else { return Ok(()) };
+        if self.chain.knows(keccak256(&raw)).await? {
+            return self.with(id, |slot| slot.set(Status::Pending, None));
+        }
+        self.broadcast(id).await;
+        // It was lost: whoever looks now sees that.
+        let _ = self.with(id, |slot| {
+            if slot.status == Status::Pending {
+                slot.set(Status::Dropped, slot.refusal.clone());
+            }
         });
-        open.map(|(&id, entry)| (id, entry.clone())).collect()
+        Ok(())
     }
 
-    /// Handles a nonce that is not used yet: makes sure that the node knows the transaction, and that it offers enough.
-    async fn push(&self, id: Id, row: &mut TransactionRow, head: Head) -> Result<Status, Error> {
-        let raw = row.latest().clone();
-        let newest = decode(id, &raw)?;
-        if head.base_fee > newest.max_fee_per_gas() && id.0 == self.account() {
-            let raw = self.raise(id, row, &newest).await?;
-            self.broadcast(id, &raw).await;
-            return Ok(Status::Pending);
+    /* USED */
+
+    /// Looks for the outcome of a transaction whose nonce is used: by one of its variants, or by something else. With
+    /// `search`, the nonce is used in a block that counts as final.
+    async fn settle(&self, id: Id, look: Look, search: Option<Head>) -> Result<(), Error> {
+        let row = self.with(id, |slot| slot.row.clone())?;
+        if let Some(status) = self.receipt(id, &row, look).await? {
+            return self.conclude(id, row, status).await;
         }
-        if self.chain.knows(*newest.tx_hash()).await? {
-            return Ok(Status::Pending);
+        let Some(settled) = search else { return Ok(()) };
+        let searched = self.with(id, |slot| slot.searched.replace(look.head.hash))?;
+        if searched == Some(look.head.hash) {
+            return Ok(());
         }
-        self.broadcast(id, &raw).await;
-        Ok(Status::Dropped)
-    }
-
-    /// Adds a variant that offers the current price, and at least an eighth more than before: nodes do not replace a
-    /// transaction for less.
-    async fn raise(&self, id: Id, row: &mut TransactionRow, newest: &TxEnvelope) -> Result<Bytes, Error> {
-        let mut transaction = newest.as_eip1559().ok_or_else(|| bad_row(id))?.tx().clone();
-        let fees = self.chain.fees().await?;
-        let more = |fee: u128| fee.saturating_add(fee / 8).saturating_add(1);
-        transaction.max_fee_per_gas = more(transaction.max_fee_per_gas).max(fees.max_fee_per_gas);
-        transaction.max_priority_fee_per_gas =
-            more(transaction.max_priority_fee_per_gas).max(fees.max_priority_fee_per_gas);
-        self.check_fee(transaction.max_fee_per_gas)?;
-
-        let raw = sign(&self.account, transaction).await?;
-        row.variants.push(raw.clone());
-        let mut batch = Batch::new();
-        batch.put(transaction_key(id.0, id.1), row)?;
-        self.ledger.submit(batch).await?;
-        Ok(raw)
-    }
-
-    /// Handles a nonce that is used, by a variant of this transaction or by another program. Stores a final outcome.
-    async fn settle(&self, id: Id, row: &mut TransactionRow, confirmed: Head, is_final: bool) -> Result<Status, Error> {
-        let status = self.look(row, confirmed, is_final).await?;
-        row.outcome = match status {
-            Status::Confirmed { block, hash } => Some(Outcome::Confirmed { block, hash }),
-            Status::Reverted { block, hash } => Some(Outcome::Reverted { block, hash }),
-            Status::Replaced => Some(Outcome::Replaced),
-            _ => return Ok(status),
+        // Without a receipt, only what else used the nonce proves that it failed.
+        let taken = match self.chain.taken(id.0, id.1, &settled).await {
+            Ok(taken) => taken,
+            Err(error) => {
+                tracing::warn!(nonce = id.1, %error, "could not find what used the nonce of a transaction");
+                None
+            }
         };
-        let mut batch = Batch::new();
-        batch.put(transaction_key(id.0, id.1), row)?;
-        self.ledger.submit(batch).await?;
-        Ok(status)
+        let ours = |hash: B256| row.variants.iter().any(|raw| keccak256(raw) == hash);
+        match taken {
+            Some(taken) if !ours(taken.by) => {
+                let status = Status::Replaced { block: taken.block, hash: taken.by };
+                self.conclude(id, row, status).await
+            }
+            // Ours was included, and its receipt will come. Or nothing was found, and nothing is known.
+            _ => self.with(id, |slot| slot.set(Status::Unknown, None)),
+        }
     }
 
-    async fn look(&self, row: &TransactionRow, confirmed: Head, is_final: bool) -> Result<Status, Error> {
+    /// What the receipt of one of its variants says.
+    async fn receipt(&self, id: Id, row: &TransactionRow, look: Look) -> Result<Option<Status>, Error> {
         for raw in row.variants.iter().rev() {
             let hash = keccak256(raw);
             let Some(receipt) = self.chain.receipt(hash).await? else { continue };
-            let Some((block, block_hash)) = receipt.block_number.zip(receipt.block_hash) else { continue };
-            let success = receipt.status();
-            if block > confirmed.number || self.chain.block(block).await?.hash != block_hash {
-                return Ok(Status::Included { block, success });
+            let (block, cancelled) = (receipt.block, does_nothing(id.0, &unsigned(id, raw)?));
+            let success = receipt.success && (!cancelled || !row.cancelled);
+            let deep = block <= look.confirmed.number;
+            if !deep || self.chain.block(block).await?.hash != receipt.block_hash {
+                return Ok(Some(Status::Included { block, success }));
             }
-            return Ok(if success { Status::Confirmed { block, hash } } else { Status::Reverted { block, hash } });
+            return Ok(Some(match (receipt.success, cancelled && row.cancelled) {
+                (true, true) => Status::Cancelled { block, hash },
+                (true, false) => Status::Confirmed { block, hash },
+                (false, _) => Status::Reverted { block, hash },
+            }));
         }
-        // Until that is final it may still be included: a reorganisation can drop the other transaction.
-        Ok(if is_final { Status::Replaced } else { Status::Dropped })
+        Ok(None)
     }
-}
 
-fn decode(id: Id, raw: &Bytes) -> Result<TxEnvelope, Error> {
-    TxEnvelope::decode_2718_exact(raw).map_err(|_| bad_row(id).into())
+    /// Stores a final outcome, and tells who waits.
+    async fn conclude(&self, id: Id, mut row: TransactionRow, status: Status) -> Result<(), Error> {
+        let Some(outcome) = status.outcome() else { return self.with(id, |slot| slot.set(status, None)) };
+        row.outcome = Some(outcome);
+        let mut batch = Batch::new();
+        batch.put(history_key(id.0, id.1), &row)?.remove(transaction_key(id.0, id.1));
+        self.ledger.submit(batch).await?;
+        let mut state = self.state.lock();
+        if let Some(slot) = state.open.get_mut(&id) {
+            slot.row = row;
+            slot.set(status, None);
+        }
+        state.close(id);
+        Ok(())
+    }
+
+    /* GAPS */
+
+    /// Opens what was final and is not on the chain any more, because a reorganisation was deeper than expected: it
+    /// would block all later ones.
+    fn reopen(&self, account: Address, used: u64) {
+        let mut state = self.state.lock();
+        let gone: Vec<Id> = state.closed.range((account, used)..=(account, u64::MAX)).map(|(&id, _)| id).collect();
+        for id in gone {
+            let Some(mut slot) = state.closed.remove(&id) else { continue };
+            if matches!(slot.status, Status::Replaced { .. }) {
+                state.closed.insert(id, slot); // what replaced it may come again
+                continue;
+            }
+            tracing::warn!(nonce = id.1, "a transaction that was final is not on the chain any more");
+            slot.row.outcome = None;
+            slot.is_accepted = false;
+            slot.set(Status::Dropped, None);
+            self.store_again(id, &slot);
+            state.open.insert(id, slot);
+        }
+    }
+
+    fn store_again(&self, id: Id, slot: &Slot) {
+        let mut batch = Batch::new();
+        match batch.put(transaction_key(id.0, id.1), &slot.row) {
+            Ok(batch) => {
+                batch.remove(history_key(id.0, id.1));
+            }
+            Err(error) => return tracing::error!(%error, "could not store a transaction again"),
+        }
+        drop(self.ledger.submit(batch)); // nobody waits: it is in the history until then
+    }
+
+    /// Fills nonces that nothing uses, so that those behind them are included: what used them was evicted, or a node
+    /// counted what was never there.
+    async fn fill_gaps(&self, account: Address, used: u64, waiting: &[Id], head: Head) -> Result<(), Error> {
+        if account != self.address() {
+            return Ok(());
+        }
+        let Some(last) = waiting.last() else { return Ok(()) };
+        let missing: Vec<u64> =
+            (used..last.1).filter(|nonce| !waiting.contains(&(account, *nonce))).take(FILLED).collect();
+        let due: Vec<u64> = {
+            let mut state = self.state.lock();
+            state.gaps.retain(|id, _| missing.contains(&id.1));
+            let seen = missing.into_iter().filter(|nonce| {
+                let since = *state.gaps.entry((account, *nonce)).or_insert(head.number);
+                head.number > since // seen at two blocks at least
+            });
+            seen.collect()
+        };
+        let Some(this) = self.this.upgrade() else { return Ok(()) };
+        for nonce in due {
+            if let Some(row) = self.ledger.get::<TransactionRow>(&history_key(account, nonce)).await? {
+                let durable = row.variants.len();
+                let mut slot = Slot::new(TransactionRow { outcome: None, ..row }, durable, Status::Dropped);
+                slot.since = Some(head.number);
+                self.store_again((account, nonce), &slot);
+                self.state.lock().open.insert((account, nonce), slot);
+                continue;
+            }
+            tracing::warn!(nonce, "nothing uses a nonce that others wait for: fills it");
+            Arc::clone(&this).fill(nonce, &head).await?;
+        }
+        Ok(())
+    }
 }

@@ -1,9 +1,12 @@
 //! The transactions of an account: each is signed and stored before it is sent, and followed until its outcome is
 //! final.
 
+mod account;
+mod decide;
 mod follow;
-mod sequence;
+mod handle;
+mod send;
 mod sign;
 
-pub(crate) use self::sequence::{Call, MAX_GAS, Transactions};
-pub use self::sequence::{Status, Transaction};
+pub use self::handle::{Status, Transaction};
+pub(crate) use self::{account::Account, send::Call, sign::AccountSigner};

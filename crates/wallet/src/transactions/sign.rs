@@ -12,7 +12,7 @@ use alloy::{
 use crate::Error;
 
 /// The account that signs transactions and pays for their gas.
-pub(crate) type Account = Arc<dyn TxSigner<Signature> + Send + Sync>;
+pub(crate) type AccountSigner = Arc<dyn TxSigner<Signature> + Send + Sync>;
 
 /// The bytes that a packed cheque is the hash of: chequebook, beneficiary and amount.
 const PACKED_CHEQUE: usize = 72;
@@ -25,7 +25,7 @@ const ADDRESS_GAS: u64 = 2_400;
 /// transaction of that length could be read as one, of a chequebook whose address its first 20 bytes are. Such a
 /// transaction gets another length: an entry in its access list, of the account itself, which changes nothing but the
 /// gas.
-pub(super) async fn sign(account: &Account, mut transaction: TxEip1559) -> Result<Bytes, Error> {
+pub(super) async fn sign(account: &AccountSigner, mut transaction: TxEip1559) -> Result<Bytes, Error> {
     while transaction.encoded_for_signing().len() == PACKED_CHEQUE {
         transaction.access_list.0.push(AccessListItem { address: account.address(), storage_keys: Vec::new() });
         transaction.gas_limit = transaction.gas_limit.saturating_add(ADDRESS_GAS);

@@ -55,7 +55,7 @@ fn transactions() -> impl Strategy<Value = TxEip1559> {
 }
 
 fn signed(transaction: TxEip1559) -> TxEnvelope {
-    let account: Account = Arc::new(Careful(PrivateKeySigner::from_slice(&[7; 32]).unwrap()));
+    let account: AccountSigner = Arc::new(Careful(PrivateKeySigner::from_slice(&[7; 32]).unwrap()));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let raw = runtime.block_on(sign(&account, transaction)).unwrap();
     let signed = TxEnvelope::decode_2718_exact(&raw).unwrap();

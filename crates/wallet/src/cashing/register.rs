@@ -1,0 +1,197 @@
+//! The cashes that are under way, for all chequebooks: recorded when they are decided, so that the next decision counts
+//! them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use alloy::primitives::{Address, BlockNumber, U256};
+use chequebook::{Cheque, Overdraft, State};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use crate::{
+    Error,
+    chain::{Seen, Watching},
+    transactions::{Status, Transaction},
+};
+
+/// A cash that is under way.
+#[derive(Clone)]
+struct UnderWay {
+    /// The cumulative amount of the cheque, in wei.
+    amount: U256,
+    /// `None` while its transaction is not signed.
+    transaction: Option<Transaction>,
+    /// Keeps what the beneficiary was paid among what is read at each block.
+    watching: Option<Arc<Watching>>,
+}
+
+impl UnderWay {
+    /// Whether it may still pay, besides what was `seen`.
+    fn counts(&self, beneficiary: Address, seen: &Seen) -> bool {
+        let unseen = |block: BlockNumber| block > seen.head.number;
+        let may_pay = match self.transaction.as_ref().map(Transaction::status) {
+            None | Some(Status::Pending | Status::Dropped | Status::Refused(_) | Status::Unknown) => true,
+            Some(Status::Included { block, .. } | Status::Confirmed { block, .. }) => unseen(block),
+            Some(_) => false,
+        };
+        may_pay && self.amount > seen.sent(beneficiary)
+    }
+}
+
+type Cashes = HashMap<Address, BTreeMap<Address, UnderWay>>;
+
+#[derive(Default)]
+struct Shared {
+    cashes: Mutex<Cashes>,
+    /// Changes whenever a decision becomes a transaction, or is dropped.
+    changes: watch::Sender<()>,
+}
+
+/// The cashes that are under way. Clones are the same register.
+#[derive(Clone, Default)]
+pub(super) struct Register(Arc<Shared>);
+
+/// Cashes that are over. They are dropped when nothing is locked, because that ends a watch.
+#[derive(Default)]
+pub(super) struct Finished(Vec<UnderWay>);
+
+/// What a decision found.
+pub(super) enum Decision {
+    /// It is to be sent.
+    Go(Reserved),
+    /// It is under way already.
+    Pending(Transaction),
+    /// Another task decides on the same cheque: wait until it has.
+    Wait(watch::Receiver<()>),
+}
+
+/// A cash that was decided on. Dropping it gives it up.
+pub(super) struct Reserved {
+    register: Register,
+    contract: Address,
+    beneficiary: Address,
+    /// An earlier cash of the same beneficiary, which stays under way if this one is given up.
+    before: Option<UnderWay>,
+    done: bool,
+}
+
+impl Register {
+    /// Decides whether a cheque is cashed, and records it. What its chequebook paid to its beneficiary must be among what
+    /// was seen.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlreadyCashed`], [`Error::Dead`], or [`Error::WouldBounce`] if the balance does not cover it besides
+    /// what is under way.
+    pub(super) fn decide(
+        &self,
+        cheque: &Cheque,
+        overdraft: Overdraft,
+        seen: &Seen,
+        finished: &mut Finished,
+    ) -> Result<Decision, Error> {
+        let Cheque { contract, beneficiary, amount, .. } = *cheque;
+        let changes = self.0.changes.subscribe();
+        let mut cashes = self.0.cashes.lock();
+        let here = cashes.entry(contract).or_default();
+        finished.0.extend(here.extract_if(.., |&beneficiary, cash| !cash.counts(beneficiary, seen)).map(|(_, cash)| cash));
+        if let Some(cash) = here.get(&beneficiary) {
+            match &cash.transaction {
+                None => return Ok(Decision::Wait(changes)),
+                Some(transaction) if cash.amount >= amount => return Ok(Decision::Pending(transaction.clone())),
+                Some(_) => {}
+            }
+        }
+        let others = here.iter().filter(|(other, _)| **other != beneficiary);
+        let others = others.map(|(&other, cash)| cash.amount.saturating_sub(seen.sent(other)));
+        let under_way = others.fold(U256::ZERO, U256::saturating_add);
+        check(contract, amount, seen.sent(beneficiary), under_way, overdraft, seen)?;
+        // A second cash of the same beneficiary, of a newer cheque, stands for both.
+        let now = UnderWay { amount, transaction: None, watching: None };
+        let before = here.insert(beneficiary, now);
+        Ok(Decision::Go(Reserved { register: self.clone(), contract, beneficiary, before, done: false }))
+    }
+
+    /// Records a cash of an earlier run.
+    pub(super) fn record(&self, contract: Address, beneficiary: Address, amount: U256, transaction: Transaction) {
+        let mut cashes = self.0.cashes.lock();
+        let cash = UnderWay { amount, transaction: Some(transaction), watching: None };
+        cashes.entry(contract).or_default().insert(beneficiary, cash);
+    }
+
+    /// The beneficiaries of a chequebook that are being paid.
+    pub(super) fn under_way(&self, contract: Address, seen: &Seen) -> BTreeSet<Address> {
+        let cashes = self.0.cashes.lock();
+        let here = cashes.get(&contract).into_iter().flatten();
+        here.filter(|(beneficiary, cash)| cash.counts(**beneficiary, seen)).map(|(&one, _)| one).collect()
+    }
+}
+
+impl Reserved {
+    /// Keeps what the beneficiary was paid among what is read at each block until the cash is over.
+    pub(super) fn keep(&self, watching: Watching) {
+        let mut cashes = self.register.0.cashes.lock();
+        let cash = cashes.get_mut(&self.contract).and_then(|here| here.get_mut(&self.beneficiary));
+        if let Some(cash) = cash {
+            cash.watching = Some(Arc::new(watching));
+        }
+    }
+
+    /// Its transaction is signed.
+    pub(super) fn sent(mut self, transaction: Transaction) {
+        self.done = true;
+        let mut cashes = self.register.0.cashes.lock();
+        let here = cashes.entry(self.contract).or_default();
+        if let Some(cash) = here.get_mut(&self.beneficiary) {
+            cash.transaction = Some(transaction);
+        }
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        if !self.done {
+            let mut cashes = self.register.0.cashes.lock();
+            let here = cashes.entry(self.contract).or_default();
+            let dropped = match self.before.take() {
+                Some(before) => here.insert(self.beneficiary, before),
+                None => here.remove(&self.beneficiary),
+            };
+            if here.is_empty() {
+                cashes.remove(&self.contract);
+            }
+            drop(cashes);
+            drop(dropped); // ends a watch, which takes a lock
+        }
+        self.register.0.changes.send_replace(());
+    }
+}
+
+/// Whether a cheque pays, and what it does to the chequebook, if `under_way` is paid to others before.
+fn check(
+    contract: Address,
+    amount: U256,
+    sent: U256,
+    under_way: U256,
+    overdraft: Overdraft,
+    seen: &Seen,
+) -> Result<(), Error> {
+    let owed = amount.saturating_sub(sent);
+    if owed.is_zero() {
+        return Err(Error::AlreadyCashed { amount, sent });
+    }
+    if seen.state == State::Dead && owed > seen.balance {
+        return Err(Error::Dead { contract });
+    }
+    let pays = seen.balance.saturating_sub(under_way);
+    if owed > pays && overdraft == Overdraft::Refuse {
+        return Err(Error::WouldBounce { pays: pays.min(owed), owed });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,287 @@
+//! What one chequebook owes to all beneficiaries of this wallet: one owner of these facts, and one decision at a time.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use alloy::primitives::{Address, B256, U256};
+use chequebook::{Creation, SignedCheque, State};
+use parking_lot::Mutex;
+use tokio::{
+    sync::{Mutex as AsyncMutex, Notify},
+    time::Instant,
+};
+
+use super::{auto_cash::Mode, policy::Policy};
+use crate::{
+    Error,
+    chain::{Seen, Subject, WatchedChequebook, Watching},
+    store::{
+        Batch, Durable,
+        schema::{Promise, Received, received_key, received_of, table},
+    },
+    wallet::Wallet,
+};
+
+/// What is known of one beneficiary. It stays while its inbox is closed.
+#[derive(Default)]
+pub(super) struct Line {
+    /// The highest valid cheque, acknowledged or not.
+    pub(super) highest: Option<SignedCheque>,
+    /// The cumulative amount that was acknowledged, in wei.
+    acknowledged: U256,
+    /// While its inbox is open.
+    pub(super) open: Option<Open>,
+}
+
+/// What an open inbox wants.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Open {
+    pub(super) policy: Policy,
+    pub(super) mode: Mode,
+    /// When the interval of its automatic cash ends.
+    pub(super) due: Option<Instant>,
+    pub(super) creation: Option<Creation>,
+}
+
+impl Line {
+    /// The cumulative amount that can be cashed, in wei.
+    pub(super) fn amount(&self) -> U256 {
+        self.highest.map_or(U256::ZERO, |highest| highest.cheque().amount)
+    }
+
+    fn row(&self) -> Option<Received> {
+        self.highest.map(|highest| Received { cheque: Promise::of(&highest), acknowledged: self.acknowledged })
+    }
+}
+
+/// All beneficiaries of one chequebook.
+#[derive(Default)]
+pub(super) struct Lines {
+    pub(super) by_beneficiary: HashMap<Address, Line>,
+    /// What is acknowledged and not cashed, in wei, at a block: computed once for each block.
+    uncashed: Option<(B256, U256)>,
+}
+
+impl Lines {
+    /// What is acknowledged to all beneficiaries and not cashed, in wei.
+    fn uncashed(&mut self, seen: &Seen) -> U256 {
+        if let Some((_, uncashed)) = self.uncashed.filter(|(at, _)| *at == seen.head.hash) {
+            return uncashed;
+        }
+        let all = self.by_beneficiary.iter();
+        let owed = all.map(|(&beneficiary, line)| line.acknowledged.saturating_sub(seen.sent(beneficiary)));
+        // A sum above 256 bits is never covered, so it may saturate.
+        let uncashed = owed.fold(U256::ZERO, U256::saturating_add);
+        self.uncashed = Some((seen.head.hash, uncashed));
+        uncashed
+    }
+}
+
+/// What one chequebook owes to this wallet's beneficiaries.
+pub(crate) struct Exposure {
+    pub(super) wallet: Wallet,
+    pub(super) watched: Arc<WatchedChequebook>,
+    pub(super) lines: Mutex<Lines>,
+    /// Wakes the keeper.
+    pub(super) wake: Arc<Notify>,
+    /// One creation of the chequebook at a time. It guards no state.
+    creating: AsyncMutex<()>,
+    /// Keep what was paid to the beneficiaries among what is read at each block.
+    watching: Mutex<HashMap<Address, Watching>>,
+}
+
+impl Exposure {
+    /// The exposure to a chequebook, with all cheques that the store has of it.
+    pub(super) async fn open(wallet: &Wallet, subject: Subject<'_>) -> Result<Arc<Self>, Error> {
+        let shared = wallet.shared();
+        let watched = shared.watcher.watch(subject).await?;
+        let contract = watched.contract;
+        if let Some(found) = shared.exposures.find(contract) {
+            return Ok(found);
+        }
+        let mut by_beneficiary = HashMap::new();
+        for (key, row) in shared.ledger.scan::<Received>(table::RECEIVED, contract.as_slice()).await? {
+            let (_, beneficiary) = received_of(&key)?;
+            let highest = row.cheque.cheque(contract, beneficiary, wallet.chain_id())?;
+            by_beneficiary.insert(beneficiary, Line { highest, acknowledged: row.acknowledged, open: None });
+        }
+        let beneficiaries: Vec<Address> = by_beneficiary.keys().copied().collect();
+        let watching = shared.watcher.attend(&watched, &beneficiaries).await?;
+        Ok(shared.exposures.insert(Self {
+            wallet: wallet.clone(),
+            watched,
+            lines: Mutex::new(Lines { by_beneficiary, uncashed: None }),
+            wake: Arc::default(),
+            creating: AsyncMutex::default(),
+            watching: Mutex::new(beneficiaries.into_iter().zip(watching).collect()),
+        }))
+    }
+
+    /// Opens the line of a beneficiary.
+    pub(super) async fn open_line(&self, beneficiary: Address, open: Open) -> Result<(), Error> {
+        let new = !self.watching.lock().contains_key(&beneficiary);
+        if new {
+            let watching = self.wallet.shared().watcher.attend(&self.watched, &[beneficiary]).await?;
+            self.watching.lock().extend(watching.into_iter().map(|watching| (beneficiary, watching)));
+        }
+        let mut lines = self.lines.lock();
+        lines.by_beneficiary.entry(beneficiary).or_default().open = Some(open);
+        drop(lines);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Closes the line of a beneficiary. What it is owed counts on.
+    pub(super) fn close_line(&self, beneficiary: Address) {
+        let mut lines = self.lines.lock();
+        let Some(line) = lines.by_beneficiary.get_mut(&beneficiary) else { return };
+        line.open = None;
+        let unused = line.highest.is_none();
+        if unused {
+            lines.by_beneficiary.remove(&beneficiary);
+        }
+        drop(lines);
+        let unwatched = if unused { self.watching.lock().remove(&beneficiary) } else { None };
+        drop(unwatched); // takes a lock of its own
+    }
+
+    /// Changes what an open inbox wants.
+    pub(super) fn set(&self, beneficiary: Address, change: impl FnOnce(&mut Open)) {
+        let mut lines = self.lines.lock();
+        if let Some(open) = lines.by_beneficiary.get_mut(&beneficiary).and_then(|line| line.open.as_mut()) {
+            change(open);
+        }
+        drop(lines);
+        self.wake.notify_one();
+    }
+
+    pub(super) fn highest(&self, beneficiary: Address) -> Option<SignedCheque> {
+        self.lines.lock().by_beneficiary.get(&beneficiary)?.highest
+    }
+
+    pub(super) fn acknowledged(&self, beneficiary: Address) -> U256 {
+        self.lines.lock().by_beneficiary.get(&beneficiary).map_or(U256::ZERO, |line| line.acknowledged)
+    }
+
+    /* DECIDE */
+
+    /// Refuses a cheque that adds nothing to what was acknowledged.
+    pub(super) fn check_rise(&self, beneficiary: Address, amount: U256) -> Result<(), Error> {
+        let newest = self.acknowledged(beneficiary);
+        if amount > newest { Ok(()) } else { Err(Error::StaleCheque { amount, newest }) }
+    }
+
+    /// Acknowledges a valid cheque, unless it adds nothing or the policy refuses it now. Returns what it adds to the
+    /// larger of what was acknowledged and what was paid, in wei.
+    pub(super) fn acknowledge(&self, cheque: &SignedCheque, policy: &Policy) -> Result<(Durable, U256), Error> {
+        let (beneficiary, amount) = (cheque.cheque().beneficiary, cheque.cheque().amount);
+        let mut lines = self.lines.lock();
+        let (added, uncashed) = self.watched.read(|seen| {
+            let newest = lines.by_beneficiary.get(&beneficiary).map_or(U256::ZERO, |line| line.acknowledged);
+            let sent = seen.sent(beneficiary);
+            if amount <= newest {
+                return Err(Error::StaleCheque { amount, newest });
+            }
+            if amount <= sent {
+                return Err(Error::AlreadyCashed { amount, sent });
+            }
+            let added = amount.saturating_sub(newest.max(sent));
+            let uncashed = lines.uncashed(seen).saturating_add(added);
+            policy.check_chequebook(self.watched.contract, seen, uncashed)?;
+            Ok((added, uncashed))
+        })?;
+        let line = lines.by_beneficiary.entry(beneficiary).or_default();
+        let before = line.row();
+        line.acknowledged = amount;
+        if line.highest.is_none_or(|highest| highest.cheque().amount < amount) {
+            line.highest = Some(*cheque);
+        }
+        let after = line.row();
+        if let Some((at, _)) = lines.uncashed {
+            lines.uncashed = Some((at, uncashed));
+        }
+        // Under the lock, so that rows reach the store in order.
+        Ok((self.store(beneficiary, before, after)?, added))
+    }
+
+    /// Keeps a valid cheque that is not acknowledged, if it is the highest: it can be cashed all the same.
+    pub(super) fn keep(&self, cheque: &SignedCheque) -> Result<Option<Durable>, Error> {
+        let (beneficiary, amount) = (cheque.cheque().beneficiary, cheque.cheque().amount);
+        let mut lines = self.lines.lock();
+        let line = lines.by_beneficiary.entry(beneficiary).or_default();
+        if line.highest.is_some_and(|highest| highest.cheque().amount >= amount) {
+            return Ok(None);
+        }
+        let before = line.row();
+        line.highest = Some(*cheque);
+        let after = line.row();
+        self.store(beneficiary, before, after).map(Some)
+    }
+
+    fn store(&self, beneficiary: Address, before: Option<Received>, after: Option<Received>) -> Result<Durable, Error> {
+        let mut batch = Batch::new();
+        if let Some(after) = after {
+            batch.replace(received_key(self.watched.contract, beneficiary), before.as_ref(), &after)?;
+        }
+        Ok(self.wallet.shared().ledger.submit(batch))
+    }
+
+    /* CREATE */
+
+    /// Creates the chequebook if it is not created yet, and waits until it is included in a block.
+    pub(super) async fn create_if_missing(&self, creation: Option<Creation>) -> Result<(), Error> {
+        let Some(creation) = creation else { return Ok(()) };
+        let watcher = &self.wallet.shared().watcher;
+        let missing = async || {
+            watcher.refresh(&self.watched, Duration::ZERO).await?;
+            Ok::<_, Error>(self.watched.state() == State::NotDeployed)
+        };
+        // Other inboxes of the same chequebook wait, and find it created.
+        let _creating = self.creating.lock().await;
+        if missing().await? {
+            let factory = self.wallet.factory();
+            let created = async {
+                match factory.pending(self.watched.contract) {
+                    Some(pending) => pending.included().await,
+                    None => factory.create(&creation, U256::ZERO).await?.included().await,
+                }
+            };
+            // Somebody else may have created it first.
+            if let Err(error) = created.await
+                && missing().await?
+            {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The exposures of a wallet, by chequebook, while an inbox needs them.
+#[derive(Default)]
+pub(crate) struct Exposures(Mutex<HashMap<Address, Weak<Exposure>>>);
+
+impl Exposures {
+    fn find(&self, contract: Address) -> Option<Arc<Exposure>> {
+        self.0.lock().get(&contract)?.upgrade()
+    }
+
+    /// Adds an exposure that was just read, unless another task has added it. The first one gets a keeper.
+    fn insert(&self, new: Exposure) -> Arc<Exposure> {
+        let mut all = self.0.lock();
+        all.retain(|_, exposure| exposure.strong_count() > 0);
+        if let Some(found) = all.get(&new.watched.contract).and_then(Weak::upgrade) {
+            drop(all);
+            drop(new);
+            return found;
+        }
+        let new = Arc::new(new);
+        all.insert(new.watched.contract, Arc::downgrade(&new));
+        drop(all);
+        super::keeper::follow(&new);
+        new
+    }
+}

@@ -1,0 +1,276 @@
+//! The owner of all facts about an account's transactions: their nonces, what they may cost, and how they stand.
+//!
+//! The facts are behind one lock, which is never held while anything is waited for.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Weak},
+};
+
+use alloy::{
+    consensus::{Transaction as _, TxEip1559, TxEnvelope},
+    eips::Decodable2718,
+    primitives::{Address, B256, BlockNumber, Bytes, U256, keccak256},
+};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use super::{
+    decide::{Offer, cost},
+    follow::Followed,
+    handle::{Id, Known, Status, Transaction, publish, settled},
+    sign::AccountSigner,
+};
+use crate::{
+    Error,
+    chain::{Chain, ChainWatcher, Refusal},
+    config::Config,
+    health::Health,
+    store::{
+        Ledger, StoreError, decode,
+        schema::{Purpose, TransactionRow, nonce_key, table, transaction_key, transaction_of},
+    },
+};
+
+/// How many final transactions are kept in memory, in case a reorganisation is deeper than expected.
+const KEPT: usize = 64;
+
+/// A transaction whose outcome is not final, or was not long ago.
+pub(super) struct Slot {
+    pub(super) row: TransactionRow,
+    /// How many of its variants are durable, and may be sent.
+    pub(super) durable: usize,
+    pub(super) status: Status,
+    pub(super) refusal: Option<Refusal>,
+    /// Whether a node took it when it was last sent.
+    pub(super) is_accepted: bool,
+    /// The newest block when its offer was made, or when it became the next of its account, whichever was later.
+    pub(super) since: Option<BlockNumber>,
+    pub(super) was_next: bool,
+    /// The newest block when it was last looked for what used its nonce.
+    pub(super) searched: Option<B256>,
+    pub(super) known: watch::Sender<Known>,
+}
+
+impl Slot {
+    pub(super) fn new(row: TransactionRow, durable: usize, status: Status) -> Self {
+        let known = watch::Sender::new(Known { status, refusal: None, hash: keccak256(row.latest()) });
+        Self {
+            row,
+            durable,
+            status,
+            refusal: None,
+            is_accepted: false,
+            since: None,
+            was_next: false,
+            searched: None,
+            known,
+        }
+    }
+
+    /// Sets status and refusal, and tells who waits.
+    pub(super) fn set(&mut self, status: Status, refusal: Option<Refusal>) {
+        (self.status, self.refusal) = (status, refusal);
+        self.publish();
+    }
+
+    pub(super) fn publish(&self) {
+        publish(&self.known, self.status, self.refusal.clone(), keccak256(self.row.latest()));
+    }
+
+    /// The newest variant that is durable.
+    pub(super) fn sendable(&self) -> Option<&Bytes> {
+        self.row.variants.get(self.durable.checked_sub(1)?)
+    }
+
+    /// The most that any of its variants may cost, in wei.
+    pub(super) fn cost(&self, id: Id) -> Result<U256, StoreError> {
+        let costs = self.row.variants.iter().map(|raw| {
+            let transaction = unsigned(id, raw)?;
+            Ok(cost(transaction.gas_limit, transaction.max_fee_per_gas, transaction.value))
+        });
+        costs.collect::<Result<Vec<_>, _>>().map(|costs| costs.into_iter().max().unwrap_or_default())
+    }
+
+    /// What its newest variant offers.
+    pub(super) fn offer(&self, id: Id) -> Result<Offer, StoreError> {
+        let transaction = unsigned(id, self.row.latest())?;
+        Ok(Offer { max_fee: transaction.max_fee_per_gas, tip: transaction.max_priority_fee_per_gas })
+    }
+}
+
+/// The facts.
+#[derive(Default)]
+pub(super) struct State {
+    /// The next nonce of our account.
+    pub(super) next: u64,
+    /// By account and nonce: those that are not final.
+    pub(super) open: BTreeMap<Id, Slot>,
+    /// The newest of those that are.
+    pub(super) closed: BTreeMap<Id, Slot>,
+    /// Nonces that nothing uses though later ones wait for them, and the newest block when that was first seen.
+    pub(super) gaps: BTreeMap<Id, BlockNumber>,
+}
+
+impl State {
+    /// Moves a transaction to those that are final.
+    pub(super) fn close(&mut self, id: Id) {
+        if let Some(slot) = self.open.remove(&id) {
+            self.closed.insert(id, slot);
+        }
+        while self.closed.len() > KEPT {
+            self.closed.pop_first();
+        }
+    }
+
+    /// What the transactions that are under way may cost, in wei: those of `account` from `nonce` on.
+    pub(super) fn outflow(&self, account: Address, nonce: u64) -> Result<U256, StoreError> {
+        let under_way = self.open.range((account, nonce)..=(account, u64::MAX));
+        under_way.map(|(&id, slot)| slot.cost(id)).try_fold(U256::ZERO, |sum, cost| Ok(sum.saturating_add(cost?)))
+    }
+}
+
+/// The account of a wallet, and all transactions that its store knows.
+pub(crate) struct Account {
+    /// Itself, for its handles.
+    pub(super) this: Weak<Self>,
+    pub(super) chain: Arc<Chain>,
+    pub(super) watcher: Arc<ChainWatcher>,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) signer: AccountSigner,
+    pub(super) config: Config,
+    pub(super) health: watch::Sender<Health>,
+    pub(super) state: Mutex<State>,
+    /// One signature at a time, so that nonces are given in order. It guards no state, and is held no longer than the
+    /// time limits of node, signer and store allow.
+    pub(super) signing: tokio::sync::Mutex<()>,
+    /// One look at all transactions at a time: all who ask meanwhile share the next. It guards no state.
+    pub(super) following: tokio::sync::Mutex<Followed>,
+}
+
+impl Account {
+    /// Reads the transactions that are not final from the store.
+    pub(crate) async fn open(
+        chain: Arc<Chain>,
+        watcher: Arc<ChainWatcher>,
+        ledger: Arc<Ledger>,
+        signer: AccountSigner,
+        config: Config,
+        health: watch::Sender<Health>,
+    ) -> Result<Arc<Self>, Error> {
+        let next = ledger.get::<u64>(&nonce_key(signer.address())).await?.unwrap_or_default();
+        let mut state = State { next, ..State::default() };
+        for (key, row) in ledger.scan::<TransactionRow>(table::TRANSACTIONS, &[]).await? {
+            let id = transaction_of(table::TRANSACTIONS, &key)?;
+            if row.variants.is_empty() {
+                return Err(bad_row(id).into());
+            }
+            let durable = row.variants.len();
+            let slot = Slot::new(row, durable, Status::Pending);
+            slot.cost(id)?; // refuses a row that cannot be read
+            state.open.insert(id, slot);
+        }
+        Ok(Arc::new_cyclic(|this| Self {
+            this: Weak::clone(this),
+            chain,
+            watcher,
+            ledger,
+            signer,
+            config,
+            health,
+            state: Mutex::new(state),
+            signing: tokio::sync::Mutex::default(),
+            following: tokio::sync::Mutex::default(),
+        }))
+    }
+
+    pub(crate) fn address(&self) -> Address {
+        self.signer.address()
+    }
+
+    /* LIST */
+
+    /// The transactions that are not final, by account and then by nonce.
+    pub(crate) fn open_transactions(&self) -> Vec<Transaction> {
+        let state = self.state.lock();
+        state.open.iter().map(|(&id, slot)| self.handle(id, slot)).collect()
+    }
+
+    /// The input of the transactions that are not final.
+    pub(crate) fn open_inputs(&self) -> Result<Vec<(Transaction, Bytes)>, Error> {
+        let state = self.state.lock();
+        let open = state.open.iter().map(|(&id, slot)| {
+            let input = unsigned(id, slot.row.latest())?.input;
+            Ok((self.handle(id, slot), input))
+        });
+        open.collect()
+    }
+
+    /// All transactions that the store knows, by account and then by nonce.
+    pub(crate) async fn all_transactions(self: &Arc<Self>) -> Result<Vec<Transaction>, Error> {
+        let mut all = BTreeMap::new();
+        for (key, row) in self.ledger.scan::<TransactionRow>(table::HISTORY, &[]).await? {
+            let id = transaction_of(table::HISTORY, &key)?;
+            let outcome = row.outcome.filter(|_| !row.variants.is_empty()).ok_or_else(|| bad_row(id))?;
+            let known = Known { status: outcome.into(), refusal: None, hash: keccak256(row.latest()) };
+            all.insert(id, settled(self, id, row.purpose, known, self.health.subscribe()));
+        }
+        let state = self.state.lock();
+        let here = state.closed.iter().chain(&state.open);
+        all.extend(here.map(|(&id, slot)| (id, self.handle(id, slot))));
+        drop(state);
+        Ok(all.into_values().collect())
+    }
+
+    pub(super) fn handle(&self, id: Id, slot: &Slot) -> Transaction {
+        Transaction {
+            owner: Weak::clone(&self.this),
+            id,
+            purpose: slot.row.purpose,
+            known: slot.known.subscribe(),
+            health: self.health.subscribe(),
+        }
+    }
+
+    /// The deposits into a chequebook that are under way or were made not long ago, with those of its creation: each
+    /// amount, in wei.
+    pub(crate) fn deposits(&self, contract: Address) -> Vec<(U256, Status)> {
+        let state = self.state.lock();
+        let all = state.open.values().chain(state.closed.values());
+        let deposits = all.filter_map(|slot| match slot.row.purpose {
+            Purpose::Deposit { contract: to, amount } | Purpose::Create { contract: to, amount } => {
+                (to == contract).then_some((amount, slot.status))
+            }
+            _ => None,
+        });
+        deposits.collect()
+    }
+
+    /// The transaction that does something, if it is under way.
+    pub(crate) fn find(&self, wanted: impl Fn(Purpose) -> bool) -> Option<Transaction> {
+        let state = self.state.lock();
+        let mut open = state.open.iter();
+        open.find(|(_, slot)| wanted(slot.row.purpose) && !slot.row.cancelled).map(|(&id, slot)| self.handle(id, slot))
+    }
+
+    /// Runs `change` on a transaction that is not final.
+    pub(super) fn with<T>(&self, id: Id, change: impl FnOnce(&mut Slot) -> T) -> Result<T, Error> {
+        let mut state = self.state.lock();
+        state.open.get_mut(&id).map(change).ok_or(Error::AlreadyFinal { nonce: id.1 })
+    }
+}
+
+/// The transaction without its signature.
+pub(super) fn unsigned(id: Id, raw: &Bytes) -> Result<TxEip1559, StoreError> {
+    let transaction = TxEnvelope::decode_2718_exact(raw).map_err(|_| bad_row(id))?;
+    transaction.as_eip1559().map(|signed| signed.tx().clone()).ok_or_else(|| bad_row(id))
+}
+
+/// Whether it does nothing: a transfer of nothing to its own sender.
+pub(super) fn does_nothing(account: Address, transaction: &TxEip1559) -> bool {
+    transaction.to() == Some(account) && transaction.value.is_zero() && transaction.input.is_empty()
+}
+
+pub(super) fn bad_row((account, nonce): Id) -> StoreError {
+    StoreError::bad_row(table::TRANSACTIONS, &transaction_key(account, nonce).bytes)
+}

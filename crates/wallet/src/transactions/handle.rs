@@ -1,0 +1,282 @@
+//! A transaction, as its sender sees it.
+
+use std::sync::{Arc, Weak};
+
+use alloy::primitives::{Address, B256, BlockNumber};
+use tokio::{sync::watch, time::sleep_until};
+
+use super::{account::Account, decide::Offer};
+use crate::{
+    Error,
+    chain::{Refusal, RefusalKind},
+    health::Health,
+    store::schema::{Outcome, Purpose},
+};
+
+/// Account and nonce.
+pub(crate) type Id = (Address, u64);
+
+/// The status of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Status {
+    /// Signed and stored, on its way to a block.
+    Pending,
+    /// The node does not know it, or no longer knows it. It is sent again.
+    Dropped,
+    /// The node refuses it, for a reason that the wallet has no answer to. It is sent again with each block.
+    /// [`Transaction::refusal`] is what the node says.
+    Refused(RefusalKind),
+    /// Included in a block that a reorganisation may still drop.
+    Included {
+        /// The number of the block.
+        block: BlockNumber,
+        /// Whether it succeeded.
+        success: bool,
+    },
+    /// Its nonce is used, and the node shows neither a receipt nor what else used it. The wallet goes on asking.
+    Unknown,
+    /// Final, and it succeeded.
+    Confirmed {
+        /// The number of the block.
+        block: BlockNumber,
+        /// The hash of the variant that was included: variants differ in their fees.
+        hash: B256,
+    },
+    /// Final, but the contract refused it. Its only effect is its fee.
+    Reverted {
+        /// The number of the block.
+        block: BlockNumber,
+        /// The hash of the transaction.
+        hash: B256,
+    },
+    /// Final: it was replaced by one that does nothing, because it was cancelled.
+    Cancelled {
+        /// The number of the block.
+        block: BlockNumber,
+        /// The hash of the transaction that does nothing.
+        hash: B256,
+    },
+    /// Final: a transaction of another program, or an authorization (EIP-7702), used its nonce.
+    Replaced {
+        /// The number of the block.
+        block: BlockNumber,
+        /// The hash of the transaction that used the nonce.
+        hash: B256,
+    },
+}
+
+impl Status {
+    /// Whether nothing can change it any more.
+    pub const fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::Confirmed { .. } | Self::Reverted { .. } | Self::Cancelled { .. } | Self::Replaced { .. }
+        )
+    }
+
+    /// The final outcome, as it is stored.
+    pub(super) const fn outcome(self) -> Option<Outcome> {
+        match self {
+            Self::Confirmed { block, hash } => Some(Outcome::Confirmed { block, hash }),
+            Self::Reverted { block, hash } => Some(Outcome::Reverted { block, hash }),
+            Self::Cancelled { block, hash } => Some(Outcome::Cancelled { block, hash }),
+            Self::Replaced { block, hash } => Some(Outcome::Replaced { block, hash }),
+            _ => None,
+        }
+    }
+}
+
+impl From<Outcome> for Status {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Confirmed { block, hash } => Self::Confirmed { block, hash },
+            Outcome::Reverted { block, hash } => Self::Reverted { block, hash },
+            Outcome::Cancelled { block, hash } => Self::Cancelled { block, hash },
+            Outcome::Replaced { block, hash } => Self::Replaced { block, hash },
+        }
+    }
+}
+
+/// What is known of a transaction, as its handles see it.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) status: Status,
+    pub(super) refusal: Option<Refusal>,
+    /// The hash that it was last sent with.
+    pub(super) hash: B256,
+}
+
+/// A transaction of the wallet's account. The wallet sends it again when a node forgets it, also after a restart, and
+/// offers more when blocks come without it.
+///
+/// A handle keeps neither the wallet nor its store open.
+#[derive(Clone)]
+pub struct Transaction {
+    pub(super) owner: Weak<Account>,
+    pub(super) id: Id,
+    pub(super) purpose: Purpose,
+    pub(super) known: watch::Receiver<Known>,
+    pub(super) health: watch::Receiver<Health>,
+}
+
+impl Transaction {
+    /// Its nonce, which identifies it in the wallet.
+    pub const fn nonce(&self) -> u64 {
+        self.id.1
+    }
+
+    /// The hash that it was last sent with. It changes when the transaction is repriced or cancelled.
+    pub fn hash(&self) -> B256 {
+        self.known.borrow().hash
+    }
+
+    /// What it is for.
+    pub const fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
+    /// Its status when the wallet last looked.
+    pub fn status(&self) -> Status {
+        self.known.borrow().status
+    }
+
+    /// What the node said when it last refused it, if it has not taken it since.
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.known.borrow().refusal.clone()
+    }
+
+    /* WAIT */
+
+    /// Waits until it is included in a block, which a reorganisation may still drop.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Reverted`], [`Error::Replaced`] or [`Error::Cancelled`] if it failed. If it has not failed, but something
+    /// is in its way that the wallet cannot mend: [`Error::NodeRefused`], [`Error::OutcomeUnknown`], or
+    /// [`Error::Unreachable`] if the chain was not seen for [`Config::patience`](crate::Config::patience); it may be
+    /// waited for again. [`Error::ShutDown`] if the wallet has ended.
+    ///
+    /// If this future is dropped, the transaction continues.
+    pub async fn included(&self) -> Result<BlockNumber, Error> {
+        self.wait(|status| match status {
+            Status::Included { block, success: true } => Some(block),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Waits until it is final.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`included`](Self::included).
+    ///
+    /// If this future is dropped, the transaction continues.
+    pub async fn confirmed(&self) -> Result<BlockNumber, Error> {
+        self.wait(|_| None).await
+    }
+
+    async fn wait(&self, enough: impl Fn(Status) -> Option<BlockNumber>) -> Result<BlockNumber, Error> {
+        let (mut known, mut health) = (self.known.clone(), self.health.clone());
+        // The status may have changed since the last poll.
+        if !self.status().is_final()
+            && let Some(owner) = self.owner.upgrade()
+            && let Err(error) = owner.advance().await
+        {
+            tracing::debug!(%error, "could not check a transaction, will check again");
+        }
+        loop {
+            let Known { status, refusal, .. } = known.borrow_and_update().clone();
+            let nonce = self.nonce();
+            match status {
+                Status::Confirmed { block, .. } => return Ok(block),
+                Status::Reverted { block, hash } => return Err(Error::Reverted { hash, block }),
+                Status::Cancelled { .. } => return Err(Error::Cancelled { nonce }),
+                Status::Replaced { block, hash } => return Err(Error::Replaced { nonce, by: hash, block }),
+                Status::Unknown => return Err(Error::OutcomeUnknown { nonce }),
+                Status::Refused(kind) => {
+                    let refusal = refusal.unwrap_or(Refusal { kind, message: String::new() });
+                    return Err(Error::NodeRefused { nonce, refusal });
+                }
+                status => {
+                    if let Some(block) = enough(status) {
+                        return Ok(block);
+                    }
+                }
+            }
+            let trouble = health.borrow_and_update().clone();
+            if trouble.ended {
+                return Err(Error::ShutDown);
+            }
+            let deadline = trouble.deadline();
+            tokio::select! {
+                changed = known.changed() => if changed.is_err() { return Err(Error::ShutDown) },
+                changed = health.changed() => if changed.is_err() { return Err(Error::ShutDown) },
+                () = async { match deadline {
+                    Some(deadline) => sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                } } => return Err(trouble.unreachable()),
+            }
+        }
+    }
+
+    /* CHANGE */
+
+    /// Sends it again with another offer, in wei per gas, within [`Config::max_fee_per_gas`](crate::Config::max_fee_per_gas).
+    /// A node that has it takes another offer only if both fees are a tenth higher.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlreadyFinal`]; [`Error::FeeTooHigh`]; [`Error::NodeRefused`]; those of the signer and the store; or
+    /// [`Error::ShutDown`].
+    pub async fn reprice(&self, max_fee_per_gas: u128, max_priority_fee_per_gas: u128) -> Result<(), Error> {
+        let offer = Offer { max_fee: max_fee_per_gas, tip: max_priority_fee_per_gas.min(max_fee_per_gas) };
+        self.owner.upgrade().ok_or(Error::ShutDown)?.reprice(self.id, offer).await
+    }
+
+    /// Replaces it with a transaction that does nothing. Until that is final, the first one may still be included: wait
+    /// for [`confirmed`](Self::confirmed), which returns [`Error::Cancelled`] if it was not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlreadyFinal`]; [`Error::FeeTooHigh`] if the fees that it takes are not allowed; those of the signer and
+    /// the store; an error from the node; or [`Error::ShutDown`].
+    pub async fn cancel(&self) -> Result<(), Error> {
+        self.owner.upgrade().ok_or(Error::ShutDown)?.cancel(self.id).await
+    }
+}
+
+impl std::fmt::Debug for Transaction {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { id: (account, nonce), purpose, .. } = self;
+        formatter
+            .debug_struct("Transaction")
+            .field("account", account)
+            .field("nonce", nonce)
+            .field("purpose", purpose)
+            .field("status", &self.status())
+            .finish()
+    }
+}
+
+/// Where the handles of a transaction learn about it.
+pub(super) fn publish(known: &watch::Sender<Known>, status: Status, refusal: Option<Refusal>, hash: B256) {
+    known.send_if_modified(|before| {
+        let changed = before.status != status || before.refusal != refusal || before.hash != hash;
+        *before = Known { status, refusal, hash };
+        changed
+    });
+}
+
+/// A handle of a transaction that is kept elsewhere than in memory, and whose status never changes.
+pub(super) fn settled(
+    owner: &Arc<Account>,
+    id: Id,
+    purpose: Purpose,
+    known: Known,
+    health: watch::Receiver<Health>,
+) -> Transaction {
+    let (_, known) = watch::channel(known);
+    Transaction { owner: Arc::downgrade(owner), id, purpose, known, health }
+}

@@ -1,0 +1,418 @@
+//! How a transaction is signed, stored and sent, and sent again with another offer.
+
+use std::{sync::Arc, time::Duration};
+
+use alloy::{
+    consensus::TxEip1559,
+    eips::BlockId,
+    network::TransactionBuilder,
+    primitives::{Bytes, TxKind, U256},
+    rpc::types::TransactionRequest,
+};
+use tokio::time::timeout;
+
+use super::{
+    account::{Account, Slot, does_nothing, unsigned},
+    decide::{Answer, Offer, answer, cost, first_offer, lower, raise},
+    handle::{Id, Status, Transaction},
+    sign::sign,
+};
+use crate::{
+    Error,
+    chain::{Fees, Head, Refusal, RefusalKind},
+    store::{
+        Batch,
+        schema::{Purpose, TransactionRow, nonce_key, transaction_key},
+    },
+};
+
+/// How often a refusal is answered at once, before the next look at the chain.
+const ANSWERS: usize = 12;
+
+/// What a transaction does.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) to: TxKind,
+    /// In wei.
+    pub(crate) value: U256,
+    pub(crate) input: Bytes,
+}
+
+/// What a transaction needs and offers.
+struct Priced {
+    call: Call,
+    gas: u64,
+    offer: Offer,
+    /// What it costs on the chain below, in wei.
+    l1_fee: U256,
+}
+
+impl Account {
+    /* SEND */
+
+    /// Signs and stores a transaction, and sends it.
+    ///
+    /// Until it is signed, nothing has happened, also if the caller is dropped. From then on it is listed, stored, sent
+    /// and followed, whether or not anybody waits.
+    pub(crate) async fn send(self: &Arc<Self>, call: Call, purpose: Purpose) -> Result<Transaction, Error> {
+        self.send_and(call, purpose, drop).await
+    }
+
+    /// The same, and calls `signed` when it is recorded.
+    pub(crate) async fn send_and(
+        self: &Arc<Self>,
+        call: Call,
+        purpose: Purpose,
+        signed: impl FnOnce(Transaction) + Send,
+    ) -> Result<Transaction, Error> {
+        let look = self.watcher.look(Duration::ZERO).await?;
+        let priced = self.price(call, &look.head).await?;
+        let (transaction, id, durable) = {
+            let _signing = self.signing.lock().await;
+            let unsigned = self.prepare(priced).await?;
+            let id = (self.address(), unsigned.nonce);
+            let raw = self.sign(unsigned).await?;
+            // Nothing is waited for from here on until it is recorded.
+            let row = TransactionRow { purpose, variants: vec![raw], cancelled: false, outcome: None };
+            let mut batch = Batch::new();
+            batch.put(nonce_key(id.0), &id.1.saturating_add(1))?.put(transaction_key(id.0, id.1), &row)?;
+            let mut state = self.state.lock();
+            state.next = id.1.saturating_add(1);
+            let mut slot = Slot::new(row, 0, Status::Pending);
+            slot.since = Some(look.head.number);
+            let transaction = self.handle(id, &slot);
+            state.open.insert(id, slot);
+            drop(state);
+            signed(transaction.clone());
+            (transaction, id, self.ledger.submit(batch))
+        };
+        // The caller may be dropped. A stored transaction must still be sent, or it would block all later nonces.
+        let account = Arc::clone(self);
+        let sent = tokio::spawn(async move {
+            if let Err(error) = durable.certainly().await {
+                account.state.lock().open.remove(&id);
+                return Err(Error::from(error));
+            }
+            account.with(id, |slot| slot.durable = 1)?;
+            account.broadcast(id).await;
+            Ok(())
+        });
+        let limit = self.config.store_timeout.saturating_add(self.config.rpc_timeout.saturating_mul(2));
+        match timeout(limit, sent).await {
+            Ok(Ok(result)) => result?,
+            Ok(Err(failed)) if failed.is_panic() => return Err(Error::Panicked),
+            Ok(Err(_)) => return Err(Error::ShutDown),
+            // It goes on by itself.
+            Err(_) => tracing::warn!(nonce = id.1, "a transaction is not sent yet"),
+        }
+        Ok(transaction)
+    }
+
+    /// Estimates gas and fees of a call.
+    async fn price(&self, call: Call, head: &Head) -> Result<Priced, Error> {
+        let (gas, fees) = tokio::try_join!(self.estimate(&call), self.chain.fees(head))?;
+        // The cost of a storage slot may change before the transaction is included.
+        let gas = gas.saturating_add(gas / 4);
+        if gas > self.config.max_gas {
+            return Err(Error::TooMuchGas { found: gas, max: self.config.max_gas });
+        }
+        let offer = first_offer(fees, gas, &self.config)?;
+        let l1_fee = self.chain.l1_fee(call.input.clone()).await?;
+        Ok(Priced { call, gas, offer, l1_fee })
+    }
+
+    async fn estimate(&self, call: &Call) -> Result<u64, Error> {
+        let account = self.address();
+        let mut request = TransactionRequest::default().with_from(account).with_value(call.value);
+        request = request.with_input(call.input.clone());
+        request.to = Some(call.to);
+        match self.chain.estimate_gas(request).await {
+            // An account with too little gets no estimate.
+            Err(Error::Rpc { failure, method }) => {
+                let is_short = Refusal::of(&failure).is_some_and(|refusal| refusal.kind == RefusalKind::Funds);
+                let balance = self.chain.balance(account, BlockId::latest()).await?;
+                if is_short || balance < call.value {
+                    let needed = call.value.saturating_add(U256::from(1));
+                    return Err(Error::InsufficientFunds { account, balance, needed: needed.max(balance) });
+                }
+                Err(Error::Rpc { failure, method })
+            }
+            estimate => estimate,
+        }
+    }
+
+    /// What a call would cost now, in wei: not at most, but at the price of the newest block.
+    pub(crate) async fn price_now(&self, call: &Call, head: &Head) -> Result<U256, Error> {
+        let (gas, fees) = tokio::try_join!(self.estimate(call), self.chain.fees(head))?;
+        let l1_fee = self.chain.l1_fee(call.input.clone()).await?;
+        Ok(cost(gas, fees.base.saturating_add(fees.tip), U256::ZERO).saturating_add(l1_fee))
+    }
+
+    /// Gives it a nonce, if the account can pay for it and for all that is under way.
+    async fn prepare(&self, Priced { call, gas, offer, l1_fee }: Priced) -> Result<TxEip1559, Error> {
+        let account = self.address();
+        let head = self.watcher.look(Duration::ZERO).await?.head;
+        let (used, balance) =
+            tokio::try_join!(self.chain.nonce(account, head.id()), self.chain.balance(account, head.id()))?;
+        let ours = self.state.lock().next;
+        let nonce = if used > ours {
+            // Another program uses the account, or the node is wrong: believe what it says twice.
+            let again = self.chain.nonce(account, BlockId::latest()).await?;
+            used.min(again).max(ours)
+        } else {
+            ours
+        };
+        let under_way = self.state.lock().outflow(account, used.min(nonce))?;
+        let left = balance.saturating_sub(under_way);
+        let needed = cost(gas, offer.max_fee, call.value).saturating_add(l1_fee);
+        if left < needed {
+            return Err(Error::InsufficientFunds { account, balance: left, needed });
+        }
+        Ok(TxEip1559 {
+            chain_id: self.chain.id(),
+            nonce,
+            gas_limit: gas,
+            max_fee_per_gas: offer.max_fee,
+            max_priority_fee_per_gas: offer.tip,
+            to: call.to,
+            value: call.value,
+            input: call.input,
+            ..TxEip1559::default()
+        })
+    }
+
+    async fn sign(&self, transaction: TxEip1559) -> Result<Bytes, Error> {
+        let limit = self.config.signer_timeout;
+        timeout(limit, sign(&self.signer, transaction)).await.unwrap_or(Err(Error::SignerTimedOut { limit }))
+    }
+
+    /* BROADCAST */
+
+    /// Sends the newest variant, and answers what the node says to it. Whoever waits hears of the result.
+    pub(super) async fn broadcast(&self, id: Id) {
+        if let Err(error) = self.try_broadcast(id).await {
+            tracing::warn!(account = %id.0, nonce = id.1, %error, "could not send a transaction, will try again");
+        }
+    }
+
+    async fn try_broadcast(&self, id: Id) -> Result<(), Error> {
+        for _ in 0..ANSWERS {
+            let raw = self.with(id, |slot| slot.sendable().cloned())?;
+            let Some(raw) = raw else { return Ok(()) }; // it is not durable yet
+            let refusal = match self.chain.send_raw(&raw).await {
+                Ok(Ok(())) => None,
+                Ok(Err(refusal)) => Some(refusal),
+                Err(error) => {
+                    self.with(id, |slot| {
+                        slot.is_accepted = false;
+                        slot.set(Status::Dropped, slot.refusal.clone());
+                    })?;
+                    return Err(error);
+                }
+            };
+            let Some(refusal) = refusal.filter(|refusal| answer(refusal.kind) != Answer::Accepted) else {
+                self.with(id, |slot| {
+                    slot.is_accepted = true;
+                    slot.set(Status::Pending, None);
+                })?;
+                return Ok(());
+            };
+            tracing::warn!(account = %id.0, nonce = id.1, %refusal, "node refuses a transaction");
+            let answered = match answer(refusal.kind) {
+                Answer::Wait => {
+                    self.with(id, |slot| {
+                        slot.is_accepted = false;
+                        slot.set(slot.status, Some(refusal.clone()));
+                    })?;
+                    return Ok(());
+                }
+                Answer::Accepted | Answer::Report => false,
+                Answer::Raise => self.raise(id, refusal.wanted()).await?,
+                Answer::Lower => self.lower(id).await?,
+                Answer::MoreGas => self.more_gas(id).await?,
+            };
+            if !answered {
+                return self.report(id, refusal);
+            }
+        }
+        let refusal = Refusal { kind: RefusalKind::Other, message: format!("refused {ANSWERS} offers") };
+        self.report(id, refusal)
+    }
+
+    fn report(&self, id: Id, refusal: Refusal) -> Result<(), Error> {
+        self.with(id, |slot| {
+            slot.is_accepted = false;
+            slot.set(Status::Refused(refusal.kind), Some(refusal));
+        })
+    }
+
+    /* OTHER OFFERS */
+
+    /// Offers more: at least what the node wants, if it said so. False if that is not allowed.
+    pub(super) async fn raise(&self, id: Id, wanted: Option<u128>) -> Result<bool, Error> {
+        let fees = self.newest_fees().await?;
+        let Some(now) = self.offer(id)? else { return Ok(false) };
+        // What a node wants may be a lie, and is no reason to pay more than the settings allow.
+        let tip = match wanted {
+            Some(wanted) => wanted.clamp(fees.tip, self.config.max_priority_fee_per_gas.max(fees.tip)),
+            None => fees.tip,
+        };
+        let tip = if wanted.is_some() { tip.max(now.offer.tip.saturating_mul(2).min(self.config.max_priority_fee_per_gas)) } else { tip };
+        let least = Offer { max_fee: fees.base.saturating_mul(2).saturating_add(tip), tip };
+        let Some(offer) = raise(now.offer, least, now.gas, &self.config) else { return Ok(false) };
+        self.add_variant(id, |transaction| set_offer(transaction, offer), false).await?;
+        Ok(true)
+    }
+
+    async fn lower(&self, id: Id) -> Result<bool, Error> {
+        let fees = self.newest_fees().await?;
+        let Some(now) = self.offer(id)? else { return Ok(false) };
+        let Some(offer) = lower(now.offer, fees) else { return Ok(false) };
+        self.add_variant(id, |transaction| set_offer(transaction, offer), false).await?;
+        Ok(true)
+    }
+
+    async fn more_gas(&self, id: Id) -> Result<bool, Error> {
+        let Some(now) = self.offer(id)? else { return Ok(false) };
+        let gas = now.gas.saturating_mul(2).min(self.config.max_gas);
+        if gas <= now.gas {
+            return Ok(false);
+        }
+        self.add_variant(id, |transaction| transaction.gas_limit = gas, false).await?;
+        Ok(true)
+    }
+
+    /// Sends it again with another offer.
+    pub(super) async fn reprice(&self, id: Id, offer: Offer) -> Result<(), Error> {
+        let max = self.config.max_fee_per_gas;
+        if offer.max_fee > max {
+            return Err(Error::FeeTooHigh { found: offer.max_fee, max });
+        }
+        self.add_variant(id, |transaction| set_offer(transaction, offer), false).await?;
+        self.broadcast_or_refuse(id).await
+    }
+
+    /// Replaces it with one that does nothing.
+    pub(super) async fn cancel(&self, id: Id) -> Result<(), Error> {
+        let Some(now) = self.offer(id)? else { return Err(Error::AlreadyFinal { nonce: id.1 }) };
+        let account = self.address();
+        let nothing = Call { to: TxKind::Call(account), value: U256::ZERO, input: Bytes::new() };
+        let (gas, fees) = tokio::try_join!(self.estimate(&nothing), self.newest_fees())?;
+        let least = Offer { max_fee: fees.base.saturating_mul(2).saturating_add(fees.tip), tip: fees.tip };
+        let offer = raise(now.offer, least, gas, &self.config)
+            .ok_or(Error::FeeTooHigh { found: now.offer.max_fee, max: self.config.max_fee_per_gas })?;
+        let replace = |transaction: &mut TxEip1559| {
+            (transaction.to, transaction.value, transaction.input) = (nothing.to, nothing.value, nothing.input);
+            transaction.gas_limit = gas;
+            set_offer(transaction, offer);
+        };
+        self.add_variant(id, replace, true).await?;
+        self.broadcast_or_refuse(id).await
+    }
+
+    async fn broadcast_or_refuse(&self, id: Id) -> Result<(), Error> {
+        self.try_broadcast(id).await?;
+        let refused = self.with(id, |slot| match slot.status {
+            Status::Refused(_) => slot.refusal.clone(),
+            _ => None,
+        });
+        match refused {
+            Ok(Some(refusal)) => Err(Error::NodeRefused { nonce: id.1, refusal }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives a nonce that nothing uses to a transaction that does nothing.
+    pub(super) async fn fill(self: &Arc<Self>, nonce: u64, head: &Head) -> Result<(), Error> {
+        let account = self.address();
+        let call = Call { to: TxKind::Call(account), value: U256::ZERO, input: Bytes::new() };
+        let Priced { gas, offer, .. } = self.price(call.clone(), head).await?;
+        let _signing = self.signing.lock().await;
+        let id = (account, nonce);
+        if self.state.lock().open.contains_key(&id) {
+            return Ok(());
+        }
+        let mut transaction =
+            TxEip1559 { chain_id: self.chain.id(), nonce, gas_limit: gas, to: call.to, ..TxEip1559::default() };
+        set_offer(&mut transaction, offer);
+        let raw = self.sign(transaction).await?;
+        let row =
+            TransactionRow { purpose: Purpose::FillGap, variants: vec![raw], cancelled: false, outcome: None };
+        let mut batch = Batch::new();
+        batch.put(transaction_key(id.0, id.1), &row)?;
+        let durable = {
+            let mut state = self.state.lock();
+            let mut slot = Slot::new(row, 0, Status::Pending);
+            slot.since = Some(head.number);
+            state.open.insert(id, slot);
+            self.ledger.submit(batch)
+        };
+        if let Err(error) = durable.await {
+            self.state.lock().open.remove(&id);
+            return Err(error.into());
+        }
+        self.with(id, |slot| slot.durable = 1)?;
+        self.broadcast(id).await;
+        Ok(())
+    }
+
+    async fn newest_fees(&self) -> Result<Fees, Error> {
+        let head = self.watcher.look(self.config.max_age).await?.head;
+        self.chain.fees(&head).await
+    }
+
+    /// What the newest variant offers. `None` for a transaction of another account, which we cannot sign.
+    fn offer(&self, id: Id) -> Result<Option<Now>, Error> {
+        if id.0 != self.address() {
+            return Ok(None);
+        }
+        let transaction = self.with(id, |slot| unsigned(id, slot.row.latest()))??;
+        let offer = Offer { max_fee: transaction.max_fee_per_gas, tip: transaction.max_priority_fee_per_gas };
+        Ok(Some(Now { offer, gas: transaction.gas_limit }))
+    }
+
+    /// Signs and stores another variant of a transaction.
+    async fn add_variant(
+        &self,
+        id: Id,
+        change: impl FnOnce(&mut TxEip1559),
+        cancels: bool,
+    ) -> Result<(), Error> {
+        let _signing = self.signing.lock().await;
+        let mut transaction = self.with(id, |slot| unsigned(id, slot.row.latest()))??;
+        // Whoever cancelled it meanwhile wins.
+        let was_nothing = does_nothing(id.0, &transaction);
+        change(&mut transaction);
+        transaction.access_list = Default::default(); // signing adds what it needs
+        if was_nothing && !does_nothing(id.0, &transaction) {
+            return Ok(());
+        }
+        let raw = self.sign(transaction).await?;
+        let head = self.watcher.last().map(|look| look.head.number);
+        let (durable, count) = self.with(id, |slot| {
+            slot.row.variants.push(raw);
+            slot.row.cancelled |= cancels;
+            slot.since = head.max(slot.since);
+            slot.is_accepted = false;
+            let mut batch = Batch::new();
+            batch.put(transaction_key(id.0, id.1), &slot.row)?;
+            slot.publish();
+            Ok::<_, Error>((self.ledger.submit(batch), slot.row.variants.len()))
+        })??;
+        durable.await?;
+        // It may have become final meanwhile.
+        let _ = self.with(id, |slot| slot.durable = slot.durable.max(count));
+        Ok(())
+    }
+}
+
+/// What a variant offers, and its gas.
+struct Now {
+    offer: Offer,
+    gas: u64,
+}
+
+const fn set_offer(transaction: &mut TxEip1559, offer: Offer) {
+    transaction.max_fee_per_gas = offer.max_fee;
+    transaction.max_priority_fee_per_gas = offer.tip;
+}

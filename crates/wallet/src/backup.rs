@@ -2,22 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use alloy::primitives::{Address, B256, ChainId, U256};
-use chequebook::{Creation, Scheme, SignedCheque};
-use serde::{Deserialize, Serialize};
+use alloy::primitives::{Address, B256, BlockNumber, ChainId, U256};
+use chequebook::{Cheque, Creation, Scheme, SignedCheque};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     Error,
     store::{
-        Batch, Store, StoreError,
+        Batch, Key, Ledger, Store, StoreError, Table, decode,
         schema::{
-            ChequebookRow, FORMAT, Key, Origin, Promise, Signed, TransactionRow, address_at_end, chequebook_key,
-            decimal, issued_key, issued_prefix, nonce_key, origin_key, received_key, table, total_key, transaction_key,
-            transaction_of,
+            ChequebookRow, FORMAT, Origin, Promise, Received, Signed, TABLES, TransactionRow, address_at_end,
+            chequebook_key, decimal, history_key, issued_key, nonce_key, origin_key, received_key, received_of, table,
+            total_key, transaction_key, transaction_of,
         },
     },
     wallet::Wallet,
 };
+
+/// How many rows are read at once.
+const PAGE: usize = 1024;
 
 /// Everything in the store of a wallet, except what can be read from the chain. It contains no keys, but each cheque in
 /// it is money to its beneficiary.
@@ -32,8 +35,19 @@ pub struct Backup {
     chain_id: ChainId,
     genesis: B256,
     chequebooks: Vec<Issuer>,
-    received: Vec<SignedCheque>,
+    received: Vec<Receipt>,
     transactions: Vec<Sent>,
+}
+
+/// What one beneficiary received.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Receipt {
+    /// The highest valid cheque.
+    cheque: SignedCheque,
+    /// The cumulative amount that was acknowledged, in wei.
+    #[serde(with = "decimal")]
+    acknowledged: U256,
 }
 
 /// A chequebook that we sign for.
@@ -43,6 +57,7 @@ struct Issuer {
     contract: Address,
     signer: Address,
     creation: Option<Creation>,
+    scan_from: Option<BlockNumber>,
     issued: Vec<Issued>,
 }
 
@@ -69,35 +84,47 @@ struct Sent {
 }
 
 impl Backup {
-    /// Exports everything that is durable at this moment. The whole backup is held in memory.
+    /// Exports what is durable, row by row, and holds nobody up: what is written meanwhile may be in it or not. The whole
+    /// backup is held in memory.
     ///
     /// # Errors
     ///
     /// [`Error::Store`].
     pub async fn export(wallet: &Wallet) -> Result<Self, Error> {
-        let shared = wallet.shared();
-        let ledger = &shared.ledger;
-        ledger.submit(Batch::new()).await?;
-        let Origin { format, chain_id, genesis } =
-            ledger.get(&origin_key())?.ok_or(StoreError::BadRow { key: origin_key() })?;
+        let ledger = &wallet.shared().ledger;
+        let origin = all::<Origin>(ledger, table::ORIGIN, &[]).await?;
+        let Some((_, Origin { format, chain_id, genesis })) = origin.into_iter().next() else {
+            return Err(StoreError::bad_row(table::ORIGIN, &[]).into());
+        };
 
         let mut chequebooks = Vec::new();
-        for (key, row) in ledger.scan::<ChequebookRow>(table::CHEQUEBOOKS)? {
-            let contract = address_at_end(&key).ok_or(StoreError::BadRow { key })?;
+        for (key, row) in all::<ChequebookRow>(ledger, table::CHEQUEBOOKS, &[]).await? {
+            let contract = address_at_end(table::CHEQUEBOOKS, &key)?;
             let mut issued = Vec::new();
-            for (key, promise) in ledger.scan::<Promise>(&issued_prefix(contract))? {
-                let beneficiary = address_at_end(&key).ok_or(StoreError::BadRow { key })?;
+            for (key, promise) in all::<Promise>(ledger, table::ISSUED, contract.as_slice()).await? {
+                let beneficiary = address_at_end(table::ISSUED, &key)?;
                 let (scheme, signature) = promise.signed.map(|signed| (signed.scheme, signed.signature)).unzip();
                 issued.push(Issued { beneficiary, amount: promise.amount, scheme, signature });
             }
-            chequebooks.push(Issuer { contract, signer: row.signer, creation: row.creation, issued });
+            let ChequebookRow { signer, creation, scan_from } = row;
+            chequebooks.push(Issuer { contract, signer, creation, scan_from, issued });
         }
-        let mut transactions = Vec::new();
-        for (key, transaction) in ledger.scan(table::TRANSACTIONS)? {
-            let (account, nonce) = transaction_of(&key).ok_or(StoreError::BadRow { key })?;
-            transactions.push(Sent { account, nonce, transaction });
+        let mut received = Vec::new();
+        for (key, row) in all::<Received>(ledger, table::RECEIVED, &[]).await? {
+            let (contract, beneficiary) = received_of(&key)?;
+            let cheque = row.cheque.cheque(contract, beneficiary, chain_id)?;
+            received.extend(cheque.map(|cheque| Receipt { cheque, acknowledged: row.acknowledged }));
         }
-        Ok(Self { format, chain_id, genesis, chequebooks, received: wallet.received()?, transactions })
+        let mut transactions = BTreeMap::new();
+        for table in [table::TRANSACTIONS, table::HISTORY] {
+            for (key, transaction) in all::<TransactionRow>(ledger, table, &[]).await? {
+                // One that became final meanwhile is read twice.
+                transactions.insert(transaction_of(table, &key)?, transaction);
+            }
+        }
+        let sent = |((account, nonce), transaction)| Sent { account, nonce, transaction };
+        let transactions = transactions.into_iter().map(sent).collect();
+        Ok(Self { format, chain_id, genesis, chequebooks, received, transactions })
     }
 
     /// Imports the backup into an empty store, in one commit.
@@ -106,12 +133,14 @@ impl Backup {
     ///
     /// [`Error::StoreNotEmpty`]; [`StoreError::UnknownFormat`] if it was exported by another version;
     /// [`Error::BadBackup`] if it contradicts itself. After an error, nothing is written.
-    pub fn import(&self, store: &impl Store) -> Result<(), Error> {
+    pub async fn import(&self, store: &impl Store) -> Result<(), Error> {
         if self.format != FORMAT {
             return Err(StoreError::UnknownFormat { found: self.format, expected: FORMAT }.into());
         }
-        if !store.scan(&[])?.is_empty() {
-            return Err(Error::StoreNotEmpty);
+        for table in TABLES {
+            if !store.page(*table, &[], None, 1).await?.is_empty() {
+                return Err(Error::StoreNotEmpty);
+            }
         }
         let mut batch = Batch::new();
         let Self { format, chain_id, genesis, .. } = *self;
@@ -126,18 +155,23 @@ impl Backup {
             if transaction.variants.is_empty() {
                 return Err(bad(format!("transaction {nonce} of {account}: it is not signed")));
             }
-            batch.put(transaction_key(*account, *nonce), transaction)?;
+            let is_final = transaction.outcome.is_some();
+            let key = if is_final { history_key(*account, *nonce) } else { transaction_key(*account, *nonce) };
+            batch.put(key, transaction)?;
             let next: &mut u64 = nonces.entry(*account).or_default();
             *next = nonce.saturating_add(1).max(*next);
         }
         for (account, next) in nonces {
             batch.put(nonce_key(account), &next)?;
         }
-        Ok(store.commit(&batch.into_writes())?)
+        for answer in store.commit(vec![batch.into_change()]).await? {
+            answer.map_err(StoreError::from)?;
+        }
+        Ok(())
     }
 
     fn import_issuer(&self, batch: &mut Batch, issuer: &Issuer) -> Result<(), Error> {
-        let Issuer { contract, signer, creation, ref issued } = *issuer;
+        let Issuer { contract, signer, creation, scan_from, ref issued } = *issuer;
         if let Some(creation) = creation
             && (creation.address(self.chain_id)?, creation.terms.effective_signer()) != (contract, signer)
         {
@@ -158,14 +192,19 @@ impl Backup {
             total = total.checked_add(promise.amount).ok_or(Error::Overflow)?;
             batch.put(key, &promise)?;
         }
-        batch.put(chequebook_key(contract), &ChequebookRow { signer, creation })?.put(total_key(contract), &total)?;
+        batch.put(chequebook_key(contract), &ChequebookRow { signer, creation, scan_from })?.put(total_key(contract), &total)?;
         Ok(())
     }
 
     fn import_received(&self, batch: &mut Batch) -> Result<(), Error> {
         let mut seen: BTreeMap<Key, ()> = BTreeMap::new();
-        for received in &self.received {
+        for Receipt { cheque: received, acknowledged } in &self.received {
             let cheque = received.cheque();
+            if *acknowledged > cheque.amount {
+                let Cheque { contract, beneficiary, amount, .. } = cheque;
+                let reason = format!("cheque of {contract} to {beneficiary}: {acknowledged} wei are acknowledged of {amount}");
+                return Err(bad(reason));
+            }
             let key = received_key(cheque.contract, cheque.beneficiary);
             if cheque.chain_id != self.chain_id {
                 return Err(Error::WrongChainId { found: cheque.chain_id, expected: self.chain_id });
@@ -173,7 +212,7 @@ impl Backup {
             if seen.insert(key.clone(), ()).is_some() {
                 return Err(bad(format!("cheque of {} to {}: it is there twice", cheque.contract, cheque.beneficiary)));
             }
-            batch.put(key, &Promise::of(received))?;
+            batch.put(key, &Received { cheque: Promise::of(received), acknowledged: *acknowledged })?;
         }
         Ok(())
     }
@@ -187,6 +226,24 @@ impl Issued {
             _ => return Err("either scheme or signature is missing, expected both or none"),
         };
         Ok(Promise { amount: self.amount, signed })
+    }
+}
+
+/// All durable rows of a table.
+async fn all<T: DeserializeOwned>(ledger: &Ledger, table: Table, prefix: &[u8]) -> Result<Vec<(Vec<u8>, T)>, Error> {
+    let mut rows = Vec::new();
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        let page = ledger.durable_page(table, prefix, after.as_deref(), PAGE).await?;
+        let full = page.len() >= PAGE;
+        after = page.last().map(|(key, _)| key.clone());
+        for (key, value) in page {
+            let row = decode(table, &key, &value)?;
+            rows.push((key, row));
+        }
+        if !full {
+            return Ok(rows);
+        }
     }
 }
 

@@ -171,11 +171,12 @@ impl Inner {
         cheques: Vec<(usize, &'a SignedCheque, Reserved)>,
     ) -> (Vec<Item<'a>>, Vec<(usize, Result<Transaction, Error>)>) {
         let chain = &self.chain;
-        let estimates = cheques.iter().map(|(_, cheque, _)| {
-            let request =
-                TransactionRequest::default().with_from(self.account.address()).with_to(cheque.cheque().contract);
-            chain.estimate_gas(request.with_input(cheque.calldata(Overdraft::Refuse)))
-        });
+        let request = |cheque: &SignedCheque| {
+            let request = TransactionRequest::default().with_from(self.account.address());
+            request.with_to(cheque.cheque().contract).with_input(cheque.calldata(Overdraft::Refuse))
+        };
+        let requests: Vec<_> = cheques.iter().map(|(_, cheque, _)| request(cheque)).collect();
+        let estimates = requests.into_iter().map(|request| chain.estimate_gas(request));
         let estimates: Vec<_> = stream::iter(estimates).buffered(AT_ONCE).collect().await;
         let mut items = Vec::new();
         let mut refused = Vec::new();

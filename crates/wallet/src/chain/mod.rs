@@ -12,6 +12,6 @@ pub use self::{
 };
 pub(crate) use self::{
     failure::{causes, redact},
-    node::{Chain, Fees, Head, Receipt, Taken},
+    node::{Chain, Fees, Head},
     watcher::{ChainWatcher, Look, Seen, Subject, WatchedChequebook, Watching},
 };

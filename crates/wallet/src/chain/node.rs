@@ -318,7 +318,8 @@ impl Chain {
             let calls = calls.into_iter().map(|(contract, input)| self.read_one(contract, input, block));
             return stream::iter(calls).buffered(AT_ONCE).collect().await;
         }
-        let chunks = calls.chunks(CALLS).map(|chunk| self.read_chunk(chunk, block));
+        let chunks: Vec<Vec<_>> = calls.chunks(CALLS).map(<[_]>::to_vec).collect();
+        let chunks = chunks.into_iter().map(|chunk| self.read_chunk(chunk, block));
         let answers: Vec<Vec<_>> = stream::iter(chunks).buffered(AT_ONCE).collect().await;
         answers.into_iter().flatten().collect()
     }
@@ -339,20 +340,20 @@ impl Chain {
         }
     }
 
-    async fn read_chunk(&self, chunk: &[(Address, Bytes)], block: &Head) -> Vec<Result<Bytes, Error>> {
+    async fn read_chunk(&self, chunk: Vec<(Address, Bytes)>, block: &Head) -> Vec<Result<Bytes, Error>> {
         let one = |(target, input): &(Address, Bytes)| Call3 { target: *target, allowFailure: true, callData: input.clone() };
         let call = aggregate3Call { calls: chunk.iter().map(one).collect() };
         let answers = match self.read(MULTICALL, call, block.id()).await {
             Ok(answers) if answers.len() == chunk.len() => answers,
             // Too much for this node: one by one.
             _ => {
-                let calls = chunk.iter().map(|(contract, input)| self.read_one(*contract, input.clone(), block));
+                let calls = chunk.into_iter().map(|(contract, input)| self.read_one(contract, input, block));
                 return stream::iter(calls).buffered(AT_ONCE).collect().await;
             }
         };
         let calls = answers.into_iter().zip(chunk);
-        let answer = |(answer, (contract, _)): (Answer3, &(Address, Bytes))| {
-            if answer.success { Ok(answer.returnData) } else { Err(Error::NotGenuine { contract: *contract }) }
+        let answer = |(answer, (contract, _)): (Answer3, (Address, Bytes))| {
+            if answer.success { Ok(answer.returnData) } else { Err(Error::NotGenuine { contract }) }
         };
         calls.map(answer).collect()
     }
@@ -442,11 +443,7 @@ impl Chain {
     /// What used a nonce of `account`, in the chain up to `newest`: the block is found by the count of transactions, and
     /// checked by its hash. `None` if the node shows nothing.
     pub(crate) async fn taken(&self, account: Address, nonce: u64, newest: &Head) -> Result<Option<Taken>, Error> {
-        let used = async |number: BlockNumber| {
-            let block = self.block(number).await?;
-            Ok::<_, Error>((self.nonce(account, block.id()).await? > nonce, block))
-        };
-        let (is_used, mut block) = used(newest.number).await?;
+        let (is_used, mut block) = self.is_used(account, nonce, newest.number).await?;
         if !is_used {
             return Ok(None);
         }
@@ -458,7 +455,7 @@ impl Chain {
             }
             low = low.saturating_sub(step);
             step = step.saturating_mul(2);
-            let (is_used, at) = used(low).await?;
+            let (is_used, at) = self.is_used(account, nonce, low).await?;
             if !is_used {
                 low = low.saturating_add(1);
                 break;
@@ -467,7 +464,7 @@ impl Chain {
         }
         while low < high {
             let middle = low.midpoint(high);
-            let (is_used, at) = used(middle).await?;
+            let (is_used, at) = self.is_used(account, nonce, middle).await?;
             if is_used {
                 (high, block) = (middle, at);
             } else {
@@ -478,6 +475,12 @@ impl Chain {
         let Some(full) = full.filter(|full| full.hash == block.hash) else { return Ok(None) };
         let found = full.transactions.iter().find(|transaction| transaction.uses(account, nonce));
         Ok(found.map(|found| Taken { by: found.hash, block: block.number }))
+    }
+
+    /// Whether a nonce is used at a block.
+    async fn is_used(&self, account: Address, nonce: u64, number: BlockNumber) -> Result<(bool, Head), Error> {
+        let block = self.block(number).await?;
+        Ok((self.nonce(account, block.id()).await? > nonce, block))
     }
 
     /* EVENTS */

@@ -234,29 +234,29 @@ impl Exposure {
     /// Creates the chequebook if it is not created yet, and waits until it is included in a block.
     pub(super) async fn create_if_missing(&self, creation: Option<Creation>) -> Result<(), Error> {
         let Some(creation) = creation else { return Ok(()) };
-        let watcher = &self.wallet.shared().watcher;
-        let missing = async || {
-            watcher.refresh(&self.watched, Duration::ZERO).await?;
-            Ok::<_, Error>(self.watched.state() == State::NotDeployed)
-        };
         // Other inboxes of the same chequebook wait, and find it created.
         let _creating = self.creating.lock().await;
-        if missing().await? {
-            let factory = self.wallet.factory();
-            let created = async {
-                match factory.pending(self.watched.contract) {
-                    Some(pending) => pending.included().await,
-                    None => factory.create(&creation, U256::ZERO).await?.included().await,
-                }
-            };
-            // Somebody else may have created it first.
-            if let Err(error) = created.await
-                && missing().await?
-            {
-                return Err(error);
-            }
+        if !self.is_missing().await? {
+            return Ok(());
         }
-        Ok(())
+        let factory = self.wallet.factory();
+        let created = match factory.pending(self.watched.contract) {
+            Some(pending) => pending.included().await,
+            None => match factory.create(&creation, U256::ZERO).await {
+                Ok(created) => created.included().await,
+                Err(error) => Err(error),
+            },
+        };
+        match created {
+            // Somebody else may have created it first.
+            Err(error) if self.is_missing().await? => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    async fn is_missing(&self) -> Result<bool, Error> {
+        self.wallet.shared().watcher.refresh(&self.watched, Duration::ZERO).await?;
+        Ok(self.watched.state() == State::NotDeployed)
     }
 }
 

@@ -118,9 +118,9 @@ impl Exposure {
         });
         let plan = plan(candidates.collect(), balance, reserved, is_ending);
         let find = |beneficiary: &Address| jobs.iter().find(|job| job.cheque.cheque().beneficiary == *beneficiary);
-        let covered = plan.covered.iter().filter_map(find).map(|job| self.cash_covered(job, job.owed));
+        let covered: Vec<Job> = plan.covered.iter().filter_map(find).copied().collect();
         let mut result = Ok(());
-        for cashed in join_all(covered).await {
+        for cashed in join_all(covered.into_iter().map(|job| self.cash_covered(job))).await {
             result = result.and(cashed);
         }
         if let Some(job) = plan.last.as_ref().and_then(find)
@@ -133,8 +133,8 @@ impl Exposure {
         result
     }
 
-    async fn cash_covered(&self, job: &Job, pays: U256) -> Result<(), Error> {
-        if !self.is_worth(job, pays).await? {
+    async fn cash_covered(&self, job: Job) -> Result<(), Error> {
+        if !self.is_worth(&job, job.owed).await? {
             return Ok(());
         }
         match self.wallet.cashing().cash_soon(job.cheque).await {

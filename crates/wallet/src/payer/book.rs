@@ -13,8 +13,8 @@ use crate::{
     chain::{Subject, WatchedChequebook},
     signer::SharedSigner,
     store::{
-        Batch, Durable,
-        schema::{Key, Promise, Purpose, total_key},
+        Batch, Durable, Key,
+        schema::{Promise, Purpose, total_key},
     },
     transactions::{Call, Transaction},
     wallet::Wallet,

@@ -70,11 +70,6 @@ impl Funds {
         Ok(self.funded()?.saturating_sub(self.issued).saturating_sub(self.reserved))
     }
 
-    /// What was believed last.
-    pub(super) const fn shown(&self) -> Option<Shown> {
-        self.shown
-    }
-
     /// Believes what the chain shows. What is funded never falls on one chain but by the death of the chequebook; what
     /// was paid never falls, and is never more than was promised.
     ///

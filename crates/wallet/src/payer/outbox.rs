@@ -10,7 +10,7 @@ use super::chequebook::Open;
 use crate::{
     Error,
     store::{
-        Batch,
+        Batch, Key,
         schema::{Promise, issued_key},
     },
 };
@@ -120,7 +120,7 @@ impl Outbox {
         Ok(promise.cheque(self.open.book.contract, self.beneficiary, shared.chain.id())?)
     }
 
-    fn key(&self) -> Vec<u8> {
+    fn key(&self) -> Key {
         issued_key(self.open.book.contract, self.beneficiary)
     }
 }

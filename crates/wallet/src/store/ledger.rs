@@ -61,12 +61,6 @@ impl Batch {
         self.put(key, row)
     }
 
-    /// Adds the changes of another batch.
-    pub(crate) fn append(&mut self, other: Self) {
-        self.0.conditions.extend(other.0.conditions);
-        self.0.writes.extend(other.0.writes);
-    }
-
     pub(crate) fn into_change(self) -> Change {
         self.0
     }

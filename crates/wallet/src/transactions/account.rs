@@ -27,7 +27,7 @@ use crate::{
     config::Config,
     health::Health,
     store::{
-        Ledger, StoreError, decode,
+        Ledger, StoreError,
         schema::{Purpose, TransactionRow, nonce_key, table, transaction_key, transaction_of},
     },
 };

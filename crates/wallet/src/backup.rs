@@ -192,7 +192,9 @@ impl Backup {
             total = total.checked_add(promise.amount).ok_or(Error::Overflow)?;
             batch.put(key, &promise)?;
         }
-        batch.put(chequebook_key(contract), &ChequebookRow { signer, creation, scan_from })?.put(total_key(contract), &total)?;
+        batch
+            .put(chequebook_key(contract), &ChequebookRow { signer, creation, scan_from })?
+            .put(total_key(contract), &total)?;
         Ok(())
     }
 
@@ -202,7 +204,8 @@ impl Backup {
             let cheque = received.cheque();
             if *acknowledged > cheque.amount {
                 let Cheque { contract, beneficiary, amount, .. } = cheque;
-                let reason = format!("cheque of {contract} to {beneficiary}: {acknowledged} wei are acknowledged of {amount}");
+                let reason =
+                    format!("cheque of {contract} to {beneficiary}: {acknowledged} wei are acknowledged of {amount}");
                 return Err(bad(reason));
             }
             let key = received_key(cheque.contract, cheque.beneficiary);

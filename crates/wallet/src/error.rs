@@ -260,7 +260,9 @@ pub enum Error {
 
     /// The nonce of the transaction is used, and the node shows neither a receipt nor what else used it. Its outcome is
     /// not known; the wallet goes on asking.
-    #[error("outcome of the transaction with nonce {nonce} is not known: the node shows no receipt, and nothing that used the nonce")]
+    #[error(
+        "outcome of the transaction with nonce {nonce} is not known: the node shows no receipt, and nothing that used the nonce"
+    )]
     OutcomeUnknown {
         /// The nonce.
         nonce: u64,
@@ -360,7 +362,9 @@ pub enum Error {
 
     /// The chain has paid more to a beneficiary than the store knows to have been promised: the store is older than the
     /// last cheque. [`recover`](crate::Chequebook::recover) it before more is promised.
-    #[error("chequebook {contract} paid {paid} wei to {beneficiary}, expected at most the {issued} that the store knows of")]
+    #[error(
+        "chequebook {contract} paid {paid} wei to {beneficiary}, expected at most the {issued} that the store knows of"
+    )]
     StoreOutdated {
         /// The chequebook.
         contract: Address,

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use tokio::{sync::watch, time::Instant};
 
-use crate::{Error, chain::{causes, redact}};
+use crate::{
+    Error,
+    chain::{causes, redact},
+};
 
 /// Whether the chain can be seen.
 #[derive(Clone, Debug)]

@@ -18,9 +18,9 @@ mod wallet;
 
 pub use backup::Backup;
 pub use cashing::{Cashing, Skipped};
+pub use chain::{FailureKind, NodeFailure, Refusal, RefusalKind};
 /// The thin crate, which defines cheques and terms.
 pub use chequebook;
-pub use chain::{FailureKind, NodeFailure, Refusal, RefusalKind};
 pub use config::{Config, Finality, L1Fee};
 pub use error::Error;
 pub use factory::Factory;

@@ -31,9 +31,7 @@ use crate::{
     payee::Exposures,
     store::{
         Batch, Ledger, Store, StoreError,
-        schema::{
-            ChequebookRow, FORMAT, Origin, Received, TABLES, address_at_end, origin_key, received_of, table,
-        },
+        schema::{ChequebookRow, FORMAT, Origin, Received, TABLES, address_at_end, origin_key, received_of, table},
     },
     transactions::{Account, AccountSigner, Transaction},
 };
@@ -104,15 +102,9 @@ impl Wallet {
         check_origin(ledger, Origin { format: FORMAT, chain_id: chain.id(), genesis }).await?;
         let health = Health::channel(config.patience);
         let watcher = Arc::new(ChainWatcher::open(Arc::clone(chain), Arc::clone(ledger), config).await?);
-        let account = Account::open(
-            Arc::clone(chain),
-            Arc::clone(&watcher),
-            Arc::clone(ledger),
-            signer,
-            config,
-            health.clone(),
-        )
-        .await?;
+        let account =
+            Account::open(Arc::clone(chain), Arc::clone(&watcher), Arc::clone(ledger), signer, config, health.clone())
+                .await?;
         let cashing = Cashing::open(Arc::clone(chain), Arc::clone(&watcher), Arc::clone(&account), config)?;
         let factory = Factory::new(Arc::clone(chain), Arc::clone(&watcher), Arc::clone(&account));
         let wallet = Self(Arc::new(Shared {

@@ -8,9 +8,8 @@ mod sim;
 use std::{
     io,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicU8, AtomicUsize, Ordering},
-        mpsc::{Receiver, Sender, channel},
     },
     time::Duration,
 };
@@ -22,9 +21,12 @@ use alloy::{
 use chequebook::{Overdraft, Scheme};
 use chequebook_wallet::{
     Chequebook, Config, Error, Inbox, NewChequebook, Policy, Store, StoreError, Wallet,
-    store::{Entry, Memory, Write},
+    store::{Change, Conflict, Entry, Key, Memory, Table},
 };
-use tokio::task::{JoinHandle, yield_now};
+use tokio::{
+    sync::Semaphore,
+    task::{JoinHandle, yield_now},
+};
 
 use self::sim::Sim;
 
@@ -36,19 +38,21 @@ const PANICS: u8 = 3;
 /// A store whose commits do what the test says.
 #[derive(Clone)]
 struct Gate {
-    inner: Memory,
+    inner: Arc<Memory>,
     mode: Arc<AtomicU8>,
     commits: Arc<AtomicUsize>,
-    /// A waiting commit needs one of these to continue.
-    permits: Arc<Mutex<Receiver<()>>>,
-    permit: Sender<()>,
+    /// Waiting commits continue when there are permits.
+    permits: Arc<Semaphore>,
 }
 
 impl Gate {
     fn new() -> Self {
-        let (permit, permits) = channel();
-        let permits = Arc::new(Mutex::new(permits));
-        Self { inner: Memory::new(), mode: Arc::default(), commits: Arc::default(), permits, permit }
+        Self {
+            inner: Arc::default(),
+            mode: Arc::default(),
+            commits: Arc::default(),
+            permits: Arc::new(Semaphore::new(0)),
+        }
     }
 
     fn set(&self, mode: u8) {
@@ -58,7 +62,7 @@ impl Gate {
     /// Lets all commits continue, waiting and later ones.
     fn open(&self) {
         self.set(FINE);
-        self.permit.send(()).unwrap();
+        self.permits.add_permits(1_000);
     }
 
     fn commits(&self) -> usize {
@@ -66,24 +70,31 @@ impl Gate {
     }
 }
 
+#[async_trait::async_trait]
 impl Store for Gate {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.inner.get(key)
+    async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.get(key).await
     }
 
-    fn scan(&self, prefix: &[u8]) -> Result<Vec<Entry>, StoreError> {
-        self.inner.scan(prefix)
+    async fn page(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        self.inner.page(table, prefix, after, limit).await
     }
 
-    fn commit(&self, writes: &[Write]) -> Result<(), StoreError> {
+    async fn commit(&self, changes: Vec<Change>) -> Result<Vec<Result<(), Conflict>>, StoreError> {
         self.commits.fetch_add(1, Ordering::SeqCst);
         match self.mode.load(Ordering::SeqCst) {
-            WAITS => self.permits.lock().unwrap().recv_timeout(Duration::from_secs(20)).unwrap(),
+            WAITS => self.permits.acquire().await.unwrap().forget(),
             FULL => return Err(StoreError::other(io::Error::from(io::ErrorKind::StorageFull))),
             PANICS => panic!("as the test says"),
             _ => {}
         }
-        self.inner.commit(writes)
+        self.inner.commit(changes).await
     }
 }
 
@@ -118,7 +129,7 @@ impl World {
         let terms = NewChequebook::default().deposit(U256::from(1_000)).notice_period(86_400);
         let book = Chequebook::create(&payer, key("payer"), terms).await.unwrap();
         let payee_wallet = wallet(&sim, "payee", &payee_gate).await;
-        let policy = Policy::default().confirmations(0);
+        let policy = Policy::default();
         let inbox = Inbox::open(&payee_wallet, book.address(), payee(), policy).await.unwrap();
         Self { sim, payer_gate, payee_gate, book, payee: payee_wallet, inbox }
     }
@@ -221,7 +232,7 @@ async fn sends_no_transaction_before_it_is_durable() {
         yield_now().await;
     }
     assert_eq!(world.inbox.uncashed().await.unwrap(), U256::ZERO);
-    assert_eq!(world.payee.transactions().len(), 1);
+    assert_eq!(world.payee.transactions().await.unwrap().len(), 1);
 }
 
 /// During the import of a block, a node counts the nonce but has no receipt yet.

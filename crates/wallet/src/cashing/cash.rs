@@ -138,8 +138,7 @@ impl Inner {
         loop {
             self.watcher.refresh(&watched, Duration::ZERO).await?;
             let mut finished = Finished::default();
-            let decision =
-                watched.read(|seen| self.register.decide(cheque.cheque(), overdraft, seen, &mut finished));
+            let decision = watched.read(|seen| self.register.decide(cheque.cheque(), overdraft, seen, &mut finished));
             drop(finished);
             match decision? {
                 Decision::Pending(transaction) => return Ok(Look::Pending(transaction)),

@@ -81,9 +81,12 @@ impl Cashing {
             let (items, refused) = self.0.weigh(std::mem::take(&mut alone)).await;
             answers.extend(refused);
             for batch in batches(items, self.0.batch_gas().await) {
-                let (indexes, sent) = (batch.iter().map(|item| item.index).collect::<Vec<_>>(), self.0.send_batch(batch).await);
+                let (indexes, sent) =
+                    (batch.iter().map(|item| item.index).collect::<Vec<_>>(), self.0.send_batch(batch).await);
                 match sent {
-                    Ok(transaction) => answers.extend(indexes.into_iter().map(|index| (index, Ok(transaction.clone())))),
+                    Ok(transaction) => {
+                        answers.extend(indexes.into_iter().map(|index| (index, Ok(transaction.clone()))))
+                    }
                     Err((error, batch)) => {
                         tracing::debug!(%error, cheques = batch.len(), "could not cash the batch, will cash singly");
                         alone.extend(batch.into_iter().map(|item| (item.index, item.cheque, item.reserved)));

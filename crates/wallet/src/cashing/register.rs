@@ -97,7 +97,9 @@ impl Register {
         let changes = self.0.changes.subscribe();
         let mut cashes = self.0.cashes.lock();
         let here = cashes.entry(contract).or_default();
-        finished.0.extend(here.extract_if(.., |&beneficiary, cash| !cash.counts(beneficiary, seen)).map(|(_, cash)| cash));
+        finished
+            .0
+            .extend(here.extract_if(.., |&beneficiary, cash| !cash.counts(beneficiary, seen)).map(|(_, cash)| cash));
         if let Some(cash) = here.get(&beneficiary) {
             match &cash.transaction {
                 None => return Ok(Decision::Wait(changes)),

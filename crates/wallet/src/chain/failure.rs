@@ -87,8 +87,13 @@ fn kind_of(code: i64, message: &str) -> FailureKind {
         || says(&["rate limit", "too many requests", "request count exceeded", "capacity", "compute units per second"])
     {
         FailureKind::RateLimited
-    } else if says(&["header not found", "unknown block", "block not found", "not currently canonical", "no such block"])
-    {
+    } else if says(&[
+        "header not found",
+        "unknown block",
+        "block not found",
+        "not currently canonical",
+        "no such block",
+    ]) {
         FailureKind::NoSuchBlock
     } else {
         FailureKind::Answered

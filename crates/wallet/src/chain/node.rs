@@ -154,9 +154,10 @@ impl RawTransaction {
     /// Whether it used this nonce of `account`: as its own, or as that of an authorization (EIP-7702).
     fn uses(&self, account: Address, nonce: u64) -> bool {
         let authorized = |authorization: &SignedAuthorization| {
-            let signer = authorization.signature().ok().and_then(|signature| {
-                signature.recover_address_from_prehash(&authorization.signature_hash()).ok()
-            });
+            let signer = authorization
+                .signature()
+                .ok()
+                .and_then(|signature| signature.recover_address_from_prehash(&authorization.signature_hash()).ok());
             authorization.nonce() == nonce && signer == Some(account)
         };
         (self.from == account && self.nonce.to::<u64>() == nonce)
@@ -341,7 +342,8 @@ impl Chain {
     }
 
     async fn read_chunk(&self, chunk: Vec<(Address, Bytes)>, block: &Head) -> Vec<Result<Bytes, Error>> {
-        let one = |(target, input): &(Address, Bytes)| Call3 { target: *target, allowFailure: true, callData: input.clone() };
+        let one =
+            |(target, input): &(Address, Bytes)| Call3 { target: *target, allowFailure: true, callData: input.clone() };
         let call = aggregate3Call { calls: chunk.iter().map(one).collect() };
         let answers = match self.read(MULTICALL, call, block.id()).await {
             Ok(answers) if answers.len() == chunk.len() => answers,

@@ -501,7 +501,9 @@ fn contradiction(before: &Seen, new: &Seen) -> Option<String> {
         _ => {}
     }
     let fell = new.sent.iter().find(|(beneficiary, sent)| before.sent.get(*beneficiary) > Some(*sent));
-    fell.map(|(beneficiary, sent)| format!("it sent {} wei to {beneficiary}, and now {sent}", before.sent(*beneficiary)))
+    fell.map(|(beneficiary, sent)| {
+        format!("it sent {} wei to {beneficiary}, and now {sent}", before.sent(*beneficiary))
+    })
 }
 
 /// What chequebooks are and have paid, at the blocks of `look`. A failure of one is none of the others.

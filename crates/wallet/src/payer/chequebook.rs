@@ -115,8 +115,7 @@ impl Chequebook {
         if shared.ledger.get::<ChequebookRow>(&chequebook_key(contract)).await?.is_none() {
             let unused_at = wallet.factory().require_unused(contract).await?;
             let mut batch = Batch::new();
-            let row =
-                ChequebookRow { signer: signer.address(), creation: Some(creation), scan_from: Some(unused_at) };
+            let row = ChequebookRow { signer: signer.address(), creation: Some(creation), scan_from: Some(unused_at) };
             batch.replace(chequebook_key(contract), None, &row)?.put(total_key(contract), &U256::ZERO)?;
             shared.ledger.submit(batch).await?;
         }

@@ -83,11 +83,17 @@ impl Funds {
             }
             let (was, is) = (before.funded()?, new.funded()?);
             if is < was && !new.is_dead {
-                let what = format!("it was funded with {was} wei in block {}, and with {is} in block {}", before.block, new.block);
+                let what = format!(
+                    "it was funded with {was} wei in block {}, and with {is} in block {}",
+                    before.block, new.block
+                );
                 return Err(Error::Contradiction { contract, what });
             }
             if new.paid < before.paid {
-                let what = format!("it had paid {} wei in block {}, and {} in block {}", before.paid, before.block, new.paid, new.block);
+                let what = format!(
+                    "it had paid {} wei in block {}, and {} in block {}",
+                    before.paid, before.block, new.paid, new.block
+                );
                 return Err(Error::Contradiction { contract, what });
             }
         }

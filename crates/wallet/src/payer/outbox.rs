@@ -98,7 +98,8 @@ impl Outbox {
         let promised = promised.checked_add(amount).ok_or(Error::Overflow)?;
         let cheque = Cheque { contract, beneficiary, amount: promised, scheme, chain_id: book.wallet.chain_id() };
         let limit = book.wallet.shared().config.signer_timeout;
-        let signed = timeout(limit, cheque.sign(&*book.signer)).await.map_err(|_| Error::SignerTimedOut { limit })??;
+        let signed =
+            timeout(limit, cheque.sign(&*book.signer)).await.map_err(|_| Error::SignerTimedOut { limit })??;
         let durable = reservation.issue(self.key(), before.as_ref(), &Promise::of(&signed))?;
         drop(turn); // the next cheque may include this one: it becomes durable later
 

@@ -12,7 +12,10 @@ use std::{
     sync::Arc,
 };
 
-use redb::{Builder, Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction, backends::FileBackend};
+use redb::{
+    Builder, Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction,
+    backends::FileBackend,
+};
 
 use async_trait::async_trait;
 

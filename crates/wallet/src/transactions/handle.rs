@@ -69,10 +69,7 @@ pub enum Status {
 impl Status {
     /// Whether nothing can change it any more.
     pub const fn is_final(&self) -> bool {
-        matches!(
-            self,
-            Self::Confirmed { .. } | Self::Reverted { .. } | Self::Cancelled { .. } | Self::Replaced { .. }
-        )
+        matches!(self, Self::Confirmed { .. } | Self::Reverted { .. } | Self::Cancelled { .. } | Self::Replaced { .. })
     }
 
     /// The final outcome, as it is stored.

@@ -257,7 +257,11 @@ impl Account {
             Some(wanted) => wanted.clamp(fees.tip, self.config.max_priority_fee_per_gas.max(fees.tip)),
             None => fees.tip,
         };
-        let tip = if wanted.is_some() { tip.max(now.offer.tip.saturating_mul(2).min(self.config.max_priority_fee_per_gas)) } else { tip };
+        let tip = if wanted.is_some() {
+            tip.max(now.offer.tip.saturating_mul(2).min(self.config.max_priority_fee_per_gas))
+        } else {
+            tip
+        };
         let least = Offer { max_fee: fees.base.saturating_mul(2).saturating_add(tip), tip };
         let Some(offer) = raise(now.offer, least, now.gas, &self.config) else { return Ok(false) };
         self.add_variant(id, |transaction| set_offer(transaction, offer), false).await?;
@@ -336,8 +340,7 @@ impl Account {
             TxEip1559 { chain_id: self.chain.id(), nonce, gas_limit: gas, to: call.to, ..TxEip1559::default() };
         set_offer(&mut transaction, offer);
         let raw = self.sign(transaction).await?;
-        let row =
-            TransactionRow { purpose: Purpose::FillGap, variants: vec![raw], cancelled: false, outcome: None };
+        let row = TransactionRow { purpose: Purpose::FillGap, variants: vec![raw], cancelled: false, outcome: None };
         let mut batch = Batch::new();
         batch.put(transaction_key(id.0, id.1), &row)?;
         let durable = {
@@ -372,12 +375,7 @@ impl Account {
     }
 
     /// Signs and stores another variant of a transaction.
-    async fn add_variant(
-        &self,
-        id: Id,
-        change: impl FnOnce(&mut TxEip1559),
-        cancels: bool,
-    ) -> Result<(), Error> {
+    async fn add_variant(&self, id: Id, change: impl FnOnce(&mut TxEip1559), cancels: bool) -> Result<(), Error> {
         let _signing = self.signing.lock().await;
         let mut transaction = self.with(id, |slot| unsigned(id, slot.row.latest()))??;
         // Whoever cancelled it meanwhile wins.

@@ -19,7 +19,8 @@ use chequebook::{
     bindings::Chequebook::{announceKillCall, cancelKillCall, killCall},
 };
 use chequebook_wallet::{
-    Chequebook, Config, Error, Inbox, NewChequebook, Policy, Purpose, Status, Wallet, store::Memory,
+    Chequebook, Config, Error, Inbox, NewChequebook, Policy, Purpose, Status, Wallet,
+    store::{Memory, MemoryDisk},
 };
 use proptest::{prelude::*, test_runner::TestRunner};
 
@@ -38,7 +39,7 @@ fn key(name: &str) -> PrivateKeySigner {
 /// Everything under test, and what must be true of it.
 struct World {
     sim: Sim,
-    stores: [Memory; 2],
+    stores: [MemoryDisk; 2],
     payer: Wallet,
     book: Option<Chequebook>,
     contract: Address,
@@ -51,13 +52,13 @@ struct World {
     faulty: bool,
 }
 
-async fn wallet(sim: &Sim, name: &str, store: &Memory) -> Wallet {
+async fn wallet(sim: &Sim, name: &str, store: &MemoryDisk) -> Wallet {
     // Looks at the chain only when told to, so that each run of a sequence is the same.
     let config = Config::default()
         .confirmations(CONFIRMATIONS)
         .poll_interval(Duration::from_secs(3_600))
         .max_age(Duration::ZERO);
-    Wallet::open(sim.provider(), key(name), store.clone(), config).await.unwrap()
+    Wallet::open(sim.provider(), key(name), store.open().unwrap(), config).await.unwrap()
 }
 
 fn payee(index: usize) -> Address {
@@ -67,7 +68,7 @@ fn payee(index: usize) -> Address {
 impl World {
     async fn new() -> Self {
         let sim = Sim::new(&[key("payer").address(), key("cashier").address()]);
-        let stores = [Memory::new(), Memory::new()];
+        let stores = [MemoryDisk::new(), MemoryDisk::new()];
         let payer = wallet(&sim, "payer", &stores[0]).await;
         let terms = NewChequebook::default()
             .deposit(U256::from(FIRST_DEPOSIT))
@@ -94,7 +95,7 @@ impl World {
     }
 
     async fn open_inboxes(&mut self) {
-        let policy = Policy::default().confirmations(CONFIRMATIONS).min_notice_period(24);
+        let policy = Policy::default().min_notice_period(24);
         self.inboxes.clear();
         for index in 0..PAYEES {
             let inbox = Inbox::open(&self.payee, self.contract, payee(index), policy).await.unwrap();
@@ -330,7 +331,9 @@ impl World {
             self.sim.mine(1);
         }
         let mut deposited = U256::ZERO;
-        for transaction in self.payer.transactions().iter().chain(&self.payee.transactions()) {
+        for transaction in
+            self.payer.transactions().await.unwrap().iter().chain(&self.payee.transactions().await.unwrap())
+        {
             assert!(transaction.status().is_final(), "{transaction:?}");
             if let (Purpose::Deposit { amount, .. }, Status::Confirmed { .. }) =
                 (transaction.purpose(), transaction.status())

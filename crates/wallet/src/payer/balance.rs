@@ -6,6 +6,19 @@ use std::{
     time::Duration,
 };
 
+use super::{
+    book::{Book, Outdated},
+    funds::{Balance, Shown},
+};
+use crate::{
+    Error,
+    chain::{Chain, Head, Ticket},
+    store::{
+        Batch,
+        schema::{ChequebookRow, Paid, Promise, chequebook_key, issued_key, paid_key},
+    },
+    transactions::Status,
+};
 use alloy::{
     primitives::{Address, B256, BlockNumber, U256},
     rpc::types::{Filter, Log},
@@ -19,21 +32,6 @@ use chequebook::{
     },
     factory,
 };
-use tokio::time::Instant;
-
-use super::{
-    book::{Book, Outdated},
-    funds::{Balance, Shown},
-};
-use crate::{
-    Error,
-    chain::{Chain, Head},
-    store::{
-        Batch,
-        schema::{ChequebookRow, Paid, Promise, chequebook_key, issued_key, paid_key},
-    },
-    transactions::Status,
-};
 
 /// By how many blocks a sum of events must be older than another look that finds the same sum, before it is stored. A
 /// node can leave events out once.
@@ -42,7 +40,7 @@ const SECOND_LOOK: u64 = 8;
 /// What was asked last.
 #[derive(Debug, Default)]
 pub(super) struct Asking {
-    began: Option<Instant>,
+    began: Ticket,
     /// The newest block then.
     head: Option<B256>,
     branch: u64,
@@ -55,20 +53,20 @@ pub(super) struct Asking {
 impl Book {
     /// Asks the chain how much the chequebook is funded with. Callers that ask meanwhile share the answer.
     pub(super) async fn ask_funds(&self) -> Result<(), Error> {
-        let called = Instant::now();
+        let called = self.wallet.shared().watcher.ticket();
         let mut asking = self.asking.lock().await;
-        if asking.began.is_some_and(|began| began >= called) {
+        if asking.began > called {
             return self.check_known();
         }
-        let began = Instant::now();
         let shared = self.wallet.shared();
+        let began = shared.watcher.ticket();
         let look = shared.watcher.look(Duration::ZERO).await?;
         shared.watcher.refresh(&self.watched, shared.config.max_age).await?;
         let (head, confirmed, balance, state) =
             self.watched.read(|seen| (seen.head, seen.confirmed, seen.confirmed_balance, seen.state));
         let reorganised = asking.branch != look.branch;
         if asking.head == Some(head.hash) && !reorganised {
-            asking.began = Some(began); // the state of a block never changes
+            asking.began = began; // the state of a block never changes
             return self.check_known();
         }
         if reorganised {
@@ -98,7 +96,7 @@ impl Book {
         if asking.candidate.is_none() {
             asking.candidate = Some((Paid { block: confirmed.number, hash: confirmed.hash, total: paid }, head.number));
         }
-        (asking.began, asking.head, asking.branch) = (Some(began), Some(head.hash), look.branch);
+        (asking.began, asking.head, asking.branch) = (began, Some(head.hash), look.branch);
         Ok(())
     }
 

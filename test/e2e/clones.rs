@@ -171,7 +171,8 @@ async fn a_clone_is_created_once_for_all_its_inboxes() -> Result<()> {
     for cash in [cashes.0, cashes.1, cashes.2] {
         cash.confirmed().await?;
     }
-    let created = both.payee.transactions().into_iter().filter(|one| matches!(one.purpose(), Purpose::Create { .. }));
+    let created =
+        both.payee.transactions().await?.into_iter().filter(|one| matches!(one.purpose(), Purpose::Create { .. }));
     assert_eq!(created.count(), 1);
     assert_eq!(both.chain.balance(book.address()).await?, gwei(44));
     Ok(())

@@ -56,7 +56,7 @@ impl World {
         let payee = wallet(&chain, &proxy, PAYEE, &directory).await?;
         let terms = NewChequebook::default().deposit(gwei(DEPOSIT)).notice_period(86_400);
         let book = Chequebook::create(&payer, chain.key(PAYER)?, terms).await?;
-        let policy = Policy::default().confirmations(0);
+        let policy = Policy::default();
         let mut inboxes = Vec::new();
         for index in 1..4 {
             inboxes.push(Inbox::open(&payee, book.address(), somebody(index), policy).await?);
@@ -96,7 +96,7 @@ impl World {
                 Ok(_) | Err(Error::StaleCheque { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
-            for cash in self.payee.transactions() {
+            for cash in self.payee.transactions().await? {
                 cash.confirmed().await?;
             }
             if !inbox.uncashed().await?.is_zero() {
@@ -110,7 +110,7 @@ impl World {
             paid += last.cheque().amount;
         }
         let mut deposited = U256::ZERO;
-        for transaction in self.payer.transactions() {
+        for transaction in self.payer.transactions().await? {
             transaction.confirmed().await?;
             if let Purpose::Deposit { amount, .. } = transaction.purpose() {
                 deposited += amount;
@@ -124,7 +124,7 @@ impl World {
         ensure!(self.chain.balance(self.book.address()).await? + paid == balance.funded, "what is left");
         for (wallet, key) in [(&self.payer, PAYER), (&self.payee, PAYEE)] {
             let sent = self.chain.provider.get_transaction_count(self.chain.account(key)).await?;
-            ensure!(sent == u64::try_from(wallet.transactions().len())?, "{sent} transactions");
+            ensure!(sent == u64::try_from(wallet.transactions().await?.len())?, "{sent} transactions");
         }
         Ok(())
     }
@@ -217,7 +217,7 @@ async fn offers_no_price_that_only_a_liar_asks_for() -> Result<()> {
     let cheque = world.book.outbox(beneficiary, Scheme::Packed).issue(gwei(1)).await?;
     let refused = world.payer.cashing().cash(&cheque, Overdraft::Refuse).await.unwrap_err();
     assert!(matches!(refused, Error::FeeTooHigh { .. }), "{refused:?}");
-    assert!(world.payer.transactions().iter().all(|sent| matches!(sent.status(), Status::Confirmed { .. })));
-    assert_eq!(world.payer.transactions().len(), 1, "only the deployment");
+    assert!(world.payer.transactions().await?.iter().all(|sent| matches!(sent.status(), Status::Confirmed { .. })));
+    assert_eq!(world.payer.transactions().await?.len(), 1, "only the deployment");
     Ok(())
 }

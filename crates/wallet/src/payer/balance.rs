@@ -83,7 +83,8 @@ impl Book {
         }
         let is_dead = state == State::Dead;
         let shown = Shown { block: confirmed.number, hash: confirmed.hash, balance, paid, is_dead };
-        self.funds.lock().believe(self.contract, shown, reorganised)?;
+        self.check_history(&shown).await?;
+        self.funds.lock().believe(shown);
 
         // A sum is stored once a later look has found it, too.
         if let Some((candidate, found_at)) = asking.candidate.take() {
@@ -98,6 +99,19 @@ impl Book {
         }
         (asking.began, asking.head, asking.branch) = (began, Some(head.hash), look.branch);
         Ok(())
+    }
+
+    /// Checks that what the chain shows can follow from what was believed, unless that block was dropped.
+    async fn check_history(&self, new: &Shown) -> Result<(), Error> {
+        let (believed, what) = {
+            let funds = self.funds.lock();
+            (funds.believed(), funds.contradiction(new)?)
+        };
+        let (Some(what), Some((number, hash))) = (what, believed) else { return Ok(()) };
+        if self.wallet.shared().chain.block(number).await?.hash != hash {
+            return Ok(());
+        }
+        Err(Error::Contradiction { contract: self.contract, what })
     }
 
     /// The stored sum, if its block is still part of the chain; otherwise nothing, before the first payment.

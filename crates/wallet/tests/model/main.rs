@@ -275,6 +275,7 @@ impl World {
         sim.fee_cap(None);
         sim.pool_full(false);
         sim.in_flight_limit(None);
+        sim.mine(1); // what was left out is seen with the next block
         self.trouble = false;
     }
 

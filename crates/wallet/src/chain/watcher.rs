@@ -86,6 +86,15 @@ impl Seen {
     }
 }
 
+impl Seen {
+    /// What was paid is never less than it was.
+    fn keep_sent(&mut self, before: &Self) {
+        for (beneficiary, sent) in &mut self.sent {
+            *sent = before.sent(*beneficiary).max(*sent);
+        }
+    }
+}
+
 /// What is to be watched.
 #[derive(Clone, Copy)]
 pub(crate) struct Subject<'a> {
@@ -371,10 +380,14 @@ impl ChainWatcher {
                     Err(error) => *seen = Err(error),
                 }
             }
-            if let Ok(new) = seen
-                && let Err(error) = self.check_history(watched, new).await
-            {
-                *seen = Err(error);
+            if let Ok(new) = seen {
+                // Before Cancun, the memory of a dead one is erased.
+                if new.state == State::Dead {
+                    watched.read(|before| new.keep_sent(before));
+                }
+                if let Err(error) = self.check_history(watched, new).await {
+                    *seen = Err(error);
+                }
             }
         }
         all.iter().cloned().zip(seen).collect()
@@ -406,7 +419,7 @@ impl ChainWatcher {
             }
             return Ok(watched);
         }
-        let look = self.look(self.config.max_age).await?;
+        let look = self.look(Duration::ZERO).await?; // it may have been created just now
         let (terms, unproven) = self.identify(subject, look.head).await?;
         let mut seen = read(&self.chain, &[(subject.contract, Vec::new())], look).await;
         let seen = seen.pop().ok_or(Error::NotGenuine { contract: subject.contract })??;

@@ -157,8 +157,12 @@ impl Book {
         let call = |&beneficiary: &Address| (self.contract, sentCall { beneficiary }.abi_encode().into());
         let sent = shared.chain.read_many(beneficiaries.iter().map(call).collect(), head).await;
         for (beneficiary, sent) in beneficiaries.into_iter().zip(sent) {
+            let answer = sent?;
+            if answer.is_empty() {
+                continue; // it is dead, and its memory is erased
+            }
             let wrong = |_| Error::NotGenuine { contract: self.contract };
-            let paid = sentCall::abi_decode_returns(&sent?).map_err(wrong)?;
+            let paid = sentCall::abi_decode_returns(&answer).map_err(wrong)?;
             let promise = shared.ledger.get::<Promise>(&issued_key(self.contract, beneficiary)).await?;
             let issued = promise.map_or(U256::ZERO, |promise| promise.amount);
             if paid > issued {

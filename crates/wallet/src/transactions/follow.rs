@@ -8,6 +8,7 @@ use super::{
     account::{Account, Slot, does_nothing, unsigned},
     decide::{Standing, Step, step},
     handle::{Id, Status},
+    send::Why,
 };
 use crate::{
     Error,
@@ -133,7 +134,7 @@ impl Account {
                 Ok(())
             }
             Step::Raise => {
-                let raised = self.raise(id, None).await?;
+                let raised = self.raise(id, Why::Late).await?;
                 if !raised {
                     self.with(id, |slot| slot.since = Some(head.number))?;
                     tracing::warn!(nonce = id.1, "a transaction waits, and may offer no more");

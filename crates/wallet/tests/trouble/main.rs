@@ -60,7 +60,11 @@ async fn wallet(sim: &Sim, name: &str) -> Wallet {
 
 /// A chain on which payer, payee and owner are rich.
 fn chain() -> Sim {
-    Sim::new(&[key("payer").address(), key("payee").address(), key("owner").address(), key("sponsor").address()])
+    seeded(1)
+}
+
+fn seeded(seed: u64) -> Sim {
+    Sim::seeded(&["payer", "payee", "owner", "sponsor"].map(|name| key(name).address()), seed)
 }
 
 /// The payer of a chequebook that `owner` owns, with a deposit in wei.
@@ -76,7 +80,10 @@ impl Payer {
     }
 
     async fn with(deposit: u64, config: Config) -> Self {
-        let sim = chain();
+        Self::on(chain(), deposit, config).await
+    }
+
+    async fn on(sim: Sim, deposit: u64, config: Config) -> Self {
         let wallet = wallet_with(&sim, "payer", Memory::new(), config).await;
         let book = Chequebook::create(&wallet, key("payer"), terms(deposit)).await.unwrap();
         Self { sim, wallet, book }

@@ -75,6 +75,12 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// A chequebook that has paid nothing.
+    #[cfg(test)]
+    pub(crate) fn of(head: Head, state: State, balance: U256) -> Self {
+        Self { head, confirmed: head, state, balance, confirmed_balance: balance, sent: HashMap::new() }
+    }
+
     /// The lower bound of the balance, in wei, even if a reorganisation drops the newest deposits.
     pub(crate) fn sure_balance(&self) -> U256 {
         self.balance.min(self.confirmed_balance)

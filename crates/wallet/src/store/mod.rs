@@ -1,6 +1,8 @@
 //! The durable state of the wallet: behind one small trait, with an embedded store as default.
 
 mod backend;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod ledger;
 mod memory;

@@ -229,17 +229,7 @@ impl Ledger {
     /// `None` if a commit ended meanwhile: then some of its rows may be missing, and others not.
     async fn try_scan(&self, table: Table, prefix: &[u8]) -> Result<Option<BTreeMap<Vec<u8>, Vec<u8>>>, StoreError> {
         let commits = self.shared.queue.lock().commits;
-        let mut rows = BTreeMap::new();
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let page = self.durable_page(table, prefix, after.as_deref(), PAGE).await?;
-            let full = page.len() >= PAGE;
-            after = page.last().map(|(key, _)| key.clone());
-            rows.extend(page);
-            if !full {
-                break;
-            }
-        }
+        let mut rows: BTreeMap<_, _> = self.durable_rows(table, prefix).await?.into_iter().collect();
         let queue = self.shared.queue.lock();
         queue.check_open()?;
         if queue.commits != commits {
@@ -268,6 +258,21 @@ impl Ledger {
         self.shared.queue.lock().check_open()?;
         let store = self.shared.store()?;
         self.within(store.page(table, prefix, after, limit)).await
+    }
+
+    /// All durable rows of a table whose keys begin with `prefix`, page by page: what is written meanwhile may be among
+    /// them or not.
+    pub(crate) async fn durable_rows(&self, table: Table, prefix: &[u8]) -> Result<Vec<Entry>, StoreError> {
+        let mut rows: Vec<Entry> = Vec::new();
+        loop {
+            let after = rows.last().map(|(key, _)| key.clone());
+            let page = self.durable_page(table, prefix, after.as_deref(), PAGE).await?;
+            let full = page.len() >= PAGE;
+            rows.extend(page);
+            if !full {
+                return Ok(rows);
+            }
+        }
     }
 
     /// Submits a batch. It is committed after all earlier ones, whether or not anybody waits.

@@ -88,7 +88,7 @@ fn refused(bytes: &[u8], image: &Image) -> bool {
             assert!(content == image.content, "it was opened with another content");
             false
         }
-        Err(StoreError::Corrupt { .. }) => true,
+        Err(StoreError::Corrupt { .. } | StoreError::Empty { .. }) => true,
         Err(error) => panic!("{error}"),
     }
 }

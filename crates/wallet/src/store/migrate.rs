@@ -110,5 +110,5 @@ fn transaction(format: u32, table: Table, key: &[u8], value: &[u8]) -> Result<Tr
     Ok(TransactionRow { purpose, variants, cancelled: false, outcome })
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "redb"))]
 mod tests;

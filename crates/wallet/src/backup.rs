@@ -1,9 +1,11 @@
 //! The state of a wallet as JSON: to read it, to keep it elsewhere, and to import it into a new store.
 
-use std::collections::BTreeMap;
+mod old;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::{Address, B256, BlockNumber, ChainId, U256};
-use chequebook::{Cheque, Creation, Scheme, SignedCheque};
+use chequebook::{Creation, Scheme, SignedCheque};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -18,9 +20,6 @@ use crate::{
     },
     wallet::Wallet,
 };
-
-/// How many rows are read at once.
-const PAGE: usize = 1024;
 
 /// Everything in the store of a wallet, except what can be read from the chain. It contains no keys, but each cheque in
 /// it is money to its beneficiary.
@@ -40,12 +39,24 @@ pub struct Backup {
 }
 
 /// What one beneficiary received.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Receipt {
     /// The highest valid cheque.
     cheque: SignedCheque,
     /// The cumulative amount that was acknowledged, in wei.
+    #[serde(with = "decimal")]
+    acknowledged: U256,
+    /// Whether it was read from a bare cheque, as format 4 has it.
+    #[serde(skip)]
+    is_old: bool,
+}
+
+/// A [`Receipt`] as it is read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct NewReceipt {
+    cheque: SignedCheque,
     #[serde(with = "decimal")]
     acknowledged: U256,
 }
@@ -80,6 +91,7 @@ struct Issued {
 struct Sent {
     account: Address,
     nonce: u64,
+    #[serde(deserialize_with = "old::transaction")]
     transaction: TransactionRow,
 }
 
@@ -113,7 +125,8 @@ impl Backup {
         for (key, row) in all::<Received>(ledger, table::RECEIVED, &[]).await? {
             let (contract, beneficiary) = received_of(&key)?;
             let cheque = row.cheque.cheque(contract, beneficiary, chain_id)?;
-            received.extend(cheque.map(|cheque| Receipt { cheque, acknowledged: row.acknowledged }));
+            let acknowledged = row.acknowledged;
+            received.extend(cheque.map(|cheque| Receipt { cheque, acknowledged, is_old: false }));
         }
         let mut transactions = BTreeMap::new();
         for table in [table::TRANSACTIONS, table::HISTORY] {
@@ -131,10 +144,10 @@ impl Backup {
     ///
     /// # Errors
     ///
-    /// [`Error::StoreNotEmpty`]; [`StoreError::UnknownFormat`] if it was exported by another version;
-    /// [`Error::BadBackup`] if it contradicts itself. After an error, nothing is written.
+    /// [`Error::StoreNotEmpty`]; [`StoreError::UnknownFormat`] if it was exported by another version, but for format 4,
+    /// which is converted; [`Error::BadBackup`] if it contradicts itself. After an error, nothing is written.
     pub async fn import(&self, store: &impl Store) -> Result<(), Error> {
-        if self.format != FORMAT {
+        if ![old::FORMAT, FORMAT].contains(&self.format) {
             return Err(StoreError::UnknownFormat { found: self.format, expected: FORMAT }.into());
         }
         for table in TABLES {
@@ -143,17 +156,22 @@ impl Backup {
             }
         }
         let mut batch = Batch::new();
-        let Self { format, chain_id, genesis, .. } = *self;
-        batch.put(origin_key(), &Origin { format, chain_id, genesis })?;
+        let Self { chain_id, genesis, .. } = *self;
+        batch.replace(origin_key(), None, &Origin { format: FORMAT, chain_id, genesis })?;
         for issuer in &self.chequebooks {
             self.import_issuer(&mut batch, issuer)?;
         }
         self.import_received(&mut batch)?;
 
         let mut nonces = BTreeMap::new();
+        let mut seen = BTreeSet::new();
         for Sent { account, nonce, transaction } in &self.transactions {
+            let bad = |reason| Err(bad(format!("transaction {nonce} of {account}: {reason}")));
             if transaction.variants.is_empty() {
-                return Err(bad(format!("transaction {nonce} of {account}: it is not signed")));
+                return bad("it is not signed");
+            }
+            if !seen.insert((account, nonce)) {
+                return bad("it is there twice");
             }
             let is_final = transaction.outcome.is_some();
             let key = if is_final { history_key(*account, *nonce) } else { transaction_key(*account, *nonce) };
@@ -165,7 +183,7 @@ impl Backup {
             batch.put(nonce_key(account), &next)?;
         }
         for answer in store.commit(vec![batch.into_change()]).await? {
-            answer.map_err(StoreError::from)?;
+            answer.map_err(|_| Error::StoreNotEmpty)?; // since we looked
         }
         Ok(())
     }
@@ -178,7 +196,7 @@ impl Backup {
             return Err(bad(format!("chequebook {contract}: its terms belong to another chequebook")));
         }
         let mut total = U256::ZERO;
-        let mut seen: BTreeMap<Key, ()> = BTreeMap::new();
+        let mut seen: BTreeSet<Key> = BTreeSet::new();
         for line in issued {
             let bad = |reason: &str| bad(format!("cheque to {}: {reason}", line.beneficiary));
             let promise = line.promise().map_err(bad)?;
@@ -186,7 +204,7 @@ impl Backup {
                 cheque.verify(signer)?;
             }
             let key = issued_key(contract, line.beneficiary);
-            if seen.insert(key.clone(), ()).is_some() {
+            if !seen.insert(key.clone()) {
                 return Err(bad("it is there twice"));
             }
             total = total.checked_add(promise.amount).ok_or(Error::Overflow)?;
@@ -199,21 +217,23 @@ impl Backup {
     }
 
     fn import_received(&self, batch: &mut Batch) -> Result<(), Error> {
-        let mut seen: BTreeMap<Key, ()> = BTreeMap::new();
-        for Receipt { cheque: received, acknowledged } in &self.received {
+        let mut seen: BTreeSet<Key> = BTreeSet::new();
+        for Receipt { cheque: received, acknowledged, is_old } in &self.received {
             let cheque = received.cheque();
+            let bad =
+                |reason: &str| Err(bad(format!("cheque of {} to {}: {reason}", cheque.contract, cheque.beneficiary)));
+            if *is_old != (self.format == old::FORMAT) {
+                return bad("it has the form of another format");
+            }
             if *acknowledged > cheque.amount {
-                let Cheque { contract, beneficiary, amount, .. } = cheque;
-                let reason =
-                    format!("cheque of {contract} to {beneficiary}: {acknowledged} wei are acknowledged of {amount}");
-                return Err(bad(reason));
+                return bad(&format!("{acknowledged} wei are acknowledged of {}", cheque.amount));
             }
             let key = received_key(cheque.contract, cheque.beneficiary);
             if cheque.chain_id != self.chain_id {
                 return Err(Error::WrongChainId { found: cheque.chain_id, expected: self.chain_id });
             }
-            if seen.insert(key.clone(), ()).is_some() {
-                return Err(bad(format!("cheque of {} to {}: it is there twice", cheque.contract, cheque.beneficiary)));
+            if !seen.insert(key.clone()) {
+                return bad("it is there twice");
             }
             batch.put(key, &Received { cheque: Promise::of(received), acknowledged: *acknowledged })?;
         }
@@ -235,21 +255,16 @@ impl Issued {
 /// All durable rows of a table.
 async fn all<T: DeserializeOwned>(ledger: &Ledger, table: Table, prefix: &[u8]) -> Result<Vec<(Vec<u8>, T)>, Error> {
     let mut rows = Vec::new();
-    let mut after: Option<Vec<u8>> = None;
-    loop {
-        let page = ledger.durable_page(table, prefix, after.as_deref(), PAGE).await?;
-        let full = page.len() >= PAGE;
-        after = page.last().map(|(key, _)| key.clone());
-        for (key, value) in page {
-            let row = decode(table, &key, &value)?;
-            rows.push((key, row));
-        }
-        if !full {
-            return Ok(rows);
-        }
+    for (key, value) in ledger.durable_rows(table, prefix).await? {
+        let row = decode(table, &key, &value)?;
+        rows.push((key, row));
     }
+    Ok(rows)
 }
 
 const fn bad(reason: String) -> Error {
     Error::BadBackup { reason }
 }
+
+#[cfg(test)]
+mod tests;

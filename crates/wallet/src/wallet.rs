@@ -31,6 +31,7 @@ use crate::{
     payee::Exposures,
     store::{
         Batch, Ledger, Store, StoreError,
+        migrate::migrate,
         schema::{ChequebookRow, FORMAT, Origin, Received, TABLES, address_at_end, origin_key, received_of, table},
     },
     transactions::{Account, AccountSigner, Transaction},
@@ -295,9 +296,7 @@ async fn check_origin(ledger: &Ledger, expected: Origin) -> Result<(), Error> {
         batch.replace(origin_key(), None, &expected)?;
         return Ok(ledger.submit(batch).await?);
     };
-    if found.format != expected.format {
-        return Err(StoreError::UnknownFormat { found: found.format, expected: expected.format }.into());
-    }
+    migrate(ledger, &found, &expected).await?;
     if found.chain_id != expected.chain_id {
         return Err(Error::WrongChain { found: expected.chain_id, expected: found.chain_id });
     }

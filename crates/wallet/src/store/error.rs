@@ -31,14 +31,21 @@ pub enum StoreError {
         path: PathBuf,
     },
 
-    /// Others could read the cheques, or change what was promised.
+    /// The file is empty: its creation was interrupted, or its content is lost. If no wallet has ever used it, delete it.
+    #[error("store {} is empty: its creation was interrupted, or its content is lost; if it was never used, delete it", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// Others could read the cheques, or change what was promised; or the owner cannot.
     #[error("store {} has permissions {found:o}, expected {expected:o}", path.display())]
     Permissions {
         /// The file.
         path: PathBuf,
         /// Its mode.
         found: u32,
-        /// What it should be.
+        /// The most that it may be. The owner's part must be there.
         expected: u32,
     },
 

@@ -26,6 +26,8 @@ use super::{
 const GROUP: usize = 1024;
 /// How many rows are read at once.
 const PAGE: usize = 1024;
+/// How often a scan that a commit has disturbed begins again before it holds commits up.
+const TRIES: usize = 3;
 
 /// Changes that are committed together.
 #[derive(Default)]
@@ -107,6 +109,8 @@ struct Queue {
     pending: HashMap<Key, (u64, Option<Vec<u8>>)>,
     /// How many batches were submitted.
     count: u64,
+    /// How many commits have ended.
+    commits: u64,
     /// Set by the first commit that fails: from then on it is not known what is durable.
     failed: Option<String>,
     closing: bool,
@@ -132,6 +136,8 @@ struct Shared {
     /// `None` once the ledger is closed.
     store: RwLock<Option<Arc<dyn Store>>>,
     queue: Mutex<Queue>,
+    /// Locked for writing by each commit, and for reading by scans that commits have disturbed too often.
+    committing: tokio::sync::RwLock<()>,
     wake: Notify,
 }
 
@@ -162,6 +168,7 @@ impl Ledger {
         let shared = Arc::new(Shared {
             store: RwLock::new(Some(Arc::new(store))),
             queue: Mutex::default(),
+            committing: tokio::sync::RwLock::default(),
             wake: Notify::new(),
         });
         let (end, ended) = watch::channel(false);
@@ -199,31 +206,45 @@ impl Ledger {
         table: Table,
         prefix: &[u8],
     ) -> Result<Vec<(Vec<u8>, T)>, StoreError> {
-        let pending: Vec<_> = {
-            let queue = self.shared.queue.lock();
-            queue.check_open()?;
-            let pending = queue.pending.iter().filter(|(key, _)| key.table == table && key.bytes.starts_with(prefix));
-            pending.map(|(key, (_, value))| (key.bytes.clone(), value.clone())).collect()
-        };
-        let mut rows = BTreeMap::new();
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let page = self.durable_page(table, prefix, after.as_deref(), PAGE).await?;
-            let full = page.len() >= PAGE;
-            after = page.last().map(|(key, _)| key.clone());
-            rows.extend(page);
-            if !full {
+        let mut rows = None;
+        for _ in 0..TRIES {
+            rows = self.try_scan(table, prefix).await?;
+            if rows.is_some() {
                 break;
             }
         }
-        for (key, value) in pending {
-            match value {
-                Some(value) => rows.insert(key, value),
-                None => rows.remove(&key),
-            };
-        }
+        let rows = match rows {
+            Some(rows) => rows,
+            None => {
+                // Commits follow each other faster than we read: the next one waits for us.
+                let _commits = self.within(async { Ok(self.shared.committing.read().await) }).await?;
+                let rows = self.try_scan(table, prefix).await?;
+                rows.ok_or_else(|| StoreError::Failed { reason: "it committed during a scan".to_owned() })?
+            }
+        };
         let rows = rows.into_iter();
         rows.map(|(key, value)| decode(table, &key, &value).map(|row| (key, row))).collect()
+    }
+
+    /// `None` if a commit ended meanwhile: then some of its rows may be missing, and others not.
+    async fn try_scan(&self, table: Table, prefix: &[u8]) -> Result<Option<BTreeMap<Vec<u8>, Vec<u8>>>, StoreError> {
+        let commits = self.shared.queue.lock().commits;
+        let mut rows: BTreeMap<_, _> = self.durable_rows(table, prefix).await?.into_iter().collect();
+        let queue = self.shared.queue.lock();
+        queue.check_open()?;
+        if queue.commits != commits {
+            return Ok(None);
+        }
+        // A commit that has not ended may be in the rows or not. All of it is still pending, with what came later.
+        for (key, (_, value)) in queue.pending.iter().filter(|(key, _)| key.table == table) {
+            if key.bytes.starts_with(prefix) {
+                match value {
+                    Some(value) => rows.insert(key.bytes.clone(), value.clone()),
+                    None => rows.remove(&key.bytes),
+                };
+            }
+        }
+        Ok(Some(rows))
     }
 
     /// Rows that are durable, without what was submitted and is not. Blocks nobody.
@@ -237,6 +258,21 @@ impl Ledger {
         self.shared.queue.lock().check_open()?;
         let store = self.shared.store()?;
         self.within(store.page(table, prefix, after, limit)).await
+    }
+
+    /// All durable rows of a table whose keys begin with `prefix`, page by page: what is written meanwhile may be among
+    /// them or not.
+    pub(crate) async fn durable_rows(&self, table: Table, prefix: &[u8]) -> Result<Vec<Entry>, StoreError> {
+        let mut rows: Vec<Entry> = Vec::new();
+        loop {
+            let after = rows.last().map(|(key, _)| key.clone());
+            let page = self.durable_page(table, prefix, after.as_deref(), PAGE).await?;
+            let full = page.len() >= PAGE;
+            rows.extend(page);
+            if !full {
+                return Ok(rows);
+            }
+        }
     }
 
     /// Submits a batch. It is committed after all earlier ones, whether or not anybody waits.
@@ -310,12 +346,14 @@ async fn commit_next(shared: &Shared) -> bool {
 
     let (changes, done): (Vec<_>, Vec<_>) = group.into_iter().map(|one| (one.batch.0, one.done)).unzip();
     let written: Vec<_> = changes.iter().flat_map(|change| &change.writes).map(|write| write.key.clone()).collect();
+    let committing = shared.committing.write().await;
     let result = match failed {
         Ok(()) => commit(shared, changes).await,
         Err(error) => Err(error),
     };
     {
         let mut queue = shared.queue.lock();
+        queue.commits = queue.commits.wrapping_add(1);
         match &result {
             // What was refused is pending no longer, either: it never will be true.
             Ok(_) => {
@@ -328,6 +366,7 @@ async fn commit_next(shared: &Shared) -> bool {
             Err(error) => queue.failed = queue.failed.take().or_else(|| Some(describe(error))),
         }
     }
+    drop(committing);
     match result {
         Ok(answers) => {
             for (done, answer) in done.into_iter().zip(answers) {

@@ -1,24 +1,19 @@
 //! The embedded store: one file.
 
+mod convert;
+mod file;
+
 use std::{
-    collections::BTreeMap,
-    fmt::Display,
-    fs::{File, OpenOptions, Permissions, hard_link, metadata, remove_file},
-    hash::{BuildHasher, Hasher, RandomState},
-    io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    collections::{BTreeMap, btree_map},
     panic::{AssertUnwindSafe, catch_unwind},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
 };
 
-use redb::{
-    Builder, Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction,
-    backends::FileBackend,
-};
-
 use async_trait::async_trait;
+use redb::{Builder, Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
+use self::file::{corrupt, refusal};
 use super::{
     backend::{Change, Condition, Conflict, Entry, Key, Store, Table, Write},
     error::StoreError,
@@ -27,10 +22,8 @@ use super::{
 
 /// Distinguishes our files from others, and one version from the next.
 const FORMAT_TABLE: TableDefinition<'_, (), u32> = TableDefinition::new("chequebook format");
+/// One redb table for each table. Format 1 had one for all: it is [converted](convert).
 const FORMAT: u32 = 2;
-
-/// Read and write for the owner of the file only.
-const MODE: u32 = 0o600;
 
 /// How much of the file is kept in memory, in bytes.
 const CACHE: usize = 256 << 20;
@@ -50,72 +43,93 @@ pub struct Redb {
     database: Arc<Database>,
 }
 
-impl Redb {
-    /// Creates a new file. It gets its name once it is complete. Until then, or if the process dies before, there is a
-    /// file with the same name and a suffix.
+/// How to open the file of a [`Redb`]. Start from [`Redb::options`].
+#[derive(Clone, Copy, Debug, Default)]
+#[must_use]
+pub struct RedbOptions {
+    accept_group: bool,
+}
+
+impl RedbOptions {
+    /// Whether the group of the file may have access to it. Off by default. Kubernetes gives the group (`fsGroup`) access
+    /// to all files of a volume, whoever created them.
+    pub const fn accept_group(mut self, accept: bool) -> Self {
+        self.accept_group = accept;
+        self
+    }
+
+    /// [`Redb::create`] with these options.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Exists`] if the file exists; or an error from the file system.
-    pub fn create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let path = path.as_ref();
-        if path.try_exists().map_err(|error| io(path, error))? {
-            return Err(StoreError::Exists { path: path.to_owned() });
-        }
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{:x}.new", RandomState::new().build_hasher().finish()));
-        let temporary = path.with_file_name(name);
-        let store = Self::create_at(&temporary, path);
-        // In both cases: the file now has its own name, or is of no use.
-        let removed = remove_file(&temporary);
-        let store = store?;
-        removed.and_then(|()| sync_directory(path)).map_err(|error| io(path, error))?;
-        Ok(store)
+    /// Those of [`Redb::create`].
+    pub fn create(self, path: impl AsRef<Path>) -> Result<Redb, StoreError> {
+        file::create(path.as_ref(), self)
     }
 
-    fn create_at(temporary: &Path, path: &Path) -> Result<Self, StoreError> {
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create_new(true).mode(MODE).open(temporary);
-        let file = file.map_err(|error| io(path, error))?;
-        // `mode` is subject to the umask.
-        file.set_permissions(Permissions::from_mode(MODE)).map_err(|error| io(path, error))?;
-        let backend = FileBackend::new(file).map_err(|error| refusal(path, error))?;
-        let database = builder().create_with_backend(backend).map_err(|error| refusal(path, error))?;
-        Self::commit_with(&database, Vec::new(), Some(FORMAT))?;
-        let store = Self { database: Arc::new(database) };
-        hard_link(temporary, path).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => StoreError::Exists { path: path.to_owned() },
-            _ => io(path, error),
-        })?;
-        Ok(store)
-    }
-
-    /// Opens a file, and checks all of it (redb's integrity check). Never creates one: a missing store must not look
-    /// like one that promised nothing.
+    /// [`Redb::open`] with these options.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Missing`], [`StoreError::InUse`], [`StoreError::Permissions`] if others have access,
-    /// [`StoreError::Corrupt`] if its content is not as it was written, [`StoreError::UnknownFormat`] if another
-    /// version wrote it; or an error from the file system.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+    /// Those of [`Redb::open`].
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Redb, StoreError> {
         let path = path.as_ref();
-        let mode = metadata(path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => StoreError::Missing { path: path.to_owned() },
-            _ => io(path, error),
-        })?;
-        let mode = mode.mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(StoreError::Permissions { path: path.to_owned(), found: mode, expected: MODE });
-        }
+        file::check(path, self)?;
         // Some damage makes the library panic.
         let opened = catch_unwind(AssertUnwindSafe(|| {
             let database = builder().set_check_integrity_on_open(true).open(path);
             let database = database.map_err(|error| refusal(path, error))?;
             check_format(path, &database)?;
-            Ok(Self { database: Arc::new(database) })
+            Ok(Redb { database: Arc::new(database) })
         }));
         opened.unwrap_or_else(|_| Err(corrupt(path, "its pages contradict each other")))
+    }
+
+    /// [`Redb::open_or_create`] with these options.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Redb::open`] and [`Redb::create`].
+    pub fn open_or_create(self, path: impl AsRef<Path>) -> Result<Redb, StoreError> {
+        let path = path.as_ref();
+        match self.open(path) {
+            Err(StoreError::Missing { .. }) => self.create(path),
+            opened => opened,
+        }
+    }
+}
+
+impl Redb {
+    /// Options, all of them off.
+    pub const fn options() -> RedbOptions {
+        RedbOptions { accept_group: false }
+    }
+
+    /// Creates a new file, for its owner only. It gets its name once it is complete. Until then, or if the process dies
+    /// before, there is a file with the same name and a suffix.
+    ///
+    /// Some file systems have no hard links (SMB, exFAT, virtiofs). There, an empty file has the name for a moment; if the
+    /// process dies then, [`open`](Self::open) reports [`StoreError::Empty`].
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Exists`] if the file exists; [`StoreError::Permissions`] if the file system gives others access to
+    /// it; or an error from the file system.
+    pub fn create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::options().create(path)
+    }
+
+    /// Opens a file, and checks all of it (redb's integrity check). Never creates one: a missing store must not look
+    /// like one that promised nothing. A file of an older version is converted, at once or not at all; older versions
+    /// cannot open it any more.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Missing`], [`StoreError::Empty`], [`StoreError::InUse`]; [`StoreError::Permissions`] if others have
+    /// access, or its owner does not; [`StoreError::Corrupt`] if its content is not as it was written,
+    /// [`StoreError::UnknownFormat`] if another version wrote it; or an error from the file system.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::options().open(path)
     }
 
     /// Opens the file if it exists, otherwise creates it. A deleted file then looks like a new one, but the wallet
@@ -125,34 +139,32 @@ impl Redb {
     ///
     /// Those of [`open`](Self::open) and [`create`](Self::create).
     pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let path = path.as_ref();
-        match Self::open(path) {
-            Err(StoreError::Missing { .. }) => Self::create(path),
-            opened => opened,
-        }
+        Self::options().open_or_create(path)
     }
+}
 
-    fn commit_with(
-        database: &Database,
-        changes: Vec<Change>,
-        format: Option<u32>,
-    ) -> Result<Vec<Result<(), Conflict>>, StoreError> {
-        let mut transaction = database.begin_write().map_err(StoreError::other)?;
-        // With one phase, a last commit that was damaged later looks like an unfinished one, and redb silently uses the
-        // one before. Two phases distinguish the two cases.
-        transaction.set_two_phase_commit(true);
-        transaction.set_durability(Durability::Immediate).map_err(StoreError::other)?;
-        if let Some(format) = format {
-            let mut table = transaction.open_table(FORMAT_TABLE).map_err(StoreError::other)?;
-            table.insert((), format).map_err(StoreError::other)?;
-            for table in TABLES {
-                transaction.open_table(definition(*table)).map_err(StoreError::other)?; // creates it
-            }
-        }
-        let answers = apply(&transaction, changes)?;
-        transaction.commit().map_err(StoreError::other)?;
-        Ok(answers)
+/// One transaction, which is on the disk when this returns.
+fn transact<T>(
+    database: &Database,
+    work: impl FnOnce(&WriteTransaction) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let mut transaction = database.begin_write().map_err(StoreError::other)?;
+    // With one phase, a last commit that was damaged later looks like an unfinished one, and redb silently uses the
+    // one before. Two phases distinguish the two cases.
+    transaction.set_two_phase_commit(true);
+    transaction.set_durability(Durability::Immediate).map_err(StoreError::other)?;
+    let result = work(&transaction)?;
+    transaction.commit().map_err(StoreError::other)?;
+    Ok(result)
+}
+
+/// Creates all tables, empty.
+fn create_tables(transaction: &WriteTransaction) -> Result<(), StoreError> {
+    transaction.open_table(FORMAT_TABLE).map_err(StoreError::other)?.insert((), FORMAT).map_err(StoreError::other)?;
+    for table in TABLES {
+        transaction.open_table(definition(*table)).map_err(StoreError::other)?;
     }
+    Ok(())
 }
 
 #[async_trait]
@@ -190,7 +202,8 @@ impl Store for Redb {
     async fn commit(&self, changes: Vec<Change>) -> Result<Vec<Result<(), Conflict>>, StoreError> {
         let database = Arc::clone(&self.database);
         // It waits for the disk.
-        let committed = tokio::task::spawn_blocking(move || Self::commit_with(&database, changes, None)).await;
+        let committed =
+            tokio::task::spawn_blocking(move || transact(&database, |transaction| apply(transaction, changes))).await;
         committed.unwrap_or_else(|failed| Err(StoreError::other(failed)))
     }
 }
@@ -204,8 +217,8 @@ fn apply(transaction: &WriteTransaction, changes: Vec<Change>) -> Result<Vec<Res
     for change in &changes {
         let read = change.conditions.iter().map(|condition| condition.key.table);
         for table in read.chain(change.writes.iter().map(|write| write.key.table)) {
-            if !tables.contains_key(&table) {
-                tables.insert(table, transaction.open_table(definition(table)).map_err(StoreError::other)?);
+            if let btree_map::Entry::Vacant(entry) = tables.entry(table) {
+                entry.insert(transaction.open_table(definition(table)).map_err(StoreError::other)?);
             }
         }
     }
@@ -239,46 +252,25 @@ fn builder() -> Builder {
     builder
 }
 
+/// Converts a file of format 1, and refuses all others that are not ours.
 fn check_format(path: &Path, database: &Database) -> Result<(), StoreError> {
-    let read = database.begin_read().map_err(|error| refusal(path, error))?;
-    let table = read.open_table(FORMAT_TABLE).map_err(|error| refusal(path, error))?;
-    let format = table.get(()).map_err(|error| refusal(path, error))?;
-    let format = format.ok_or_else(|| corrupt(path, "it contains no format version"))?.value();
-    if format != FORMAT {
-        return Err(StoreError::UnknownFormat { found: format, expected: FORMAT });
+    let format = |read: &redb::ReadTransaction| -> Result<u32, StoreError> {
+        let table = read.open_table(FORMAT_TABLE).map_err(|error| refusal(path, error))?;
+        let format = table.get(()).map_err(|error| refusal(path, error))?;
+        Ok(format.ok_or_else(|| corrupt(path, "it contains no format version"))?.value())
+    };
+    let begin = || database.begin_read().map_err(|error| refusal(path, error));
+    match format(&begin()?)? {
+        FORMAT => {}
+        1 => convert::convert(path, database)?,
+        found => return Err(StoreError::UnknownFormat { found, expected: FORMAT }),
     }
+    let read = begin()?;
     for table in TABLES {
         read.open_table(definition(*table)).map_err(|error| refusal(path, error))?;
     }
     Ok(())
 }
 
-/// The reason why a file is not opened: its content, or a failure to read it.
-fn refusal(path: &Path, error: impl Into<redb::Error>) -> StoreError {
-    match error.into() {
-        redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => {
-            StoreError::InUse { path: path.to_owned() }
-        }
-        redb::Error::Io(error)
-            if !matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) =>
-        {
-            io(path, error)
-        }
-        error => corrupt(path, error),
-    }
-}
-
-fn corrupt(path: &Path, reason: impl Display) -> StoreError {
-    StoreError::Corrupt { path: path.to_owned(), reason: reason.to_string() }
-}
-
-fn io(path: &Path, error: io::Error) -> StoreError {
-    StoreError::Io { path: path.to_owned(), source: Arc::new(error) }
-}
-
-/// Makes the name of a file durable.
-fn sync_directory(path: &Path) -> io::Result<()> {
-    let directory =
-        path.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or(PathBuf::from("."), Path::to_owned);
-    File::open(directory)?.sync_all()
-}
+#[cfg(test)]
+mod tests;

@@ -11,10 +11,10 @@ use std::{
     process::{Child, ChildStdout, Command, Stdio},
 };
 
-use chequebook_wallet::store::{Redb, Store, StoreError};
+use chequebook_wallet::store::{Redb, StoreError};
 use tempfile::tempdir;
 
-use super::{put, scratch};
+use super::{commit, get, put, scan, scratch};
 
 const STORE: &str = "CHEQUEBOOK_TEST_STORE";
 /// A child prints this before a number once the number is stored.
@@ -45,12 +45,12 @@ fn acknowledged(line: &str) -> Option<u64> {
 }
 
 /// Commits increasing numbers, and prints each, until it fails.
-fn count_up(store: &Redb, padding: usize) -> StoreError {
-    let mut number = last(store);
+async fn count_up(store: &Redb, padding: usize) -> StoreError {
+    let mut number = last(store).await;
     loop {
         number += 1;
         let row = [number.to_be_bytes().to_vec(), vec![0xab; padding]].concat();
-        match store.commit(&[put("last", number.to_be_bytes()), put(number.to_be_bytes(), row)]) {
+        match commit(store, &[put("last", number.to_be_bytes()), put(number.to_be_bytes(), row)]).await {
             Ok(()) => println!("{ACKNOWLEDGED}{number}"),
             Err(error) => return error,
         }
@@ -58,24 +58,24 @@ fn count_up(store: &Redb, padding: usize) -> StoreError {
 }
 
 /// The last number in a store, which must have all those before it.
-fn last(store: &Redb) -> u64 {
-    let last = store.get(b"last").unwrap().map_or(0, |last| u64::from_be_bytes(last.try_into().unwrap()));
-    let rows = store.scan(&[0]).unwrap();
+async fn last(store: &Redb) -> u64 {
+    let last = get(store, "last").await.map_or(0, |last| u64::from_be_bytes(last.try_into().unwrap()));
+    let rows = scan(store, &[0]).await.unwrap();
     assert!(rows.iter().map(|(key, _)| key.clone()).eq((1..=last).map(|number| number.to_be_bytes().to_vec())));
     assert!(rows.iter().all(|(key, row)| row.starts_with(key)));
     last
 }
 
-#[test]
+#[tokio::test]
 #[ignore = "run by another test"]
-fn child_counts() {
+async fn child_counts() {
     if let Some(path) = store_of_child() {
-        panic!("{}", count_up(&Redb::open_or_create(path).unwrap(), 50));
+        panic!("{}", count_up(&Redb::open_or_create(path).unwrap(), 50).await);
     }
 }
 
-#[test]
-fn keeps_every_acknowledged_commit_when_killed() {
+#[tokio::test]
+async fn keeps_every_acknowledged_commit_when_killed() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("store");
     let mut stored = 0;
@@ -86,7 +86,7 @@ fn keeps_every_acknowledged_commit_when_killed() {
         child.kill().unwrap();
         let seen = numbers.last().unwrap_or(seen);
         child.wait().unwrap();
-        let found = last(&Redb::open(&path).unwrap());
+        let found = last(&Redb::open(&path).unwrap()).await;
         assert!(found == seen || found == seen + 1, "acknowledged {seen}, found {found}");
         assert!(found > stored);
         stored = found;
@@ -103,15 +103,15 @@ fn child_opens() {
     }
 }
 
-#[test]
-fn refuses_to_be_opened_by_a_second_process() {
+#[tokio::test]
+async fn refuses_to_be_opened_by_a_second_process() {
     let directory = scratch();
     let path = directory.path().join("store");
     let store = Redb::create(&path).unwrap();
     let (mut child, lines) = spawn("process::child_opens", &path, "");
     assert_eq!(lines.filter_map(|line| acknowledged(&line.unwrap())).collect::<Vec<_>>(), [1]);
     assert!(child.wait().unwrap().success());
-    store.commit(&[put("key", "value")]).unwrap();
+    commit(&store, &[put("key", "value")]).await.unwrap();
 }
 
 #[test]
@@ -133,23 +133,23 @@ fn creates_a_file_for_its_owner_whatever_the_umask() {
     }
 }
 
-#[test]
+#[tokio::test]
 #[ignore = "run by another test"]
-fn child_fills_the_disk() {
+async fn child_fills_the_disk() {
     let Some(path) = store_of_child() else { return };
     let store = Redb::open(&path).unwrap();
-    let error = count_up(&store, 3000);
+    let error = count_up(&store, 3000).await;
     assert!(matches!(error, StoreError::Other(_)), "{error:?}");
     // The handle stays failed, even for a write that would still fit.
     for _ in 0..3 {
-        store.commit(&[put("after", "failure")]).unwrap_err();
+        commit(&store, &[put("after", "failure")]).await.unwrap_err();
     }
     drop(store);
     println!("{ACKNOWLEDGED}{}", u64::MAX);
 }
 
-#[test]
-fn keeps_every_acknowledged_commit_when_the_disk_is_full() {
+#[tokio::test]
+async fn keeps_every_acknowledged_commit_when_the_disk_is_full() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("store");
     drop(Redb::create(&path).unwrap());
@@ -159,8 +159,8 @@ fn keeps_every_acknowledged_commit_when_the_disk_is_full() {
     assert!(child.wait().unwrap().success());
     let [.., seen, u64::MAX] = numbers[..] else { panic!("the child ended early: {numbers:?}") };
     let store = Redb::open(&path).unwrap();
-    let found = last(&store);
+    let found = last(&store).await;
     assert!(found == seen || found == seen + 1, "acknowledged {seen}, found {found}");
-    assert_eq!(store.get(b"after").unwrap(), None);
-    store.commit(&[put("after", "room")]).unwrap();
+    assert_eq!(get(&store, "after").await, None);
+    commit(&store, &[put("after", "room")]).await.unwrap();
 }

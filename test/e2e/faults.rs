@@ -1,6 +1,6 @@
 //! Unreliable nodes: nothing is lost, and nothing is paid twice.
 
-mod proxy;
+pub(crate) mod proxy;
 
 use std::time::Duration;
 

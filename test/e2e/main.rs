@@ -21,5 +21,6 @@ mod sigkill;
 mod thin;
 mod token;
 mod transaction_outcomes;
+mod trouble;
 mod typed_data;
 mod verify;

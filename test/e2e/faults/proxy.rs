@@ -46,25 +46,44 @@ pub(super) enum Fault {
 pub(super) const DELAY: Duration = Duration::from_millis(300);
 
 /// A node that misbehaves, in front of one that does not.
-pub(super) struct Proxy {
-    pub(super) url: String,
+pub(crate) struct Proxy {
+    pub(crate) url: String,
     settings: Arc<Settings>,
     listener: JoinHandle<()>,
 }
 
+/// What happens to a request.
+pub(crate) enum Script {
+    /// This is the answer. The node does not see the request.
+    Answer(Value),
+    /// This error is the answer: code and message.
+    Error(i64, String),
+    /// The answer is this status of HTTP.
+    Status(u16),
+    /// It is asked with these parameters.
+    Ask(Value),
+}
+
+type Hook = Arc<dyn Fn(&str, &Value) -> Option<Script> + Send + Sync>;
+
 struct Settings {
     node: String,
+    script: std::sync::Mutex<Option<Hook>>,
     fault: std::sync::Mutex<(Fault, u8)>,
     count: AtomicU64,
 }
 
 impl Proxy {
-    pub(super) async fn start(anvil: &AnvilInstance) -> Result<Self> {
+    pub(crate) async fn start(anvil: &AnvilInstance) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
         let node = format!("127.0.0.1:{}", anvil.port());
-        let settings =
-            Arc::new(Settings { node, fault: std::sync::Mutex::new((Fault::None, 0)), count: AtomicU64::new(0) });
+        let settings = Arc::new(Settings {
+            node,
+            script: std::sync::Mutex::default(),
+            fault: std::sync::Mutex::new((Fault::None, 0)),
+            count: AtomicU64::new(0),
+        });
         let shared = Arc::clone(&settings);
         let listener = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -83,6 +102,18 @@ impl Proxy {
     }
 }
 
+impl Proxy {
+    /// From now on, this decides by method and parameters what happens to a request. `None`: nothing special.
+    pub(crate) fn script(&self, script: impl Fn(&str, &Value) -> Option<Script> + Send + Sync + 'static) {
+        *self.settings.script.lock().unwrap() = Some(Arc::new(script));
+    }
+
+    /// Ends the script.
+    pub(crate) fn behave(&self) {
+        *self.settings.script.lock().unwrap() = None;
+    }
+}
+
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.listener.abort();
@@ -93,7 +124,35 @@ impl Settings {
     /// Answers the requests of one connection, until one is lost.
     async fn serve(&self, mut stream: TcpStream) -> Result<()> {
         loop {
-            let request = read(&mut stream).await?;
+            let mut request = read(&mut stream).await?;
+            let script = self.script.lock().unwrap().clone();
+            if let Some(script) = script {
+                let mut question: Value = serde_json::from_slice(&request)?;
+                let method = question["method"].as_str().unwrap_or_default().to_owned();
+                let id = question["id"].clone();
+                let (status, answer) = match script(&method, &question["params"]) {
+                    Some(Script::Answer(result)) => (200, json!({"jsonrpc": "2.0", "id": id, "result": result})),
+                    Some(Script::Error(code, message)) => {
+                        (200, json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}}))
+                    }
+                    Some(Script::Status(status)) => (status, json!("no")),
+                    Some(Script::Ask(parameters)) => {
+                        question["params"] = parameters;
+                        request = serde_json::to_vec(&question)?;
+                        (0, Value::Null)
+                    }
+                    None => (0, Value::Null),
+                };
+                if status != 0 {
+                    let body = serde_json::to_vec(&answer)?;
+                    let length = body.len();
+                    let head = format!(
+                        "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+                    );
+                    stream.write_all(&[head.as_bytes(), &body].concat()).await?;
+                    continue;
+                }
+            }
             let (fault, percent) = *self.fault.lock().unwrap();
             let [dice, ..] = keccak256(self.count.fetch_add(1, Ordering::Relaxed).to_be_bytes()).0;
             let fault = if u32::from(dice) * 100 < u32::from(percent) * 256 { fault } else { Fault::None };

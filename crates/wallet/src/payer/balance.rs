@@ -59,14 +59,13 @@ impl Book {
             return self.check_known();
         }
         let shared = self.wallet.shared();
-        let began = shared.watcher.ticket();
         let look = shared.watcher.look(Duration::ZERO).await?;
         shared.watcher.refresh(&self.watched, shared.config.max_age).await?;
         let (head, confirmed, balance, state) =
             self.watched.read(|seen| (seen.head, seen.confirmed, seen.confirmed_balance, seen.state));
         let reorganised = asking.branch != look.branch;
         if asking.head == Some(head.hash) && !reorganised {
-            asking.began = began; // the state of a block never changes
+            asking.began = look.began; // the state of a block never changes
             return self.check_known();
         }
         if reorganised {
@@ -97,7 +96,7 @@ impl Book {
         if asking.candidate.is_none() {
             asking.candidate = Some((Paid { block: confirmed.number, hash: confirmed.hash, total: paid }, head.number));
         }
-        (asking.began, asking.head, asking.branch) = (began, Some(head.hash), look.branch);
+        (asking.began, asking.head, asking.branch) = (look.began, Some(head.hash), look.branch);
         Ok(())
     }
 

@@ -98,7 +98,7 @@ impl Chequebook {
     /// # Errors
     ///
     /// [`Error::NoRecord`] if the chequebook was created or funded before, and the store has no record of it: use
-    /// another salt, or [`recover`](Self::recover) it. [`chequebook::Error::WrongAsset`] if its form is that of a token,
+    /// another salt, or recover it with [`recover_of`](Self::recover_of). [`chequebook::Error::WrongAsset`] if its form is that of a token,
     /// [`Error::NoCode`] if there is no factory on this chain, [`chequebook::Error::ZeroOwner`],
     /// [`Error::AlreadyOpen`]; or an error from the node.
     pub async fn prepare<K>(wallet: &Wallet, signer: impl IntoSigner<K>, new: NewChequebook) -> Result<Self, Error> {

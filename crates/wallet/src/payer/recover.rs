@@ -12,7 +12,8 @@ use super::{
 };
 use crate::{
     Error,
-    signer::IntoSigner,
+    factory::require_ether,
+    signer::{IntoSigner, SharedSigner},
     store::{
         Batch,
         schema::{ChequebookRow, Promise, address_at_end, chequebook_key, issued_key, table, total_key},
@@ -38,7 +39,33 @@ impl Chequebook {
         signer: impl IntoSigner<K>,
         cheques: impl IntoIterator<Item = SignedCheque>,
     ) -> Result<Self, Error> {
-        let signer = signer.into_signer();
+        Self::recover_with(wallet, contract, None, signer.into_signer(), cheques).await
+    }
+
+    /// The same for a chequebook of a creation, which need not be created yet, and whose terms are known: what
+    /// [`prepare`](Self::prepare) prepared, if the store is lost.
+    ///
+    /// # Errors
+    ///
+    /// [`chequebook::Error::ZeroOwner`], [`chequebook::Error::WrongAsset`], and those of [`recover`](Self::recover).
+    pub async fn recover_of<K>(
+        wallet: &Wallet,
+        creation: &Creation,
+        signer: impl IntoSigner<K>,
+        cheques: impl IntoIterator<Item = SignedCheque>,
+    ) -> Result<Self, Error> {
+        let contract = creation.address(wallet.chain_id())?;
+        require_ether(contract, creation)?;
+        Self::recover_with(wallet, contract, Some(*creation), signer.into_signer(), cheques).await
+    }
+
+    async fn recover_with(
+        wallet: &Wallet,
+        contract: Address,
+        creation: Option<Creation>,
+        signer: SharedSigner,
+        cheques: impl IntoIterator<Item = SignedCheque>,
+    ) -> Result<Self, Error> {
         let mut promises = BTreeMap::new();
         for cheque in cheques {
             check_ours(wallet, contract, signer.address(), &cheque)?;
@@ -48,7 +75,7 @@ impl Chequebook {
         let claim = wallet.claim(contract, None)?;
         let ledger = &wallet.shared().ledger;
         let row = ledger.get::<ChequebookRow>(&chequebook_key(contract)).await?;
-        let creation = row.and_then(|row| row.creation);
+        let creation = creation.or(row.and_then(|row| row.creation));
         let known_from = row.and_then(|row| row.scan_from);
         let (scan_from, paid) = paid(wallet, contract, signer.address(), creation.as_ref(), known_from).await?;
         for (beneficiary, amount) in paid {

@@ -32,7 +32,8 @@ pub(super) struct Followed {
 }
 
 impl Account {
-    /// Asks the chain for the outcome of all transactions that are not final, and sends lost ones again.
+    /// Asks the chain for the outcome of all transactions that are not final, and sends lost ones again. Callers that ask
+    /// meanwhile share the next answer.
     pub(crate) async fn advance(&self) -> Result<(), Error> {
         let called = self.watcher.ticket();
         let look = self.watcher.look(Duration::ZERO).await?;
@@ -45,9 +46,8 @@ impl Account {
         if last.began > called {
             return Ok(());
         }
-        let began = self.watcher.ticket();
         self.follow_all(look, look.branch != last.branch).await?;
-        *last = Followed { began, branch: look.branch };
+        *last = Followed { began: look.began, branch: look.branch };
         Ok(())
     }
 

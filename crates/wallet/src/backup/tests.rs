@@ -76,6 +76,9 @@ fn sample() -> Backup {
     }
 }
 
+/// Makes a backup contradict itself.
+type Spoil<'a> = &'a dyn Fn(&mut Backup);
+
 /// Imports into a new store, and exports from it.
 async fn through_a_store(backup: &Backup) -> Result<Backup, Error> {
     let store = Memory::new();
@@ -87,7 +90,7 @@ async fn through_a_store(backup: &Backup) -> Result<Backup, Error> {
 async fn refuses_what_contradicts_itself_and_writes_nothing() {
     let contract = creation(0).address(CHAIN).unwrap();
     let [one, two] = [Address::repeat_byte(0x11), Address::repeat_byte(0x22)];
-    let bad: [(&str, &dyn Fn(&mut Backup)); 9] = [
+    let bad: [(&str, Spoil); 9] = [
         ("its terms belong to another chequebook", &|backup| backup.chequebooks[0].contract = one),
         ("its terms belong to another chequebook", &|backup| backup.chequebooks[0].signer = one),
         ("it is there twice", &|backup| {

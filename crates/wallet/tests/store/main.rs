@@ -7,6 +7,7 @@ mod faulty;
 mod file;
 mod model;
 mod process;
+mod wallet;
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 

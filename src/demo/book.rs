@@ -55,7 +55,8 @@ impl<'a> Book<'a> {
         let owner = payer.account();
         let before = chain.balance(owner).await?;
         let chequebook = Chequebook::create(&payer, chain.signer(OWNER)?, NewChequebook::default()).await?;
-        let [creation] = payer.transactions().try_into().map_err(|_| eyre::Report::msg("more than a creation"))?;
+        let [creation] =
+            payer.transactions().await?.try_into().map_err(|_| eyre::Report::msg("more than a creation"))?;
         let created = chain.follow(&creation, owner, before, U256::ZERO).await?;
 
         let address = chequebook.address();
@@ -84,7 +85,7 @@ impl<'a> Book<'a> {
         self.payer.shutdown().await;
         self.payee.shutdown().await;
         self.payer = wallet(self.chain, OWNER, directory).await?;
-        equal("chequebooks that the payer remembers", self.payer.chequebooks()?, vec![self.address])?;
+        equal("chequebooks that the payer remembers", self.payer.chequebooks().await?, vec![self.address])?;
         self.chequebook = Chequebook::open(&self.payer, self.address, self.chain.signer(OWNER)?).await?;
         self.payee = wallet(self.chain, CASHIER, directory).await?;
         self.inboxes = inboxes(&self.payee, self.address, payees).await?;
@@ -113,8 +114,7 @@ impl<'a> Book<'a> {
 }
 
 async fn inboxes(wallet: &Wallet, contract: Address, payees: &[Payee]) -> eyre::Result<Vec<Inbox>> {
-    let mut policy = Policy::default();
-    (policy.confirmations, policy.min_notice_period) = (0, 0);
+    let policy = Policy::default().min_notice_period(0);
     let mut inboxes = Vec::new();
     for payee in payees {
         inboxes.push(Inbox::open(wallet, contract, payee.address, policy).await?);

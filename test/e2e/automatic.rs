@@ -32,7 +32,7 @@ impl Both {
             self.payer.refresh().await?;
             self.book.balance().await?;
         }
-        Ok(self.payer.transactions().len() - 1) // without the deployment
+        Ok(self.payer.transactions().await?.len() - 1) // without the deployment
     }
 
     fn auto_deposit(&self, interval: Option<Duration>, threshold: u64, buffer: u64) {
@@ -110,7 +110,7 @@ async fn deposits_once_for_what_is_missing_once() -> Result<()> {
         Ok(balance.available + balance.pending == gwei(40))
     })
     .await?;
-    let amounts = both.payer.transactions().into_iter().filter_map(|transaction| match transaction.purpose() {
+    let amounts = both.payer.transactions().await?.into_iter().filter_map(|transaction| match transaction.purpose() {
         Purpose::Deposit { amount, .. } => Some(amount),
         _ => None,
     });
@@ -126,8 +126,8 @@ impl Both {
     }
 
     /// The number of cashes.
-    fn cashes(&self) -> usize {
-        self.payee.transactions().len()
+    async fn cashes(&self) -> Result<usize> {
+        Ok(self.payee.transactions().await?.len())
     }
 }
 
@@ -154,7 +154,7 @@ async fn cashes_on_receipt() -> Result<()> {
             inbox.receive(&both.issue(5).await?).await?;
             is_cashed(&inbox).await?;
         }
-        assert_eq!(both.cashes(), 3, "{hardfork}");
+        assert_eq!(both.cashes().await?, 3, "{hardfork}");
     }
     Ok(())
 }
@@ -169,12 +169,12 @@ async fn cashes_above_the_most_that_may_stay_uncashed() -> Result<()> {
         assert_eq!(inbox.uncashed().await?, gwei(10), "{hardfork}: the most that may stay uncashed");
         inbox.receive(&both.issue(1).await?).await?;
         is_cashed(&inbox).await?;
-        assert_eq!(both.cashes(), 1, "{hardfork}");
+        assert_eq!(both.cashes().await?, 1, "{hardfork}");
 
         inbox.stop_auto_cash();
         inbox.receive(&both.issue(20).await?).await?;
         looks(&both, &inbox).await?;
-        assert_eq!(both.cashes(), 1, "{hardfork}: stopped");
+        assert_eq!(both.cashes().await?, 1, "{hardfork}: stopped");
     }
     Ok(())
 }
@@ -188,7 +188,7 @@ async fn cashes_every_interval() -> Result<()> {
             inbox.receive(&both.issue(5).await?).await?;
             is_cashed(&inbox).await?;
         }
-        assert_eq!(both.cashes(), 2, "{hardfork}");
+        assert_eq!(both.cashes().await?, 2, "{hardfork}");
     }
     Ok(())
 }
@@ -201,10 +201,10 @@ async fn cashes_nothing_that_is_not_worth_its_gas() -> Result<()> {
     inbox.auto_cash(AutoCash::default().interval(OFTEN).max_uncashed(U256::ZERO));
     inbox.receive(&both.issue(1).await?).await?;
     looks(&both, &inbox).await?;
-    assert_eq!(both.cashes(), 0, "a gwei");
+    assert_eq!(both.cashes().await?, 0, "a gwei");
     inbox.receive(&both.issue(10_000_000).await?).await?;
     is_cashed(&inbox).await?;
-    assert_eq!(both.cashes(), 1);
+    assert_eq!(both.cashes().await?, 1);
     Ok(())
 }
 
@@ -215,7 +215,7 @@ async fn cashes_at_once_when_the_end_is_announced() -> Result<()> {
         let inbox = both.inbox().await?; // without automatic cash
         inbox.receive(&both.issue(5).await?).await?;
         looks(&both, &inbox).await?;
-        assert_eq!(both.cashes(), 0);
+        assert_eq!(both.cashes().await?, 0);
 
         both.command(announceKillCall {}).await?;
         is_cashed(&inbox).await?;
@@ -263,7 +263,7 @@ async fn cashes_at_once_when_others_leave_little() -> Result<()> {
         let other = both.book.outbox(somebody(1), Scheme::Packed).issue(gwei(20)).await?;
         both.payer.cashing().cash(&other, Overdraft::Refuse).await?.confirmed().await?;
         is_cashed(&inbox).await?;
-        assert!(both.payee.transactions().iter().all(|cash| !matches!(cash.status(), Status::Reverted { .. })));
+        assert!(both.payee.transactions().await?.iter().all(|cash| !matches!(cash.status(), Status::Reverted { .. })));
     }
     Ok(())
 }

@@ -68,7 +68,7 @@ async fn cashes_cheques_of_both_forms_and_schemes_in_one_transaction() -> Result
             let backup = Backup::export(wallet).await?;
             let text = serde_json::to_string(&backup)?;
             assert_eq!(serde_json::from_str::<Backup>(&text)?, backup);
-            backup.import(&Memory::new())?;
+            backup.import(&Memory::new()).await?;
         }
     }
     Ok(())
@@ -190,7 +190,7 @@ async fn inboxes_that_cash_automatically_share_a_transaction() -> Result<()> {
         inbox.auto_cash(AutoCash::default().interval(Some(Duration::from_millis(300))).max_uncashed(U256::MAX));
     }
     eventually("all are cashed", || async { Ok(both.balance().await? == gwei(85)) }).await?;
-    let purposes: Vec<_> = both.payee.transactions().iter().map(Transaction::purpose).collect();
+    let purposes: Vec<_> = both.payee.transactions().await?.iter().map(Transaction::purpose).collect();
     assert!(purposes.iter().any(|purpose| matches!(purpose, Purpose::CashMany { .. })), "{purposes:?}");
     assert!(purposes.len() < 5, "{purposes:?}");
     assert!(both.chain.provider.get_balance(payee(4)).await? == gwei(5));

@@ -81,9 +81,10 @@ async fn cheques_are_accepted_before_the_chequebook_is_created() -> Result<()> {
         assert!(matches!(refused, Error::NotCovered { .. }), "{refused:?}");
         both.chain.provider.anvil_set_balance(book.address(), gwei(50)).await?;
 
-        // The payee creates it to cash.
+        // The payee creates it to cash: also what it did not acknowledge, since that is covered now.
+        assert_eq!(inbox.acknowledged().await?, gwei(20), "{hardfork}");
         inbox.cash(Overdraft::Refuse).await?.confirmed().await?;
-        assert_eq!(both.chain.balance(beneficiary).await?, gwei(20), "{hardfork}");
+        assert_eq!(both.chain.balance(beneficiary).await?, gwei(50), "{hardfork}");
         both.payer.refresh().await?;
         let balance = book.balance().await?;
         assert_eq!((balance.funded, balance.issued), (gwei(50), gwei(50)), "{hardfork}");
@@ -171,7 +172,8 @@ async fn a_clone_is_created_once_for_all_its_inboxes() -> Result<()> {
     for cash in [cashes.0, cashes.1, cashes.2] {
         cash.confirmed().await?;
     }
-    let created = both.payee.transactions().into_iter().filter(|one| matches!(one.purpose(), Purpose::Create { .. }));
+    let created =
+        both.payee.transactions().await?.into_iter().filter(|one| matches!(one.purpose(), Purpose::Create { .. }));
     assert_eq!(created.count(), 1);
     assert_eq!(both.chain.balance(book.address()).await?, gwei(44));
     Ok(())

@@ -29,7 +29,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Both {
     pub(crate) chain: Chain,
     pub(crate) directory: TempDir,
-    pub(crate) confirmations: u64,
     pub(crate) payer: Wallet,
     pub(crate) payee: Wallet,
     pub(crate) book: Chequebook,
@@ -56,11 +55,11 @@ impl Both {
         let terms = NewChequebook::default().deposit(self::gwei(gwei)).notice_period(NOTICE).form(form);
         let book = Chequebook::create(&payer, chain.key(PAYER)?, terms).await?;
         chain.provider.anvil_mine(Some(confirmations + 1), None).await?; // it may be killed from now on
-        Ok(Self { chain, directory, confirmations, payer, payee, book })
+        Ok(Self { chain, directory, payer, payee, book })
     }
 
     pub(crate) fn policy(&self) -> Policy {
-        Policy::default().confirmations(self.confirmations).min_gas_multiple(0)
+        Policy::default().min_gas_multiple(0)
     }
 
     /// The inbox of the payee's account.

@@ -165,7 +165,7 @@ async fn opens_only_what_is_known_ours_proven_and_alive() -> Result<()> {
     );
     let refused = Chequebook::recover(&both.payee, somebody(1), key()?, []).await.unwrap_err();
     assert!(matches!(refused, Error::NoCode { .. }), "{refused:?}");
-    assert!(both.payee.chequebooks()?.is_empty(), "a refusal leaves no record");
+    assert!(both.payee.chequebooks().await?.is_empty(), "a refusal leaves no record");
 
     // A contract that answers everything with success.
     let fake =
@@ -202,7 +202,7 @@ async fn recovers_from_cheques_and_chain_what_a_payer_lost() -> Result<()> {
         assert!(matches!(refused, Error::Cheque(chequebook::Error::WrongSigner { .. })), "{refused:?}");
         let refused = Chequebook::recover(&both.payee, address, key()?, [elsewhere]).await.unwrap_err();
         assert!(matches!(refused, Error::WrongContract { .. }), "{refused:?}");
-        assert!(both.payee.chequebooks()?.is_empty(), "a refusal leaves no record");
+        assert!(both.payee.chequebooks().await?.is_empty(), "a refusal leaves no record");
 
         let book = Chequebook::recover(&both.payee, address, key()?, [newer, older]).await?;
         let balance = book.balance().await?;

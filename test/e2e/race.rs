@@ -159,7 +159,7 @@ async fn the_wallet_deposits_nothing_into_a_chequebook_that_ends() -> Result<()>
                 assert!(matches!(refused, Error::KillAnnounced { .. }), "{hardfork}: {refused:?}");
             }
         }
-        assert_eq!(both.payer.transactions().len(), 1, "the creation of another one");
+        assert_eq!(both.payer.transactions().await?.len(), 1, "the creation of another one");
     }
     Ok(())
 }

@@ -57,7 +57,7 @@ impl Sides {
         let payer = wallet(chain, PAYER, &directory.join("payer")).await?;
         let payee = wallet(chain, PAYEE, &directory.join("payee")).await?;
         let book = Chequebook::open(&payer, contract, chain.key(PAYER)?).await?;
-        let policy = Policy::default().confirmations(0).min_notice_period(0);
+        let policy = Policy::default().min_notice_period(0);
         let mut inboxes = Vec::new();
         for index in 0..BENEFICIARIES {
             inboxes.push(Inbox::open(&payee, contract, beneficiary(index), policy).await?);
@@ -217,7 +217,7 @@ async fn settle(chain: &Chain, sides: &Sides, heard: &Heard) -> Result<()> {
             ensure!(matches!(error, Error::StaleCheque { .. }), "{error}");
         }
     }
-    for transaction in sides.payer.transactions().iter().chain(&sides.payee.transactions()) {
+    for transaction in sides.payer.transactions().await?.iter().chain(&sides.payee.transactions().await?) {
         transaction.confirmed().await?;
     }
     let mut paid = U256::ZERO;
@@ -232,7 +232,7 @@ async fn settle(chain: &Chain, sides: &Sides, heard: &Heard) -> Result<()> {
 
     let mut deposits = Vec::new();
     let mut funded = U256::from(DEPOSIT);
-    for transaction in sides.payer.transactions() {
+    for transaction in sides.payer.transactions().await? {
         ensure!(matches!(transaction.status(), Status::Confirmed { .. }), "{transaction:?}");
         if let Purpose::Deposit { amount, .. } = transaction.purpose() {
             funded += amount;
@@ -246,9 +246,9 @@ async fn settle(chain: &Chain, sides: &Sides, heard: &Heard) -> Result<()> {
     // Every nonce is ours, and none was used for two transactions.
     for (wallet, key) in [(&sides.payer, PAYER), (&sides.payee, PAYEE)] {
         let count = chain.provider.get_transaction_count(chain.account(key)).await?;
-        ensure!(count == u64::try_from(wallet.transactions().len())?, "{count} transactions of {:?}", wallet);
+        ensure!(count == u64::try_from(wallet.transactions().await?.len())?, "{count} transactions of {:?}", wallet);
     }
-    let known = sides.payer.chequebooks()?;
+    let known = sides.payer.chequebooks().await?;
     ensure!(heard.created.iter().all(|contract| known.contains(contract)), "a chequebook was lost");
     for contract in known.into_iter().filter(|contract| *contract != sides.book.address()) {
         let book = Chequebook::open(&sides.payer, contract, chain.key(PAYER)?).await?;
@@ -291,7 +291,7 @@ async fn loses_nothing_and_pays_nothing_twice() -> Result<()> {
 
         let sides = Sides::open(&chain, directory.path(), contract).await?;
         check(&sides, &heard).await.map_err(|error| error.wrap_err(context()))?;
-        let purposes = sides.payee.transactions().into_iter().map(|transaction| transaction.purpose());
+        let purposes = sides.payee.transactions().await?.into_iter().map(|transaction| transaction.purpose());
         together = purposes.filter(|purpose| matches!(purpose, Purpose::CashMany { .. })).count();
         sides.shutdown().await;
     }

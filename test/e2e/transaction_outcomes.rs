@@ -67,20 +67,20 @@ async fn a_transaction_is_found_again_after_a_restart() -> Result<()> {
     both.chain.provider.anvil_drop_all_transactions().await?;
 
     let payer = open(&both.chain, PAYER, both.path("payer"), 0).await?;
-    let deposit = payer.transactions().pop().ok_or_eyre("the deposit is forgotten")?;
+    let deposit = payer.transactions().await?.pop().ok_or_eyre("the deposit is forgotten")?;
     assert!(!deposit.status().is_final());
     both.is_waiting(&deposit).await?;
     payer.shutdown().await;
     both.mine(1).await?;
 
     let payer = open(&both.chain, PAYER, both.path("payer"), 0).await?;
-    payer.transactions().pop().ok_or_eyre("the deposit is forgotten")?.confirmed().await?;
+    payer.transactions().await?.pop().ok_or_eyre("the deposit is forgotten")?.confirmed().await?;
     let book = Chequebook::open(&payer, both.book.address(), both.chain.key(PAYER)?).await?;
     assert_eq!(book.balance().await?.funded, gwei(105));
     payer.shutdown().await;
 
     let payer = open(&both.chain, PAYER, both.path("payer"), 0).await?;
-    let deposit = payer.transactions().pop().ok_or_eyre("the deposit is forgotten")?;
+    let deposit = payer.transactions().await?.pop().ok_or_eyre("the deposit is forgotten")?;
     assert!(matches!(deposit.status(), Status::Confirmed { .. }), "{deposit:?}");
     Ok(())
 }
@@ -107,7 +107,7 @@ async fn a_replaced_cash_can_be_cashed_again() -> Result<()> {
         assert!(pending.get_receipt().await?.status());
         both.mine(1).await?;
         assert!(
-            matches!(cash.confirmed().await.unwrap_err(), Error::Replaced { nonce } if nonce == cash.nonce()),
+            matches!(cash.confirmed().await.unwrap_err(), Error::Replaced { nonce, .. } if nonce == cash.nonce()),
             "{hardfork}"
         );
         assert_eq!(inbox.uncashed().await?, gwei(10));
@@ -211,7 +211,7 @@ async fn pays_no_price_above_its_limit_and_sends_nothing_that_it_cannot_pay() ->
         matches!(refused, Error::InsufficientFunds { account, balance, .. } if account == key.address() && balance == U256::from(1)),
         "{refused:?}"
     );
-    assert!(frugal.transactions().is_empty() && poor.transactions().is_empty());
+    assert!(frugal.transactions().await?.is_empty() && poor.transactions().await?.is_empty());
     Ok(())
 }
 

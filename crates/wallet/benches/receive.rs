@@ -46,7 +46,7 @@ fn bench_receive(criterion: &mut Criterion) {
             let deployer = world.wallet(&format!("payer-{payer}"), payer).await;
             let book = world.chequebook(&deployer, payer).await;
             deployer.shutdown().await;
-            let policy = Policy::default().confirmations(0);
+            let policy = Policy::default();
             inboxes.push(Inbox::open(&wallet, book.address(), wallet.account(), policy).await.unwrap());
         });
     }

@@ -9,7 +9,11 @@
 
 use std::{env, error::Error};
 
-use alloy::{primitives::U256, providers::ProviderBuilder, signers::local::PrivateKeySigner};
+use alloy::{
+    primitives::U256,
+    providers::{Provider, ProviderBuilder},
+    signers::local::PrivateKeySigner,
+};
 use chequebook::Scheme;
 use chequebook_wallet::{Chequebook, Config, NewChequebook, Wallet, store::Redb};
 
@@ -22,7 +26,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let key: PrivateKeySigner = env::var("KEY").map_err(|_| "expected the key in KEY")?.parse()?;
 
     let provider = ProviderBuilder::new().connect(url).await?;
-    let config = Config::default().confirmations(confirmations()?);
+    let config = config(provider.get_chain_id().await?)?;
     let wallet = Wallet::open(provider, key.clone(), Redb::open_or_create(store)?, config).await?;
     let chequebook = match chequebook.strip_prefix("new:") {
         Some(deposit) => {
@@ -43,11 +47,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// How many blocks make a deposit final: CONFIRMATIONS, or 12. A development chain needs none.
-fn confirmations() -> Result<u64, Box<dyn Error>> {
+/// The profile of the chain. With CONFIRMATIONS, a deposit is final after that many blocks.
+fn config(chain_id: u64) -> Result<Config, Box<dyn Error>> {
     match env::var("CONFIRMATIONS") {
-        Ok(confirmations) => Ok(confirmations.parse()?),
-        Err(env::VarError::NotPresent) => Ok(Config::default().confirmations),
+        Ok(confirmations) => Ok(Config::default().confirmations(confirmations.parse()?)),
+        Err(env::VarError::NotPresent) => Ok(Config::for_chain(chain_id).unwrap_or_default()),
         Err(error) => Err(error.into()),
     }
 }

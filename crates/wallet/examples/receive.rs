@@ -11,7 +11,10 @@ use std::{
     io::{BufRead, stdin},
 };
 
-use alloy::{providers::ProviderBuilder, signers::local::PrivateKeySigner};
+use alloy::{
+    providers::{Provider, ProviderBuilder},
+    signers::local::PrivateKeySigner,
+};
 use chequebook::{Overdraft, SignedCheque};
 use chequebook_wallet::{Config, Error, Inbox, Policy, Wallet, store::Redb};
 
@@ -27,10 +30,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let beneficiary = key.address();
 
     let provider = ProviderBuilder::new().connect(url).await?;
-    let confirmations = confirmations()?;
-    let config = Config::default().confirmations(confirmations);
+    let config = config(provider.get_chain_id().await?)?;
     let wallet = Wallet::open(provider, key, Redb::open_or_create(store)?, config).await?;
-    let policy = Policy::default().confirmations(confirmations);
+    let policy = Policy::default();
     let inbox = Inbox::open(&wallet, chequebook.parse()?, beneficiary, policy).await?;
 
     for line in stdin().lock().lines() {
@@ -55,11 +57,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// How many blocks make a deposit final: CONFIRMATIONS, or 12. A development chain needs none.
-fn confirmations() -> Result<u64, Box<dyn std::error::Error>> {
+/// The profile of the chain. With CONFIRMATIONS, a deposit is final after that many blocks.
+fn config(chain_id: u64) -> Result<Config, Box<dyn std::error::Error>> {
     match env::var("CONFIRMATIONS") {
-        Ok(confirmations) => Ok(confirmations.parse()?),
-        Err(env::VarError::NotPresent) => Ok(Config::default().confirmations),
+        Ok(confirmations) => Ok(Config::default().confirmations(confirmations.parse()?)),
+        Err(env::VarError::NotPresent) => Ok(Config::for_chain(chain_id).unwrap_or_default()),
         Err(error) => Err(error.into()),
     }
 }

@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let terms = NewChequebook::default().deposit(U256::from(PAYMENTS)).notice_period(86_400);
     let chequebook = Chequebook::create(&payer, key, terms).await?;
-    let policy = Policy::default().confirmations(0);
+    let policy = Policy::default();
     let inbox = Inbox::open(&payee, chequebook.address(), payee.account(), policy).await?;
 
     let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -254,7 +254,7 @@ impl std::fmt::Debug for Wallet {
 
 impl Shared {
     async fn refresh(&self) -> Result<(), Error> {
-        let called = Instant::now();
+        let called = self.watcher.ticket();
         let result = async {
             self.chain.check_id().await?;
             let look = self.watcher.look(Duration::ZERO).await?;

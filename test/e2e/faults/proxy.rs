@@ -36,8 +36,10 @@ pub(super) enum Fault {
     Garbage,
     /// The answer names another chain.
     ChainId,
-    /// The answer contains a gas price that is a thousand times too high.
-    Price,
+    /// The answer contains tips that nobody pays.
+    Tip,
+    /// The answer contains a base fee that nobody pays.
+    BaseFee,
 }
 
 /// How long an answer is delayed. The wallets in these tests wait for a shorter time.
@@ -108,7 +110,7 @@ impl Settings {
                 Fault::Delay => sleep(DELAY).await,
                 Fault::Double => answer = self.ask(&request).await?,
                 Fault::Garbage => answer = b"<html>not JSON</html>".to_vec(),
-                Fault::ChainId | Fault::Price => answer = lie(fault, &request, &answer)?,
+                Fault::ChainId | Fault::Tip | Fault::BaseFee => answer = lie(fault, &request, &answer)?,
                 _ => {}
             }
             let head = format!(
@@ -160,10 +162,13 @@ fn lie(fault: Fault, request: &[u8], answer: &[u8]) -> Result<Vec<u8>> {
     let mut answer: Value = serde_json::from_slice(answer)?;
     match (fault, request["method"].as_str()) {
         (Fault::ChainId, Some("eth_chainId")) => answer["result"] = json!("0x1"),
-        (Fault::Price, Some("eth_feeHistory")) => {
-            for price in answer["result"]["baseFeePerGas"].as_array_mut().ok_or_eyre("no prices")? {
-                *price = json!("0xffffffffffffff");
+        (Fault::Tip, Some("eth_feeHistory")) => {
+            for tips in answer["result"]["reward"].as_array_mut().ok_or_eyre("no tips")? {
+                *tips = json!(["0xffffffffffffffffffffffffffffffff"]);
             }
+        }
+        (Fault::BaseFee, Some("eth_getBlockByNumber")) => {
+            answer["result"]["baseFeePerGas"] = json!("0xffffffffffffffffffffffffffffffff");
         }
         _ => {}
     }

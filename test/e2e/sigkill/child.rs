@@ -108,7 +108,7 @@ impl Process {
     async fn create(&self, key: PrivateKeySigner) -> Result<()> {
         say("begin create");
         // A salt that no process before has used.
-        let salt = U256::from(self.payer.chequebooks()?.len()).into();
+        let salt = U256::from(self.payer.chequebooks().await?.len()).into();
         let terms = NewChequebook::default().deposit(U256::from(SMALL)).salt(salt);
         let book = Chequebook::create(&self.payer, key, terms).await?;
         say(&format!("done create {}", book.address()));
@@ -133,7 +133,7 @@ async fn lives_until_it_is_killed() -> Result<()> {
         keys.push(key);
     }
     let book = Chequebook::open(&wallets[0], contract, keys[0].clone()).await?;
-    let policy = Policy::default().confirmations(0).min_notice_period(0);
+    let policy = Policy::default().min_notice_period(0);
     let mut inboxes = Vec::new();
     for index in 0..BENEFICIARIES {
         inboxes.push(Inbox::open(&wallets[1], contract, beneficiary(index), policy).await?);

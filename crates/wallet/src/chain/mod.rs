@@ -13,5 +13,5 @@ pub use self::{
 pub(crate) use self::{
     failure::{causes, redact},
     node::{Chain, Fees, Head},
-    watcher::{ChainWatcher, Look, Seen, Subject, WatchedChequebook, Watching},
+    watcher::{ChainWatcher, Look, Seen, Subject, Ticket, WatchedChequebook, Watching},
 };

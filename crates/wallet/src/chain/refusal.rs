@@ -70,11 +70,11 @@ const WORDS: &[(&str, RefusalKind)] = {
         ("upfront cost exceeds", Funds), ("upfront_cost_exceeds", Funds), ("overdraft", Funds), ("insufficient balance", Funds),
         ("exceeds allowance", Funds),
         // geth: "intrinsic gas too low: have …"; besu: "Intrinsic gas exceeds gas limit"; "gas floor data cost" since Prague
-        ("intrinsic gas", GasTooLow), ("intrinsic_gas", GasTooLow), ("gas limit below", GasTooLow), ("floor data gas", GasTooLow),
+        ("intrinsic gas", GasTooLow), ("intrinsicgas", GasTooLow), ("intrinsic_gas", GasTooLow), ("gas limit below", GasTooLow), ("floor data gas", GasTooLow),
         // geth: "exceeds block gas limit", "transaction gas limit too high (cap: …)"; nethermind: "GasLimitExceeded"
         ("exceeds block gas limit", GasTooHigh), ("gas limit too high", GasTooHigh), ("gaslimitexceeded", GasTooHigh),
         ("exceeds_block_gas_limit", GasTooHigh), ("exceeds the block gas limit", GasTooHigh), ("exceeds transaction gas limit", GasTooHigh),
-        ("exceeds max gas", GasTooHigh),
+        ("exceeds max gas", GasTooHigh), ("gas limit is too high", GasTooHigh),
         // geth: "transaction underpriced: gas tip cap 1, minimum needed 25"; erigon: "UNDERPRICED", "FEE_TOO_LOW"; besu:
         // "Gas price below configured minimum gas price"; nethermind: "FeeTooLow, …"; "max fee per gas less than block
         // base fee"; Arbitrum and others: "gas price below …"
@@ -87,7 +87,9 @@ const WORDS: &[(&str, RefusalKind)] = {
         ("txpool is full", Later), ("pool is full", Later), ("in-flight transaction limit", Later), ("delegated account", Later),
         ("too many transactions", Later), ("account limit", Later), ("too far in", Later), ("queue", Later), ("nonce gap", Later),
         ("nonce too high", Later), ("account_limit", Later), ("too many pending", Later), ("txpool overflow", Later),
-        ("timeout", Later), ("deadline exceeded", Later), ("syncing", Later), ("try again", Later),
+        ("delegatorhaspendingtx", Later), ("notcurrentnoncefordelegation", Later), ("already reserved", Later),
+        // Something passing, or nothing that was said.
+        ("internal error", Later), ("timeout", Later), ("deadline exceeded", Later), ("syncing", Later), ("try again", Later),
     ]
 };
 

@@ -4,7 +4,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -48,8 +51,13 @@ pub(crate) struct Look {
     /// How many reorganisations were seen before.
     pub(crate) branch: u64,
     /// When it began.
-    pub(crate) began: Instant,
+    pub(crate) began: Ticket,
+    at: Instant,
 }
+
+/// Tells what came first, also where the clock does not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ticket(u64);
 
 /// What is known of a chequebook, all of it at the same two blocks.
 #[derive(Clone, Debug)]
@@ -67,6 +75,12 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// A chequebook that has paid nothing.
+    #[cfg(test)]
+    pub(crate) fn of(head: Head, state: State, balance: U256) -> Self {
+        Self { head, confirmed: head, state, balance, confirmed_balance: balance, sent: HashMap::new() }
+    }
+
     /// The lower bound of the balance, in wei, even if a reorganisation drops the newest deposits.
     pub(crate) fn sure_balance(&self) -> U256 {
         self.balance.min(self.confirmed_balance)
@@ -75,6 +89,15 @@ impl Seen {
     /// The amount that `beneficiary` was paid, in wei. It must be watched.
     pub(crate) fn sent(&self, beneficiary: Address) -> U256 {
         self.sent.get(&beneficiary).copied().unwrap_or_default()
+    }
+}
+
+impl Seen {
+    /// What was paid is never less than it was.
+    fn keep_sent(&mut self, before: &Self) {
+        for (beneficiary, sent) in &mut self.sent {
+            *sent = before.sent(*beneficiary).max(*sent);
+        }
     }
 }
 
@@ -200,6 +223,7 @@ pub(crate) struct ChainWatcher {
     remembered: Mutex<Option<Instant>>,
     /// One look at a time: all who ask meanwhile share the next. It guards no state.
     looking: tokio::sync::Mutex<()>,
+    tickets: AtomicU64,
 }
 
 impl ChainWatcher {
@@ -217,6 +241,7 @@ impl ChainWatcher {
             last: Mutex::default(),
             remembered: Mutex::default(),
             looking: tokio::sync::Mutex::default(),
+            tickets: AtomicU64::new(1),
         })
     }
 
@@ -224,10 +249,8 @@ impl ChainWatcher {
 
     /// The last look, if it is no older than `max_age`; otherwise a new one, which begins after this call.
     pub(crate) async fn look(&self, max_age: Duration) -> Result<Look, Error> {
-        let called = Instant::now();
-        let fresh = |look: &Look| {
-            look.began >= called || (!max_age.is_zero() && called.saturating_duration_since(look.began) <= max_age)
-        };
+        let called = self.ticket();
+        let fresh = |look: &Look| look.began > called || (!max_age.is_zero() && look.at.elapsed() <= max_age);
         if let Some(last) = self.last().filter(fresh) {
             return Ok(last);
         }
@@ -236,6 +259,11 @@ impl ChainWatcher {
             return Ok(last);
         }
         self.look_now().await
+    }
+
+    /// A ticket that is above all before.
+    pub(crate) fn ticket(&self) -> Ticket {
+        Ticket(self.tickets.fetch_add(1, Ordering::Relaxed))
     }
 
     /// The last look, of any age.
@@ -252,7 +280,7 @@ impl ChainWatcher {
     }
 
     async fn look_now(&self) -> Result<Look, Error> {
-        let began = Instant::now();
+        let (began, at) = (self.ticket(), Instant::now());
         let found = self.chain.head().await?;
         let head = self.follow(found).await?;
         let before = self.last().filter(|last| last.head.hash == head.hash);
@@ -260,7 +288,7 @@ impl ChainWatcher {
             Some(last) => last.confirmed,
             None => self.confirmed(head).await?,
         };
-        let look = Look { head, confirmed, branch: self.view.lock().branch(), began };
+        let look = Look { head, confirmed, branch: self.view.lock().branch(), began, at };
         let all: Vec<_> = self.watched.lock().values().filter_map(Weak::upgrade).collect();
         // Those that failed at this head before are read again.
         let behind: Vec<_> = all.into_iter().filter(|one| one.read(|seen| seen.head.hash != head.hash)).collect();
@@ -358,10 +386,14 @@ impl ChainWatcher {
                     Err(error) => *seen = Err(error),
                 }
             }
-            if let Ok(new) = seen
-                && let Err(error) = self.check_history(watched, new).await
-            {
-                *seen = Err(error);
+            if let Ok(new) = seen {
+                // Before Cancun, the memory of a dead one is erased.
+                if new.state == State::Dead {
+                    watched.read(|before| new.keep_sent(before));
+                }
+                if let Err(error) = self.check_history(watched, new).await {
+                    *seen = Err(error);
+                }
             }
         }
         all.iter().cloned().zip(seen).collect()
@@ -393,7 +425,7 @@ impl ChainWatcher {
             }
             return Ok(watched);
         }
-        let look = self.look(self.config.max_age).await?;
+        let look = self.look(Duration::ZERO).await?; // it may have been created just now
         let (terms, unproven) = self.identify(subject, look.head).await?;
         let mut seen = read(&self.chain, &[(subject.contract, Vec::new())], look).await;
         let seen = seen.pop().ok_or(Error::NotGenuine { contract: subject.contract })??;

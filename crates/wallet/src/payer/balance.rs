@@ -6,6 +6,19 @@ use std::{
     time::Duration,
 };
 
+use super::{
+    book::{Book, Outdated},
+    funds::{Balance, Shown},
+};
+use crate::{
+    Error,
+    chain::{Chain, Head, Ticket},
+    store::{
+        Batch,
+        schema::{ChequebookRow, Paid, Promise, chequebook_key, issued_key, paid_key},
+    },
+    transactions::Status,
+};
 use alloy::{
     primitives::{Address, B256, BlockNumber, U256},
     rpc::types::{Filter, Log},
@@ -19,21 +32,6 @@ use chequebook::{
     },
     factory,
 };
-use tokio::time::Instant;
-
-use super::{
-    book::{Book, Outdated},
-    funds::{Balance, Shown},
-};
-use crate::{
-    Error,
-    chain::{Chain, Head},
-    store::{
-        Batch,
-        schema::{ChequebookRow, Paid, Promise, chequebook_key, issued_key, paid_key},
-    },
-    transactions::Status,
-};
 
 /// By how many blocks a sum of events must be older than another look that finds the same sum, before it is stored. A
 /// node can leave events out once.
@@ -42,7 +40,7 @@ const SECOND_LOOK: u64 = 8;
 /// What was asked last.
 #[derive(Debug, Default)]
 pub(super) struct Asking {
-    began: Option<Instant>,
+    began: Ticket,
     /// The newest block then.
     head: Option<B256>,
     branch: u64,
@@ -55,20 +53,20 @@ pub(super) struct Asking {
 impl Book {
     /// Asks the chain how much the chequebook is funded with. Callers that ask meanwhile share the answer.
     pub(super) async fn ask_funds(&self) -> Result<(), Error> {
-        let called = Instant::now();
+        let called = self.wallet.shared().watcher.ticket();
         let mut asking = self.asking.lock().await;
-        if asking.began.is_some_and(|began| began >= called) {
+        if asking.began > called {
             return self.check_known();
         }
-        let began = Instant::now();
         let shared = self.wallet.shared();
+        let began = shared.watcher.ticket();
         let look = shared.watcher.look(Duration::ZERO).await?;
         shared.watcher.refresh(&self.watched, shared.config.max_age).await?;
         let (head, confirmed, balance, state) =
             self.watched.read(|seen| (seen.head, seen.confirmed, seen.confirmed_balance, seen.state));
         let reorganised = asking.branch != look.branch;
         if asking.head == Some(head.hash) && !reorganised {
-            asking.began = Some(began); // the state of a block never changes
+            asking.began = began; // the state of a block never changes
             return self.check_known();
         }
         if reorganised {
@@ -85,7 +83,8 @@ impl Book {
         }
         let is_dead = state == State::Dead;
         let shown = Shown { block: confirmed.number, hash: confirmed.hash, balance, paid, is_dead };
-        self.funds.lock().believe(self.contract, shown, reorganised)?;
+        self.check_history(&shown).await?;
+        self.funds.lock().believe(shown);
 
         // A sum is stored once a later look has found it, too.
         if let Some((candidate, found_at)) = asking.candidate.take() {
@@ -98,8 +97,21 @@ impl Book {
         if asking.candidate.is_none() {
             asking.candidate = Some((Paid { block: confirmed.number, hash: confirmed.hash, total: paid }, head.number));
         }
-        (asking.began, asking.head, asking.branch) = (Some(began), Some(head.hash), look.branch);
+        (asking.began, asking.head, asking.branch) = (began, Some(head.hash), look.branch);
         Ok(())
+    }
+
+    /// Checks that what the chain shows can follow from what was believed, unless that block was dropped.
+    async fn check_history(&self, new: &Shown) -> Result<(), Error> {
+        let (believed, what) = {
+            let funds = self.funds.lock();
+            (funds.believed(), funds.contradiction(new)?)
+        };
+        let (Some(what), Some((number, hash))) = (what, believed) else { return Ok(()) };
+        if self.wallet.shared().chain.block(number).await?.hash != hash {
+            return Ok(());
+        }
+        Err(Error::Contradiction { contract: self.contract, what })
     }
 
     /// The stored sum, if its block is still part of the chain; otherwise nothing, before the first payment.
@@ -145,8 +157,12 @@ impl Book {
         let call = |&beneficiary: &Address| (self.contract, sentCall { beneficiary }.abi_encode().into());
         let sent = shared.chain.read_many(beneficiaries.iter().map(call).collect(), head).await;
         for (beneficiary, sent) in beneficiaries.into_iter().zip(sent) {
+            let answer = sent?;
+            if answer.is_empty() {
+                continue; // it is dead, and its memory is erased
+            }
             let wrong = |_| Error::NotGenuine { contract: self.contract };
-            let paid = sentCall::abi_decode_returns(&sent?).map_err(wrong)?;
+            let paid = sentCall::abi_decode_returns(&answer).map_err(wrong)?;
             let promise = shared.ledger.get::<Promise>(&issued_key(self.contract, beneficiary)).await?;
             let issued = promise.map_or(U256::ZERO, |promise| promise.amount);
             if paid > issued {

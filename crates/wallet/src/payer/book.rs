@@ -97,9 +97,9 @@ impl Book {
 
     /// Reserves an amount. If it is not available, asks the chain once before it returns an error.
     pub(super) async fn reserve(&self, amount: U256) -> Result<Reservation<'_>, Error> {
-        if let Err(error) = self.try_reserve(amount) {
-            if let Err(asked) = self.ask_funds().await {
-                return Err(if matches!(asked, Error::StoreOutdated { .. }) { asked } else { error });
+        if self.try_reserve(amount).is_err() {
+            if let Err(error) = self.ask_funds().await {
+                tracing::debug!(contract = %self.contract, %error, "could not ask for the funds");
             }
             self.try_reserve(amount)?;
         }
@@ -108,9 +108,9 @@ impl Book {
 
     fn try_reserve(&self, amount: U256) -> Result<(), Error> {
         let contract = self.contract;
+        self.check_alive()?;
         self.check_known()?;
         self.wallet.shared().watcher.check_age()?;
-        self.check_alive()?;
         let mut funds = self.funds.lock();
         let available = funds.available()?;
         if amount > available {

@@ -1,6 +1,6 @@
 //! The amounts that decide whether a cheque may be issued. Nothing here asks the node or the store.
 
-use alloy::primitives::{Address, B256, BlockNumber, U256};
+use alloy::primitives::{B256, BlockNumber, U256};
 
 use crate::Error;
 
@@ -70,35 +70,31 @@ impl Funds {
         Ok(self.funded()?.saturating_sub(self.issued).saturating_sub(self.reserved))
     }
 
-    /// Believes what the chain shows. What is funded never falls on one chain but by the death of the chequebook; what
-    /// was paid never falls, and is never more than was promised.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Contradiction`] if it does, and `reorganised` is false.
-    pub(super) fn believe(&mut self, contract: Address, new: Shown, reorganised: bool) -> Result<(), Error> {
-        if let Some(before) = self.shown.filter(|_| !reorganised) {
-            if new.block < before.block {
-                return Ok(()); // a node that is behind
-            }
-            let (was, is) = (before.funded()?, new.funded()?);
-            if is < was && !new.is_dead {
-                let what = format!(
-                    "it was funded with {was} wei in block {}, and with {is} in block {}",
-                    before.block, new.block
-                );
-                return Err(Error::Contradiction { contract, what });
-            }
-            if new.paid < before.paid {
-                let what = format!(
-                    "it had paid {} wei in block {}, and {} in block {}",
-                    before.paid, before.block, new.paid, new.block
-                );
-                return Err(Error::Contradiction { contract, what });
-            }
-        }
+    /// What is wrong with what the chain shows, if the last block that was believed is still part of it: what is funded
+    /// never falls on one chain but by the death of the chequebook, and neither does what was paid.
+    pub(super) fn contradiction(&self, new: &Shown) -> Result<Option<String>, Error> {
+        let Some(before) = self.shown else { return Ok(None) };
+        let (was, is) = (before.funded()?, new.funded()?);
+        let fell = |what: &str, was: U256, is: U256| {
+            Some(format!("it {what} {was} wei in block {}, and {is} in block {}", before.block, new.block))
+        };
+        Ok(if new.paid < before.paid {
+            fell("had paid", before.paid, new.paid)
+        } else if is < was && !new.is_dead {
+            fell("was funded with", was, is)
+        } else {
+            None
+        })
+    }
+
+    /// The last block that was believed.
+    pub(super) fn believed(&self) -> Option<(BlockNumber, B256)> {
+        self.shown.map(|shown| (shown.block, shown.hash))
+    }
+
+    /// Believes what the chain shows.
+    pub(super) const fn believe(&mut self, new: Shown) {
         self.shown = Some(new);
-        Ok(())
     }
 }
 

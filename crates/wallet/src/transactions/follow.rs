@@ -3,16 +3,16 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use alloy::primitives::{Address, B256, keccak256};
-use tokio::time::Instant;
 
 use super::{
     account::{Account, Slot, does_nothing, unsigned},
     decide::{Standing, Step, step},
     handle::{Id, Status},
+    send::Why,
 };
 use crate::{
     Error,
-    chain::{Head, Look, RefusalKind},
+    chain::{Head, Look, RefusalKind, Ticket},
     store::{
         Batch,
         schema::{TransactionRow, history_key, transaction_key},
@@ -27,27 +27,27 @@ const FILLED: usize = 4;
 /// When all transactions were last looked at, and after how many reorganisations.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Followed {
-    began: Option<Instant>,
+    began: Ticket,
     branch: u64,
 }
 
 impl Account {
     /// Asks the chain for the outcome of all transactions that are not final, and sends lost ones again.
     pub(crate) async fn advance(&self) -> Result<(), Error> {
-        let called = Instant::now();
+        let called = self.watcher.ticket();
         let look = self.watcher.look(Duration::ZERO).await?;
         self.follow(called, look).await
     }
 
     /// The same at a look that was just made.
-    pub(crate) async fn follow(&self, called: Instant, look: Look) -> Result<(), Error> {
+    pub(crate) async fn follow(&self, called: Ticket, look: Look) -> Result<(), Error> {
         let mut last = self.following.lock().await;
-        if last.began.is_some_and(|began| began >= called) {
+        if last.began > called {
             return Ok(());
         }
-        let began = Instant::now();
+        let began = self.watcher.ticket();
         self.follow_all(look, look.branch != last.branch).await?;
-        *last = Followed { began: Some(began), branch: look.branch };
+        *last = Followed { began, branch: look.branch };
         Ok(())
     }
 
@@ -134,7 +134,7 @@ impl Account {
                 Ok(())
             }
             Step::Raise => {
-                let raised = self.raise(id, None).await?;
+                let raised = self.raise(id, Why::Late).await?;
                 if !raised {
                     self.with(id, |slot| slot.since = Some(head.number))?;
                     tracing::warn!(nonce = id.1, "a transaction waits, and may offer no more");

@@ -196,6 +196,7 @@ impl Account {
     }
 
     async fn try_broadcast(&self, id: Id) -> Result<(), Error> {
+        let mut last = None;
         for _ in 0..ANSWERS {
             let raw = self.with(id, |slot| slot.sendable().cloned())?;
             let Some(raw) = raw else { return Ok(()) }; // it is not durable yet
@@ -227,16 +228,16 @@ impl Account {
                     return Ok(());
                 }
                 Answer::Accepted | Answer::Report => false,
-                Answer::Raise => self.raise(id, refusal.wanted()).await?,
+                Answer::Raise => self.raise(id, Why::Refused { wanted: refusal.wanted() }).await?,
                 Answer::Lower => self.lower(id).await?,
                 Answer::MoreGas => self.more_gas(id).await?,
             };
             if !answered {
                 return self.report(id, refusal);
             }
+            last = Some(refusal);
         }
-        let refusal = Refusal { kind: RefusalKind::Other, message: format!("refused {ANSWERS} offers") };
-        self.report(id, refusal)
+        last.map_or(Ok(()), |refusal| self.report(id, refusal))
     }
 
     fn report(&self, id: Id, refusal: Refusal) -> Result<(), Error> {
@@ -248,19 +249,21 @@ impl Account {
 
     /* OTHER OFFERS */
 
-    /// Offers more: at least what the node wants, if it said so. False if that is not allowed.
-    pub(super) async fn raise(&self, id: Id, wanted: Option<u128>) -> Result<bool, Error> {
+    /// Offers more. False if that is not allowed.
+    pub(super) async fn raise(&self, id: Id, why: Why) -> Result<bool, Error> {
         let fees = self.newest_fees().await?;
         let Some(now) = self.offer(id)? else { return Ok(false) };
-        // What a node wants may be a lie, and is no reason to pay more than the settings allow.
-        let tip = match wanted {
-            Some(wanted) => wanted.clamp(fees.tip, self.config.max_priority_fee_per_gas.max(fees.tip)),
-            None => fees.tip,
-        };
-        let tip = if wanted.is_some() {
-            tip.max(now.offer.tip.saturating_mul(2).min(self.config.max_priority_fee_per_gas))
-        } else {
-            tip
+        let tip = match why {
+            Why::Late => fees.tip,
+            // What a node wants may be a lie, and is no reason to pay more than the settings allow.
+            Why::Refused { wanted } => {
+                let most = self.config.max_priority_fee_per_gas;
+                let wanted = wanted.unwrap_or_default().max(now.offer.tip.saturating_mul(2));
+                if now.offer.tip >= most {
+                    return Ok(false);
+                }
+                wanted.min(most).max(fees.tip)
+            }
         };
         let least = Offer { max_fee: fees.base.saturating_mul(2).saturating_add(tip), tip };
         let Some(offer) = raise(now.offer, least, now.gas, &self.config) else { return Ok(false) };
@@ -402,6 +405,15 @@ impl Account {
         let _ = self.with(id, |slot| slot.durable = slot.durable.max(count));
         Ok(())
     }
+}
+
+/// Why more is offered.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Why {
+    /// Blocks came without it.
+    Late,
+    /// The node refuses it, and may have said what it wants, in wei per gas.
+    Refused { wanted: Option<u128> },
 }
 
 /// What a variant offers, and its gas.

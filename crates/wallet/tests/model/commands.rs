@@ -57,11 +57,79 @@ pub(crate) enum Command {
     Kill,
     RestartPayer,
     RestartPayee,
-    /// Loses `per_mille` of a thousand requests during the next commands.
-    Faults {
-        per_mille: u64,
+    /// Another program uses the payer's account.
+    Foreign {
+        ahead: u64,
     },
+    /// An authorization (EIP-7702) uses the next nonce of the payer's account.
+    Delegate,
+    /// Takes one of the payer's transactions out of the pool.
+    Evict {
+        which: usize,
+    },
+    /// Asks to cancel one of the payer's transactions.
+    CancelTransaction {
+        which: usize,
+    },
+    /// Something is wrong with the nodes during the next commands.
+    Trouble(Trouble),
     Heal,
+}
+
+/// What may be wrong with nodes, pool and fees.
+#[derive(Clone, Debug)]
+pub(crate) enum Trouble {
+    /// So many of a thousand requests are lost: some before execution, some after.
+    Faults(u64),
+    /// A load balancer over nodes that are so many blocks behind.
+    Replicas(Vec<u64>),
+    /// All nodes go back.
+    GoBack(u64),
+    /// All nodes stay at the newest block.
+    Stall,
+    PruneState(u64),
+    PruneReceipts(u64),
+    LogRange(u64),
+    Rate(usize),
+    /// No receipt is there, no event, or no transaction.
+    NoReceipts,
+    NoLogs,
+    NoTransactions,
+    /// The count of transactions is too high.
+    WrongNonce(u64),
+    /// Contracts without code.
+    NoCode,
+    MinTip(u128),
+    ValidatorsTip(u128),
+    BaseFee(u64),
+    FeeCap(u64),
+    PoolFull,
+    InFlight(usize),
+}
+
+/// A random trouble.
+fn trouble() -> impl Strategy<Value = Trouble> {
+    prop_oneof![
+        3 => (50..400_u64).prop_map(Trouble::Faults),
+        3 => prop::collection::vec(0..5_u64, 1..4).prop_map(Trouble::Replicas),
+        2 => (1..10_u64).prop_map(Trouble::GoBack),
+        1 => Just(Trouble::Stall),
+        1 => (4..12_u64).prop_map(Trouble::PruneState),
+        1 => (1..6_u64).prop_map(Trouble::PruneReceipts),
+        1 => (1..4_u64).prop_map(Trouble::LogRange),
+        1 => (1..20_usize).prop_map(Trouble::Rate),
+        2 => Just(Trouble::NoReceipts),
+        2 => Just(Trouble::NoLogs),
+        1 => Just(Trouble::NoTransactions),
+        1 => (1..4_u64).prop_map(Trouble::WrongNonce),
+        1 => Just(Trouble::NoCode),
+        1 => (1..1_000_u128).prop_map(Trouble::MinTip),
+        1 => (1..1_000_u128).prop_map(Trouble::ValidatorsTip),
+        1 => (1..100_000_u64).prop_map(Trouble::BaseFee),
+        1 => (1..1_000_000_u64).prop_map(Trouble::FeeCap),
+        1 => Just(Trouble::PoolFull),
+        1 => (1..3_usize).prop_map(Trouble::InFlight),
+    ]
 }
 
 /// A random sequence.
@@ -85,8 +153,12 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
         1 => Just(Command::Kill),
         2 => Just(Command::RestartPayer),
         2 => Just(Command::RestartPayee),
-        1 => (50..400_u64).prop_map(|per_mille| Command::Faults { per_mille }),
-        2 => Just(Command::Heal),
+        1 => (0..3_u64).prop_map(|ahead| Command::Foreign { ahead }),
+        1 => Just(Command::Delegate),
+        1 => (0..4_usize).prop_map(|which| Command::Evict { which }),
+        1 => (0..4_usize).prop_map(|which| Command::CancelTransaction { which }),
+        3 => trouble().prop_map(Command::Trouble),
+        3 => Just(Command::Heal),
     ];
     prop::collection::vec(command, 1..80)
 }

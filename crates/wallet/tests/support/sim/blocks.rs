@@ -130,6 +130,14 @@ impl Sim {
         *block.state.balances.entry(account).or_default() += wei;
         chain.push(block);
     }
+
+    /// Takes ether from an account, in a separate block without a transaction, as if another program had spent it.
+    pub(crate) fn take(&self, account: Address, wei: U256) {
+        let mut chain = self.lock();
+        let mut block = chain.empty_block();
+        *block.state.balances.entry(account).or_default() -= wei;
+        chain.push(block);
+    }
 }
 
 impl Chain {

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::{
     Chain,
     blocks::{BLOCK_GAS, Block, Included},
+    contracts,
     node::View,
     state::{CHAIN_ID, Message},
     words::Refusal,
@@ -80,7 +81,11 @@ impl View<'_> {
             "eth_call" => self.simulate(parse(parameters, 0)?, state(1)?).map(|output| json!(output)),
             // It does not see pending transactions.
             "eth_estimateGas" => {
-                self.simulate(parse(parameters, 0)?, state(1)?).map(|_| json!(U64::from(self.chain.environment.gas)))
+                let request: TransactionRequest = parse(parameters, 0)?;
+                let to = request.to.and_then(|to| to.to().copied());
+                let input = request.input.input().cloned().unwrap_or_default();
+                let gas = contracts::estimate(to, &input, self.chain.environment.gas);
+                self.simulate(request, state(1)?).map(|_| json!(U64::from(gas)))
             }
             "eth_gasPrice" => self.gas_price(),
             "eth_maxPriorityFeePerGas" => ok(format!("{:#x}", self.chain.fees.suggested_tip)),

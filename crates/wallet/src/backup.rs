@@ -103,7 +103,10 @@ impl Backup {
     ///
     /// [`Error::Store`].
     pub async fn export(wallet: &Wallet) -> Result<Self, Error> {
-        let ledger = &wallet.shared().ledger;
+        Self::of(&wallet.shared().ledger).await
+    }
+
+    async fn of(ledger: &Ledger) -> Result<Self, Error> {
         let origin = all::<Origin>(ledger, table::ORIGIN, &[]).await?;
         let Some((_, Origin { format, chain_id, genesis })) = origin.into_iter().next() else {
             return Err(StoreError::bad_row(table::ORIGIN, &[]).into());
@@ -158,7 +161,11 @@ impl Backup {
         let mut batch = Batch::new();
         let Self { chain_id, genesis, .. } = *self;
         batch.replace(origin_key(), None, &Origin { format: FORMAT, chain_id, genesis })?;
+        let mut contracts = BTreeSet::new();
         for issuer in &self.chequebooks {
+            if !contracts.insert(issuer.contract) {
+                return Err(bad(format!("chequebook {}: it is there twice", issuer.contract)));
+            }
             self.import_issuer(&mut batch, issuer)?;
         }
         self.import_received(&mut batch)?;

@@ -16,7 +16,8 @@ use super::{
 /// The version of the keys and rows.
 pub(crate) const FORMAT: u32 = 5;
 
-/// The tables of the wallet.
+/// The tables that a [`Store`](super::Store) must have. What is in them is the wallet's own affair. A later version may add
+/// tables; create those that are missing when the store is opened.
 pub const TABLES: &[Table] = &[
     table::ORIGIN,
     table::VIEW,

@@ -3,9 +3,11 @@
 #![allow(clippy::arithmetic_side_effects, clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod damage;
+mod faulty;
 mod file;
 mod model;
 mod process;
+mod wallet;
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 

@@ -2,12 +2,12 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use alloy::primitives::{Address, B256, Bytes, U256};
+use alloy::primitives::{Address, B256, Bytes, FixedBytes, U256};
 use chequebook::Scheme;
 use redb::{Database, TableDefinition};
 use serde::Serialize;
 
-use super::{ACCOUNT, CONTRACT, HASH, OTHER, creation, origin, promise, variants};
+use super::{ACCOUNT, CONTRACT, GENESIS, HASH, OTHER, creation, variants};
 
 type Row = (Vec<u8>, Vec<u8>);
 
@@ -56,6 +56,33 @@ struct TransactionRow<P> {
     outcome: Option<Outcome>,
 }
 
+#[derive(Serialize)]
+struct Promise {
+    amount: U256,
+    signed: Option<Signed>,
+}
+
+#[derive(Serialize)]
+struct Signed {
+    scheme: Scheme,
+    signature: FixedBytes<65>,
+}
+
+#[derive(Serialize)]
+struct Origin {
+    format: u32,
+    chain_id: u64,
+    genesis: B256,
+}
+
+const fn origin(format: u32) -> Origin {
+    Origin { format, chain_id: 31_337, genesis: GENESIS }
+}
+
+fn promise(amount: u64, scheme: Scheme) -> Promise {
+    Promise { amount: U256::from(amount), signed: Some(Signed { scheme, signature: [0x5a; 65].into() }) }
+}
+
 fn paid() -> Paid {
     Paid { block: 12, hash: HASH, total: U256::from(11) }
 }
@@ -97,7 +124,7 @@ pub(super) mod v4 {
 
     pub(in super::super) fn rows() -> Vec<Row> {
         let [contract, other] = [CONTRACT.as_slice(), OTHER.as_slice()];
-        let recovered = crate::store::schema::Promise { amount: U256::from(30), signed: None };
+        let recovered = Promise { amount: U256::from(30), signed: None };
         let rows = vec![
             row(&[b"origin/"], &origin(4)),
             row(&[b"chequebooks/", contract], &ChequebookRow { signer: OTHER, creation: Some(creation()) }),

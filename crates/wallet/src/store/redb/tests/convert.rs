@@ -23,8 +23,11 @@ fn origin(format: u32) -> Vec<u8> {
     postcard::to_allocvec(&Origin { format, chain_id: 1, genesis: B256::ZERO }).unwrap()
 }
 
-/// Rows of each table, with the keys of format 4, and where they belong.
-fn named_rows() -> Vec<(Vec<u8>, Table, Vec<u8>, Vec<u8>)> {
+/// The key of a row in format 1; the table and the key to which it is converted; its value.
+type Row = (Vec<u8>, Table, Vec<u8>, Vec<u8>);
+
+/// Rows of each table that there was in row format 4.
+fn named_rows() -> Vec<Row> {
     let old = ["origin", "chequebooks", "totals", "paid", "issued", "received", "nonces", "transactions"];
     let mut rows = Vec::new();
     for table in TABLES.iter().filter(|table| old.contains(&table.name())) {

@@ -35,10 +35,10 @@ export function unshown(text) {
   return rows;
 }
 
-/** The numbers from CB1 to CB`last` without a row that states them, and without one that names what shows them. */
-export function missingInvariants(text, last) {
-  const rows = text.split("\n").filter((line) => line.startsWith("| CB"));
-  const all = Array.from({ length: last }, (_, index) => `CB${index + 1}`);
+/** The numbers from 1 to `last`, after `letters`, without a row that states them, and without one that names what shows them. */
+export function missingNumbers(text, letters, last) {
+  const rows = text.split("\n").filter((line) => line.startsWith(`| ${letters}`));
+  const all = Array.from({ length: last }, (_, index) => `${letters}${index + 1}`);
   return all.filter((number) => {
     const own = rows.filter((row) => row.startsWith(`| ${number} |`));
     return own.length < 2 || !own.some((row) => row.match(SOLIDITY) || row.match(RUST));
@@ -80,8 +80,10 @@ function main() {
     faults.push(...unshown(text).map((row) => `${path}: nothing shows "${row}", and it does not say "${CARRIED}"`));
     faults.push(...deadLinks(path, text, read).map((link) => `${path}: the link ${link} leads nowhere`));
   }
-  const invariants = "test/invariant/README.md";
-  faults.push(...missingInvariants(read(invariants), 11).map((number) => `${invariants}: ${number} is not stated, or nothing shows it`));
+  for (const [path, letters, last] of [["test/invariant/README.md", "CB", 11], ["docs/wallet.md", "W", 5]]) {
+    const missing = missingNumbers(read(path), letters, last);
+    faults.push(...missing.map((number) => `${path}: ${number} is not stated, or nothing shows it`));
+  }
   for (const fault of faults) console.error(fault);
   process.exitCode = faults.length === 0 ? 0 : 1;
 }

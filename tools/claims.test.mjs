@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { anchors, deadLinks, missingInvariants, missingNames, unshown } from "./claims.mjs";
+import { anchors, deadLinks, missingNumbers, missingNames, unshown } from "./claims.mjs";
 
 test("names that do not exist are found, in Solidity and in Rust", () => {
   const text = "`test_A` `testFuzz_B` `check_c` `test/e2e/a.rs::one` `test/e2e/a.rs::two` `sent`";
@@ -27,7 +27,7 @@ test("a row must show something, or say who carries it", () => {
 
 test("an invariant that is not stated, or that nothing shows, is found", () => {
   const text = "| CB1 | x |\n| CB3 | y |\n| CB1 | `test_A` |\n| CB3 | a promise |";
-  assert.deepEqual(missingInvariants(text, 3), ["CB2", "CB3"]);
+  assert.deepEqual(missingNumbers(text, "CB", 3), ["CB2", "CB3"]);
 });
 
 test("anchors are those of GitHub", () => {

@@ -1,13 +1,15 @@
 //! The state of a wallet as JSON: to read it, to keep it elsewhere, and to import it into a new store.
 
 mod old;
+mod receipt;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::{Address, B256, BlockNumber, ChainId, U256};
-use chequebook::{Creation, Scheme, SignedCheque};
+use chequebook::{Creation, Scheme};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use self::receipt::Receipt;
 use crate::{
     Error,
     store::{
@@ -36,29 +38,6 @@ pub struct Backup {
     chequebooks: Vec<Issuer>,
     received: Vec<Receipt>,
     transactions: Vec<Sent>,
-}
-
-/// What one beneficiary received.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Receipt {
-    /// The highest valid cheque.
-    cheque: SignedCheque,
-    /// The cumulative amount that was acknowledged, in wei.
-    #[serde(with = "decimal")]
-    acknowledged: U256,
-    /// Whether it was read from a bare cheque, as format 4 has it.
-    #[serde(skip)]
-    is_old: bool,
-}
-
-/// A [`Receipt`] as it is read.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct NewReceipt {
-    cheque: SignedCheque,
-    #[serde(with = "decimal")]
-    acknowledged: U256,
 }
 
 /// A chequebook that we sign for.

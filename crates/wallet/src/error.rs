@@ -9,7 +9,7 @@ use alloy::{
 use chequebook::{ErrorClass, Scheme};
 
 use crate::{
-    chain::{NodeFailure, Refusal},
+    answer::{NodeFailure, Refusal},
     store::StoreError,
 };
 

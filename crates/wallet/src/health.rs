@@ -6,7 +6,7 @@ use tokio::{sync::watch, time::Instant};
 
 use crate::{
     Error,
-    chain::{causes, redact},
+    answer::{causes, redact},
 };
 
 /// Whether the chain can be seen.

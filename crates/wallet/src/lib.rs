@@ -1,6 +1,7 @@
 #![cfg_attr(feature = "redb", doc = include_str!("../README.md"))]
 #![cfg_attr(not(feature = "redb"), doc = "Payer and payee of a chequebook contract, with a store of your own.")]
 
+mod answer;
 mod backup;
 mod cashing;
 mod chain;
@@ -10,15 +11,16 @@ mod factory;
 mod health;
 mod payee;
 mod payer;
+mod registry;
 mod setters;
 mod signer;
 pub mod store;
 mod transactions;
 mod wallet;
 
+pub use answer::{FailureKind, NodeFailure, Refusal, RefusalKind};
 pub use backup::Backup;
 pub use cashing::{Cashing, Skipped};
-pub use chain::{FailureKind, NodeFailure, Refusal, RefusalKind};
 /// The thin crate, which defines cheques and terms.
 pub use chequebook;
 pub use config::{Config, Finality, L1Fee};

@@ -28,7 +28,7 @@ use crate::{
     config::Config,
     factory::Factory,
     health::{Health, note},
-    payee::Exposures,
+    registry::Registry,
     store::{
         Batch, Ledger, Store, StoreError,
         migrate::migrate,
@@ -58,7 +58,8 @@ pub(crate) struct Shared {
     pub(crate) watcher: Arc<ChainWatcher>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) account: Arc<Account>,
-    pub(crate) exposures: Exposures,
+    /// What each chequebook owes to this wallet's beneficiaries.
+    pub(crate) exposures: Registry,
     factory: Factory,
     cashing: Cashing,
     health: watch::Sender<Health>,
@@ -114,7 +115,7 @@ impl Wallet {
             watcher,
             ledger: Arc::clone(ledger),
             account,
-            exposures: Exposures::default(),
+            exposures: Registry::default(),
             factory,
             cashing,
             health,

@@ -9,7 +9,7 @@ use serde::{
     de::{self, DeserializeSeed, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use super::{NewReceipt, Receipt};
+use super::receipt::{NewReceipt, Receipt};
 use crate::store::{
     OldOutcome,
     schema::{Outcome, Purpose, TransactionRow},

@@ -31,12 +31,9 @@ use parking_lot::Mutex;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::{
-    failure::{FailureKind, NodeFailure},
-    refusal::Refusal,
-};
 use crate::{
     Error,
+    answer::{FailureKind, NodeFailure, Refusal},
     config::{Config, Finality, L1Fee},
 };
 

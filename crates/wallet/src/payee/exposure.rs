@@ -1,10 +1,6 @@
 //! What one chequebook owes to all beneficiaries of this wallet: one owner of these facts, and one decision at a time.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use alloy::primitives::{Address, B256, U256};
 use chequebook::{Creation, SignedCheque, State};
@@ -94,13 +90,13 @@ pub(crate) struct Exposure {
 }
 
 impl Exposure {
-    /// The exposure to a chequebook, with all cheques that the store has of it.
-    pub(super) async fn open(wallet: &Wallet, subject: Subject<'_>) -> Result<Arc<Self>, Error> {
+    /// The exposure to a chequebook, with all cheques that the store has of it, and whether it is new.
+    pub(super) async fn open(wallet: &Wallet, subject: Subject<'_>) -> Result<(Arc<Self>, bool), Error> {
         let shared = wallet.shared();
         let watched = shared.watcher.watch(subject).await?;
         let contract = watched.contract;
         if let Some(found) = shared.exposures.find(contract) {
-            return Ok(found);
+            return Ok((found, false));
         }
         let mut by_beneficiary = HashMap::new();
         for (key, row) in shared.ledger.scan::<Received>(table::RECEIVED, contract.as_slice()).await? {
@@ -110,14 +106,15 @@ impl Exposure {
         }
         let beneficiaries: Vec<Address> = by_beneficiary.keys().copied().collect();
         let watching = shared.watcher.attend(&watched, &beneficiaries).await?;
-        Ok(shared.exposures.insert(Self {
+        let new = Arc::new(Self {
             wallet: wallet.clone(),
             watched,
             lines: Mutex::new(Lines { by_beneficiary, uncashed: None }),
             wake: Arc::default(),
             creating: AsyncMutex::default(),
             watching: Mutex::new(beneficiaries.into_iter().zip(watching).collect()),
-        }))
+        });
+        Ok(shared.exposures.insert(contract, new))
     }
 
     /// Opens the line of a beneficiary.
@@ -257,31 +254,5 @@ impl Exposure {
     async fn is_missing(&self) -> Result<bool, Error> {
         self.wallet.shared().watcher.refresh(&self.watched, Duration::ZERO).await?;
         Ok(self.watched.state() == State::NotDeployed)
-    }
-}
-
-/// The exposures of a wallet, by chequebook, while an inbox needs them.
-#[derive(Default)]
-pub(crate) struct Exposures(Mutex<HashMap<Address, Weak<Exposure>>>);
-
-impl Exposures {
-    fn find(&self, contract: Address) -> Option<Arc<Exposure>> {
-        self.0.lock().get(&contract)?.upgrade()
-    }
-
-    /// Adds an exposure that was just read, unless another task has added it. The first one gets a keeper.
-    fn insert(&self, new: Exposure) -> Arc<Exposure> {
-        let mut all = self.0.lock();
-        all.retain(|_, exposure| exposure.strong_count() > 0);
-        if let Some(found) = all.get(&new.watched.contract).and_then(Weak::upgrade) {
-            drop(all);
-            drop(new);
-            return found;
-        }
-        let new = Arc::new(new);
-        all.insert(new.watched.contract, Arc::downgrade(&new));
-        drop(all);
-        super::keeper::follow(&new);
-        new
     }
 }

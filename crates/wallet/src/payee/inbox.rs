@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::{
     auto_cash::{AutoCash, Mode},
     exposure::{Exposure, Open},
+    keeper,
     policy::Policy,
 };
 use crate::{
@@ -77,7 +78,7 @@ impl Inbox {
     ) -> Result<Self, Error> {
         let claim = wallet.claim(contract, Some(beneficiary))?;
         let subject = Subject::at(contract).created_by(creation.as_ref()).accept_unproven(policy.accept_unproven);
-        let exposure = Exposure::open(wallet, subject).await?;
+        let exposure = keeper::open(wallet, subject).await?;
         let open = Open { policy, mode: Mode::default(), due: None, creation };
         exposure.open_line(beneficiary, open).await?;
         let wallet = wallet.clone();

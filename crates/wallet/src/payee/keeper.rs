@@ -12,7 +12,11 @@ use super::{
     exposure::{Exposure, Open},
     plan::{Candidate, plan},
 };
-use crate::{Error, chain::Seen};
+use crate::{
+    Error,
+    chain::{Seen, Subject},
+    wallet::Wallet,
+};
 
 /// A cheque that is to be cashed, and what its inbox wants.
 #[derive(Clone, Copy)]
@@ -22,8 +26,17 @@ struct Job {
     owed: U256,
 }
 
+/// The exposure to a chequebook, with its keeper.
+pub(super) async fn open(wallet: &Wallet, subject: Subject<'_>) -> Result<Arc<Exposure>, Error> {
+    let (exposure, is_new) = Exposure::open(wallet, subject).await?;
+    if is_new {
+        follow(&exposure);
+    }
+    Ok(exposure)
+}
+
 /// Runs until the last inbox of the chequebook is dropped or the wallet is shut down.
-pub(super) fn follow(exposure: &Arc<Exposure>) {
+fn follow(exposure: &Arc<Exposure>) {
     let weak = Arc::downgrade(exposure);
     let wallet = exposure.wallet.clone();
     let retry = wallet.shared().config.poll_interval;

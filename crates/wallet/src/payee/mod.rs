@@ -7,5 +7,4 @@ mod keeper;
 mod plan;
 mod policy;
 
-pub(crate) use self::exposure::Exposures;
 pub use self::{auto_cash::AutoCash, inbox::Inbox, policy::Policy};

@@ -7,12 +7,12 @@ use std::{
 };
 
 use super::{
-    book::{Book, Outdated},
+    book::{Asking, Book, Outdated},
     funds::{Balance, Shown},
 };
 use crate::{
     Error,
-    chain::{Chain, Head, Ticket},
+    chain::{Chain, Head},
     store::{
         Batch,
         schema::{ChequebookRow, Paid, Promise, chequebook_key, issued_key, paid_key},
@@ -36,19 +36,6 @@ use chequebook::{
 /// By how many blocks a sum of events must be older than another look that finds the same sum, before it is stored. A
 /// node can leave events out once.
 const SECOND_LOOK: u64 = 8;
-
-/// What was asked last.
-#[derive(Debug, Default)]
-pub(super) struct Asking {
-    began: Ticket,
-    /// The newest block then.
-    head: Option<B256>,
-    branch: u64,
-    /// A sum that another look is to confirm, and the newest block when it was found.
-    candidate: Option<(Paid, BlockNumber)>,
-    /// Payments up to this block are known to be ours.
-    checked: BlockNumber,
-}
 
 impl Book {
     /// Asks the chain how much the chequebook is funded with. Callers that ask meanwhile share the answer.

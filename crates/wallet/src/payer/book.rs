@@ -2,19 +2,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use alloy::primitives::{Address, TxKind, U256};
+use alloy::primitives::{Address, B256, BlockNumber, TxKind, U256};
 use chequebook::{Creation, State};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::{auto_deposit::AutoDeposit, balance::Asking, funds::Funds, order::Order};
+use super::{auto_deposit::AutoDeposit, funds::Funds, order::Order};
 use crate::{
     Error,
-    chain::{Subject, WatchedChequebook},
+    chain::{Subject, Ticket, WatchedChequebook},
     signer::SharedSigner,
     store::{
         Batch, Durable, Key,
-        schema::{Promise, Purpose, total_key},
+        schema::{Paid, Promise, Purpose, total_key},
     },
     transactions::{Call, Transaction},
     wallet::Wallet,
@@ -39,6 +39,19 @@ pub(super) struct Book {
     pub(super) auto: Mutex<Option<AutoDeposit>>,
     /// Tells the automatic deposit that its settings have changed.
     pub(super) changed: Arc<Notify>,
+}
+
+/// What was asked last.
+#[derive(Debug, Default)]
+pub(super) struct Asking {
+    pub(super) began: Ticket,
+    /// The newest block then.
+    pub(super) head: Option<B256>,
+    pub(super) branch: u64,
+    /// A sum that another look is to confirm, and the newest block when it was found.
+    pub(super) candidate: Option<(Paid, BlockNumber)>,
+    /// Payments up to this block are known to be ours.
+    pub(super) checked: BlockNumber,
 }
 
 /// A payment that the store does not know of. In wei.

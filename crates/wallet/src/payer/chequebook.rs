@@ -5,7 +5,6 @@ use std::sync::Arc;
 use alloy::primitives::{Address, U256};
 use chequebook::{Creation, Scheme, Terms};
 use parking_lot::Mutex;
-use tokio::task::AbortHandle;
 
 use super::{
     auto_deposit::AutoDeposit,
@@ -13,6 +12,7 @@ use super::{
     depositor,
     funds::{Balance, Funds},
     new::NewChequebook,
+    open::Open,
     order::Order,
     outbox::Outbox,
 };
@@ -25,7 +25,7 @@ use crate::{
         schema::{ChequebookRow, chequebook_key, total_key},
     },
     transactions::Transaction,
-    wallet::{Claim, Wallet},
+    wallet::Wallet,
 };
 
 /// A chequebook that we sign for.
@@ -40,22 +40,6 @@ use crate::{
 /// Clones of this handle are the same chequebook. All methods may be called from any number of tasks at once.
 #[derive(Clone)]
 pub struct Chequebook(Arc<Open>);
-
-/// What ends with the last handle.
-pub(super) struct Open {
-    pub(super) book: Arc<Book>,
-    tasks: [AbortHandle; 2],
-    _claim: Claim,
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        // A task may wait for the node, and must not delay that it is opened again.
-        for task in &self.tasks {
-            task.abort();
-        }
-    }
-}
 
 impl Chequebook {
     /* CREATE AND OPEN */
@@ -157,7 +141,7 @@ impl Chequebook {
         });
         book.ask_funds().await?;
         let tasks = [book.follow(), depositor::follow(&book)];
-        Ok(Self(Arc::new(Open { book, tasks, _claim: claim })))
+        Ok(Self(Arc::new(Open::new(book, tasks, claim))))
     }
 
     /* READ */

@@ -7,6 +7,7 @@ mod chequebook;
 mod depositor;
 mod funds;
 mod new;
+mod open;
 mod order;
 mod outbox;
 mod recover;

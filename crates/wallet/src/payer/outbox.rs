@@ -6,7 +6,7 @@ use alloy::primitives::{Address, U256};
 use chequebook::{Cheque, Scheme, SignedCheque};
 use tokio::time::timeout;
 
-use super::chequebook::Open;
+use super::open::Open;
 use crate::{
     Error,
     store::{

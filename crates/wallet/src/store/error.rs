@@ -4,7 +4,7 @@ use std::{error::Error, io, path::PathBuf, sync::Arc, time::Duration};
 
 use alloy::primitives::hex;
 
-use super::backend::{Conflict, Table};
+use super::change::{Conflict, Table};
 
 /// What can go wrong with a store.
 #[derive(Clone, Debug, thiserror::Error)]

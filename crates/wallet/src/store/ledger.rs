@@ -18,7 +18,8 @@ use tokio::{
 };
 
 use super::{
-    backend::{Change, Condition, Conflict, Entry, Key, Store, Table, Write},
+    backend::Store,
+    change::{Change, Condition, Conflict, Entry, Key, Table, Write},
     error::StoreError,
 };
 

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use super::{
-    backend::{Change, Condition, Conflict, Entry, Key, Store, Table, Write},
+    backend::Store,
+    change::{Change, Condition, Conflict, Entry, Key, Table, Write},
     error::StoreError,
 };
 

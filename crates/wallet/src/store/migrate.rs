@@ -16,7 +16,7 @@ mod old;
 pub(crate) use self::old::Outcome as OldOutcome;
 
 use super::{
-    backend::{Key, Table},
+    change::{Key, Table},
     error::StoreError,
     ledger::{Batch, Ledger, decode},
     schema::{ChequebookRow, FORMAT, Origin, Promise, Received, TransactionRow, origin_key, table},

@@ -1,6 +1,7 @@
 //! The durable state of the wallet: behind one small trait, with an embedded store as default.
 
 mod backend;
+mod change;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
@@ -14,7 +15,8 @@ pub(crate) mod schema;
 #[cfg(feature = "redb")]
 pub use self::redb::{Redb, RedbOptions};
 pub use self::{
-    backend::{Change, Condition, Conflict, Entry, Key, Store, Table, Write},
+    backend::Store,
+    change::{Change, Condition, Conflict, Entry, Key, Table, Write},
     error::StoreError,
     memory::{Memory, MemoryDisk},
     schema::{Purpose, TABLES},

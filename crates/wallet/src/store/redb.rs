@@ -1,6 +1,7 @@
 //! The embedded store: one file.
 
 mod convert;
+mod database;
 mod file;
 
 use std::{
@@ -11,22 +12,18 @@ use std::{
 };
 
 use async_trait::async_trait;
-use redb::{Builder, Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 
-use self::file::{corrupt, refusal};
+use self::{
+    database::{FORMAT, FORMAT_TABLE, builder, definition, transact},
+    file::{corrupt, refusal},
+};
 use super::{
-    backend::{Change, Condition, Conflict, Entry, Key, Store, Table, Write},
+    backend::Store,
+    change::{Change, Condition, Conflict, Entry, Key, Table, Write},
     error::StoreError,
     schema::TABLES,
 };
-
-/// Distinguishes our files from others, and one version from the next.
-const FORMAT_TABLE: TableDefinition<'_, (), u32> = TableDefinition::new("chequebook format");
-/// One redb table for each table. Format 1 had one for all: it is [converted](convert).
-const FORMAT: u32 = 2;
-
-/// How much of the file is kept in memory, in bytes.
-const CACHE: usize = 256 << 20;
 
 /// A store in one file, of [redb](https://docs.rs/redb/4). It is locked while it is open, accessible to its owner only,
 /// and checked as a whole when it is opened, which takes a fifth of a second for a million cheques.
@@ -64,7 +61,11 @@ impl RedbOptions {
     ///
     /// Those of [`Redb::create`].
     pub fn create(self, path: impl AsRef<Path>) -> Result<Redb, StoreError> {
-        file::create(path.as_ref(), self)
+        let path = path.as_ref();
+        match file::create(path, self.accept_group)? {
+            Some(database) => Ok(Redb { database: Arc::new(database) }),
+            None => self.open(path),
+        }
     }
 
     /// [`Redb::open`] with these options.
@@ -74,7 +75,7 @@ impl RedbOptions {
     /// Those of [`Redb::open`].
     pub fn open(self, path: impl AsRef<Path>) -> Result<Redb, StoreError> {
         let path = path.as_ref();
-        file::check(path, self)?;
+        file::check(path, self.accept_group)?;
         // Some damage makes the library panic.
         let opened = catch_unwind(AssertUnwindSafe(|| {
             let database = builder().set_check_integrity_on_open(true).open(path);
@@ -143,30 +144,6 @@ impl Redb {
     }
 }
 
-/// One transaction, which is on the disk when this returns.
-fn transact<T>(
-    database: &Database,
-    work: impl FnOnce(&WriteTransaction) -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    let mut transaction = database.begin_write().map_err(StoreError::other)?;
-    // With one phase, a last commit that was damaged later looks like an unfinished one, and redb silently uses the
-    // one before. Two phases distinguish the two cases.
-    transaction.set_two_phase_commit(true);
-    transaction.set_durability(Durability::Immediate).map_err(StoreError::other)?;
-    let result = work(&transaction)?;
-    transaction.commit().map_err(StoreError::other)?;
-    Ok(result)
-}
-
-/// Creates all tables, empty.
-fn create_tables(transaction: &WriteTransaction) -> Result<(), StoreError> {
-    transaction.open_table(FORMAT_TABLE).map_err(StoreError::other)?.insert((), FORMAT).map_err(StoreError::other)?;
-    for table in TABLES {
-        transaction.open_table(definition(*table)).map_err(StoreError::other)?;
-    }
-    Ok(())
-}
-
 #[async_trait]
 impl Store for Redb {
     async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
@@ -208,10 +185,6 @@ impl Store for Redb {
     }
 }
 
-const fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
-    TableDefinition::new(table.name())
-}
-
 fn apply(transaction: &WriteTransaction, changes: Vec<Change>) -> Result<Vec<Result<(), Conflict>>, StoreError> {
     let mut tables = BTreeMap::new();
     for change in &changes {
@@ -244,12 +217,6 @@ fn apply(transaction: &WriteTransaction, changes: Vec<Change>) -> Result<Vec<Res
         answers.push(Ok(()));
     }
     Ok(answers)
-}
-
-fn builder() -> Builder {
-    let mut builder = Builder::new();
-    builder.set_cache_size(CACHE);
-    builder
 }
 
 /// Converts a file of format 1, and refuses all others that are not ours.

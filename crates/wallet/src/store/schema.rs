@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use chequebook::{Cheque, Creation, Error, Scheme, SignedCheque};
 
 use super::{
-    backend::{Key, Table},
+    change::{Key, Table},
     error::StoreError,
 };
 

@@ -17,13 +17,14 @@ use tokio::sync::watch;
 
 use super::{
     decide::{Offer, cost},
-    follow::Followed,
-    handle::{Id, Known, Status, Transaction, publish, settled},
+    handle::{Owner, Transaction},
     sign::AccountSigner,
+    status::{Id, Known, Status, publish},
 };
 use crate::{
     Error,
-    chain::{Chain, ChainWatcher, Refusal},
+    answer::Refusal,
+    chain::{Chain, ChainWatcher, Ticket},
     config::Config,
     health::Health,
     store::{
@@ -130,6 +131,13 @@ impl State {
     }
 }
 
+/// When all transactions were last looked at, and after how many reorganisations.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Followed {
+    pub(super) began: Ticket,
+    pub(super) branch: u64,
+}
+
 /// The account of a wallet, and all transactions that its store knows.
 pub(crate) struct Account {
     /// Itself, for its handles.
@@ -213,7 +221,8 @@ impl Account {
             let id = transaction_of(table::HISTORY, &key)?;
             let outcome = row.outcome.filter(|_| !row.variants.is_empty()).ok_or_else(|| bad_row(id))?;
             let known = Known { status: outcome.into(), refusal: None, hash: keccak256(row.latest()) };
-            all.insert(id, settled(self, id, row.purpose, known, self.health.subscribe()));
+            let (_, known) = watch::channel(known);
+            all.insert(id, self.handle_of(id, row.purpose, known));
         }
         let state = self.state.lock();
         let here = state.closed.iter().chain(&state.open);
@@ -223,13 +232,12 @@ impl Account {
     }
 
     pub(super) fn handle(&self, id: Id, slot: &Slot) -> Transaction {
-        Transaction {
-            owner: Weak::clone(&self.this),
-            id,
-            purpose: slot.row.purpose,
-            known: slot.known.subscribe(),
-            health: self.health.subscribe(),
-        }
+        self.handle_of(id, slot.row.purpose, slot.known.subscribe())
+    }
+
+    fn handle_of(&self, id: Id, purpose: Purpose, known: watch::Receiver<Known>) -> Transaction {
+        let owner: Weak<dyn Owner> = Weak::<Self>::clone(&self.this);
+        Transaction { owner, id, purpose, known, health: self.health.subscribe() }
     }
 
     /// The deposits into a chequebook that are under way or were made not long ago, with those of its creation: each

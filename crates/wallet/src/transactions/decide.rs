@@ -2,11 +2,7 @@
 
 use alloy::primitives::{BlockNumber, U256};
 
-use crate::{
-    Error,
-    chain::{Fees, RefusalKind},
-    config::Config,
-};
+use crate::{Error, answer::RefusalKind, chain::Fees, config::Config};
 
 /// What a variant of a transaction offers, in wei per gas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

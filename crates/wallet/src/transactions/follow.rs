@@ -5,14 +5,15 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use alloy::primitives::{Address, B256, keccak256};
 
 use super::{
-    account::{Account, Slot, does_nothing, unsigned},
+    account::{Account, Followed, Slot, does_nothing, unsigned},
     decide::{Standing, Step, step},
-    handle::{Id, Status},
     send::Why,
+    status::{Id, Status},
 };
 use crate::{
     Error,
-    chain::{Head, Look, RefusalKind, Ticket},
+    answer::RefusalKind,
+    chain::{Head, Look, Ticket},
     store::{
         Batch,
         schema::{TransactionRow, history_key, transaction_key},
@@ -23,13 +24,6 @@ use crate::{
 const AHEAD: usize = 16;
 /// How many unused nonces are filled at each look.
 const FILLED: usize = 4;
-
-/// When all transactions were last looked at, and after how many reorganisations.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Followed {
-    began: Ticket,
-    branch: u64,
-}
 
 impl Account {
     /// Asks the chain for the outcome of all transactions that are not final, and sends lost ones again. Callers that ask
@@ -144,7 +138,7 @@ impl Account {
             }
             Step::Cancel => {
                 tracing::warn!(nonce = id.1, "cancels a transaction that cannot be paid, since others wait behind it");
-                self.cancel(id).await
+                self.replace_with_nothing(id).await
             }
         }
     }

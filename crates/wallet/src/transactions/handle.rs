@@ -1,107 +1,26 @@
 //! A transaction, as its sender sees it.
 
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 
-use alloy::primitives::{Address, B256, BlockNumber};
+use alloy::primitives::{B256, BlockNumber};
+use async_trait::async_trait;
 use tokio::{sync::watch, time::sleep_until};
 
-use super::{account::Account, decide::Offer};
-use crate::{
-    Error,
-    chain::{Refusal, RefusalKind},
-    health::Health,
-    store::schema::{Outcome, Purpose},
+use super::{
+    decide::Offer,
+    status::{Id, Known, Status},
 };
+use crate::{Error, answer::Refusal, health::Health, store::schema::Purpose};
 
-/// Account and nonce.
-pub(crate) type Id = (Address, u64);
+/// Who can do something about a transaction.
+#[async_trait]
+pub(super) trait Owner: Send + Sync {
+    /// Looks at the chain now.
+    async fn look(&self) -> Result<(), Error>;
 
-/// The status of a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Status {
-    /// Signed and stored, on its way to a block.
-    Pending,
-    /// The node does not know it, or no longer knows it. It is sent again.
-    Dropped,
-    /// The node refuses it, for a reason that the wallet has no answer to. It is sent again with each block.
-    /// [`Transaction::refusal`] is what the node says.
-    Refused(RefusalKind),
-    /// Included in a block that a reorganisation may still drop.
-    Included {
-        /// The number of the block.
-        block: BlockNumber,
-        /// Whether it succeeded.
-        success: bool,
-    },
-    /// Its nonce is used, and the node shows neither a receipt nor what else used it. The wallet goes on asking.
-    Unknown,
-    /// Final, and it succeeded.
-    Confirmed {
-        /// The number of the block.
-        block: BlockNumber,
-        /// The hash of the variant that was included: variants differ in their fees.
-        hash: B256,
-    },
-    /// Final, but the contract refused it. Its only effect is its fee.
-    Reverted {
-        /// The number of the block.
-        block: BlockNumber,
-        /// The hash of the transaction.
-        hash: B256,
-    },
-    /// Final: it was replaced by one that does nothing, because it was cancelled.
-    Cancelled {
-        /// The number of the block.
-        block: BlockNumber,
-        /// The hash of the transaction that does nothing.
-        hash: B256,
-    },
-    /// Final: a transaction of another program, or an authorization (EIP-7702), used its nonce.
-    Replaced {
-        /// The number of the block.
-        block: BlockNumber,
-        /// The hash of the transaction that used the nonce.
-        hash: B256,
-    },
-}
+    async fn reprice(&self, id: Id, offer: Offer) -> Result<(), Error>;
 
-impl Status {
-    /// Whether nothing can change it any more.
-    pub const fn is_final(&self) -> bool {
-        matches!(self, Self::Confirmed { .. } | Self::Reverted { .. } | Self::Cancelled { .. } | Self::Replaced { .. })
-    }
-
-    /// The final outcome, as it is stored.
-    pub(super) const fn outcome(self) -> Option<Outcome> {
-        match self {
-            Self::Confirmed { block, hash } => Some(Outcome::Confirmed { block, hash }),
-            Self::Reverted { block, hash } => Some(Outcome::Reverted { block, hash }),
-            Self::Cancelled { block, hash } => Some(Outcome::Cancelled { block, hash }),
-            Self::Replaced { block, hash } => Some(Outcome::Replaced { block, hash }),
-            _ => None,
-        }
-    }
-}
-
-impl From<Outcome> for Status {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Confirmed { block, hash } => Self::Confirmed { block, hash },
-            Outcome::Reverted { block, hash } => Self::Reverted { block, hash },
-            Outcome::Cancelled { block, hash } => Self::Cancelled { block, hash },
-            Outcome::Replaced { block, hash } => Self::Replaced { block, hash },
-        }
-    }
-}
-
-/// What is known of a transaction, as its handles see it.
-#[derive(Clone, Debug)]
-pub(super) struct Known {
-    pub(super) status: Status,
-    pub(super) refusal: Option<Refusal>,
-    /// The hash that it was last sent with.
-    pub(super) hash: B256,
+    async fn cancel(&self, id: Id) -> Result<(), Error>;
 }
 
 /// A transaction of the wallet's account. The wallet sends it again when a node forgets it, also after a restart, and
@@ -110,7 +29,7 @@ pub(super) struct Known {
 /// A handle keeps neither the wallet nor its store open.
 #[derive(Clone)]
 pub struct Transaction {
-    pub(super) owner: Weak<Account>,
+    pub(super) owner: Weak<dyn Owner>,
     pub(super) id: Id,
     pub(super) purpose: Purpose,
     pub(super) known: watch::Receiver<Known>,
@@ -179,7 +98,7 @@ impl Transaction {
         // The status may have changed since the last poll.
         if !self.status().is_final()
             && let Some(owner) = self.owner.upgrade()
-            && let Err(error) = owner.advance().await
+            && let Err(error) = owner.look().await
         {
             tracing::debug!(%error, "could not check a transaction, will check again");
         }
@@ -255,25 +174,4 @@ impl std::fmt::Debug for Transaction {
             .field("status", &self.status())
             .finish()
     }
-}
-
-/// Where the handles of a transaction learn about it.
-pub(super) fn publish(known: &watch::Sender<Known>, status: Status, refusal: Option<Refusal>, hash: B256) {
-    known.send_if_modified(|before| {
-        let changed = before.status != status || before.refusal != refusal || before.hash != hash;
-        *before = Known { status, refusal, hash };
-        changed
-    });
-}
-
-/// A handle of a transaction that is kept elsewhere than in memory, and whose status never changes.
-pub(super) fn settled(
-    owner: &Arc<Account>,
-    id: Id,
-    purpose: Purpose,
-    known: Known,
-    health: watch::Receiver<Health>,
-) -> Transaction {
-    let (_, known) = watch::channel(known);
-    Transaction { owner: Arc::downgrade(owner), id, purpose, known, health }
 }

@@ -7,6 +7,7 @@ mod follow;
 mod handle;
 mod send;
 mod sign;
+mod status;
 
-pub use self::handle::{Status, Transaction};
 pub(crate) use self::{account::Account, send::Call, sign::AccountSigner};
+pub use self::{handle::Transaction, status::Status};

@@ -9,17 +9,20 @@ use alloy::{
     primitives::{Bytes, TxKind, U256},
     rpc::types::TransactionRequest,
 };
+use async_trait::async_trait;
 use tokio::time::timeout;
 
 use super::{
     account::{Account, Slot, does_nothing, unsigned},
     decide::{Answer, Offer, answer, cost, first_offer, lower, raise},
-    handle::{Id, Status, Transaction},
+    handle::{Owner, Transaction},
     sign::sign,
+    status::{Id, Status},
 };
 use crate::{
     Error,
-    chain::{Fees, Head, Refusal, RefusalKind},
+    answer::{Refusal, RefusalKind},
+    chain::{Fees, Head},
     store::{
         Batch,
         schema::{Purpose, TransactionRow, nonce_key, transaction_key},
@@ -290,7 +293,7 @@ impl Account {
     }
 
     /// Sends it again with another offer.
-    pub(super) async fn reprice(&self, id: Id, offer: Offer) -> Result<(), Error> {
+    async fn reprice_to(&self, id: Id, offer: Offer) -> Result<(), Error> {
         let max = self.config.max_fee_per_gas;
         if offer.max_fee > max {
             return Err(Error::FeeTooHigh { found: offer.max_fee, max });
@@ -300,7 +303,7 @@ impl Account {
     }
 
     /// Replaces it with one that does nothing.
-    pub(super) async fn cancel(&self, id: Id) -> Result<(), Error> {
+    pub(super) async fn replace_with_nothing(&self, id: Id) -> Result<(), Error> {
         let Some(now) = self.offer(id)? else { return Err(Error::AlreadyFinal { nonce: id.1 }) };
         let account = self.address();
         let nothing = Call { to: TxKind::Call(account), value: U256::ZERO, input: Bytes::new() };
@@ -404,6 +407,21 @@ impl Account {
         // It may have become final meanwhile.
         let _ = self.with(id, |slot| slot.durable = slot.durable.max(count));
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Owner for Account {
+    async fn look(&self) -> Result<(), Error> {
+        self.advance().await
+    }
+
+    async fn reprice(&self, id: Id, offer: Offer) -> Result<(), Error> {
+        self.reprice_to(id, offer).await
+    }
+
+    async fn cancel(&self, id: Id) -> Result<(), Error> {
+        self.replace_with_nothing(id).await
     }
 }
 

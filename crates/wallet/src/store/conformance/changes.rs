@@ -2,10 +2,11 @@
 
 use super::{
     super::{
-        backend::{Condition, Conflict, Store, Write},
+        backend::Store,
+        change::{Condition, Conflict, Write},
         schema::TABLES,
     },
-    ONE, OTHER, change, clear, commit, entries, get, has, key, put, remove, rows, write,
+    rows::{ONE, OTHER, change, clear, commit, entries, get, has, key, put, remove, rows, write},
 };
 
 pub(super) async fn check(store: &impl Store) {

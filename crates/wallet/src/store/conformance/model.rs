@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{
     super::{
-        backend::{Change, Condition, Conflict, Key, Store, Table, Write},
+        backend::Store,
+        change::{Change, Condition, Conflict, Key, Table, Write},
         schema::TABLES,
     },
-    clear, commit, get, page, rows,
+    rows::{clear, commit, get, page, rows},
 };
 
 /// How many commits.

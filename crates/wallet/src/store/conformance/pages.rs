@@ -1,8 +1,11 @@
 //! Pages of rows: their order, and where they begin and end.
 
 use super::{
-    super::backend::{Entry, Store, Write},
-    ONE, OTHER, change, clear, commit, key, page, put, rows, write,
+    super::{
+        backend::Store,
+        change::{Entry, Write},
+    },
+    rows::{ONE, OTHER, change, clear, commit, key, page, put, rows, write},
 };
 
 /// Sorted, as bytes are: the shorter one first, and no byte is negative.

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::{
-    super::backend::{Change, Condition, Store},
-    ONE, change, clear, commit, get, has, key, put,
+    super::{
+        backend::Store,
+        change::{Change, Condition},
+    },
+    rows::{ONE, change, clear, commit, get, has, key, put},
 };
 
 /// How many tasks commit at the same time.

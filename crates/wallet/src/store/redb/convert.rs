@@ -7,15 +7,14 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 use super::{
     super::{
-        backend::Table,
+        change::Table,
         error::StoreError,
         ledger::decode,
         migrate,
         schema::{Origin, TABLES, table},
     },
-    create_tables, definition,
+    database::{create_tables, definition, transact},
     file::{corrupt, refusal},
-    transact,
 };
 
 pub(super) const ONE_FOR_ALL: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("chequebook");

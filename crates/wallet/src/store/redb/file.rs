@@ -12,7 +12,10 @@ use std::{
 
 use redb::{Database, backends::FileBackend};
 
-use super::{super::error::StoreError, Redb, RedbOptions, builder, create_tables, transact};
+use super::{
+    super::error::StoreError,
+    database::{builder, create_tables, transact},
+};
 
 /// Read and write for the owner of the file.
 const MODE: u32 = 0o600;
@@ -20,24 +23,24 @@ const MODE: u32 = 0o600;
 const GROUP: u32 = 0o060;
 const OTHERS: u32 = 0o007;
 
-/// Creates a complete file with a temporary name, and then gives it its own name.
-pub(super) fn create(path: &Path, options: RedbOptions) -> Result<Redb, StoreError> {
-    create_with(path, options, |from, to| hard_link(from, to))
+/// Creates a complete file with a temporary name, and then gives it its own name. `None` if it had to be closed for that.
+pub(super) fn create(path: &Path, accept_group: bool) -> Result<Option<Database>, StoreError> {
+    create_with(path, accept_group, |from, to| hard_link(from, to))
 }
 
 /// Like [`create`]; `link` links the second name to the first one.
 pub(super) fn create_with(
     path: &Path,
-    options: RedbOptions,
+    accept_group: bool,
     link: impl FnOnce(&Path, &Path) -> io::Result<()>,
-) -> Result<Redb, StoreError> {
+) -> Result<Option<Database>, StoreError> {
     if path.try_exists().map_err(|error| io(path, error))? {
         return Err(StoreError::Exists { path: path.to_owned() });
     }
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{:x}.new", RandomState::new().build_hasher().finish()));
     let temporary = path.with_file_name(name);
-    let created = create_at(&temporary, path, options, link);
+    let created = create_at(&temporary, path, accept_group, link);
     if created.is_err() {
         let _ = remove_file(&temporary); // it is of no use, or was never created
     }
@@ -49,33 +52,32 @@ pub(super) fn create_with(
 fn create_at(
     temporary: &Path,
     path: &Path,
-    options: RedbOptions,
+    accept_group: bool,
     link: impl FnOnce(&Path, &Path) -> io::Result<()>,
-) -> Result<Redb, StoreError> {
+) -> Result<Option<Database>, StoreError> {
     let file = create_new(temporary).map_err(|error| io(path, error))?;
-    check_mode(path, file.metadata().map_err(|error| io(path, error))?.mode(), options)?;
+    check_mode(path, file.metadata().map_err(|error| io(path, error))?.mode(), accept_group)?;
     let backend = FileBackend::new(file).map_err(|error| refusal(path, error))?;
     let database = builder().create_with_backend(backend).map_err(|error| refusal(path, error))?;
     transact(&database, create_tables)?;
     match link(temporary, path) {
         Ok(()) => {
             remove_file(temporary).map_err(|error| io(path, error))?;
-            Ok(Redb { database: Arc::new(database) })
+            Ok(Some(database))
         }
-        Err(error) if has_no_links(&error) => rename(temporary, path, options, database),
+        Err(error) if has_no_links(&error) => rename(temporary, path, database).map(|()| None),
         Err(error) => Err(exists_or_io(path, error)),
     }
 }
 
-/// Gives the file its name without a hard link, and opens it.
-fn rename(temporary: &Path, path: &Path, options: RedbOptions, database: Database) -> Result<Redb, StoreError> {
+/// Closes the file, and gives it its name without a hard link.
+fn rename(temporary: &Path, path: &Path, database: Database) -> Result<(), StoreError> {
     // Such file systems may refuse to rename an open file.
     drop(database);
     // A rename replaces whatever has the name. So first comes a file of which there can be only one.
     create_new(path).map_err(|error| exists_or_io(path, error))?;
     // After a failure, the empty file remains, and is reported when it is opened.
-    fs::rename(temporary, path).map_err(|error| io(path, error))?;
-    options.open(path)
+    fs::rename(temporary, path).map_err(|error| io(path, error))
 }
 
 fn create_new(path: &Path) -> io::Result<File> {
@@ -96,20 +98,20 @@ pub(super) fn has_no_links(error: &io::Error) -> bool {
 }
 
 /// Checks that there is a file with a content, and who may use it.
-pub(super) fn check(path: &Path, options: RedbOptions) -> Result<(), StoreError> {
+pub(super) fn check(path: &Path, accept_group: bool) -> Result<(), StoreError> {
     let found = metadata(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => StoreError::Missing { path: path.to_owned() },
         _ => io(path, error),
     })?;
-    check_mode(path, found.mode(), options)?;
+    check_mode(path, found.mode(), accept_group)?;
     if found.is_file() && found.len() == 0 {
         return Err(StoreError::Empty { path: path.to_owned() });
     }
     Ok(())
 }
 
-fn check_mode(path: &Path, mode: u32, options: RedbOptions) -> Result<(), StoreError> {
-    let (refused, expected) = if options.accept_group { (OTHERS, MODE | GROUP) } else { (0o077, MODE) };
+fn check_mode(path: &Path, mode: u32, accept_group: bool) -> Result<(), StoreError> {
+    let (refused, expected) = if accept_group { (OTHERS, MODE | GROUP) } else { (0o077, MODE) };
     let found = mode & 0o777;
     if found & refused != 0 || found & MODE != MODE {
         return Err(StoreError::Permissions { path: path.to_owned(), found, expected });

@@ -18,10 +18,12 @@ use crate::store::StoreError;
 
 /// Creates a store as on a file system without hard links. `meanwhile` happens just before the file gets its name.
 fn create(path: &Path, meanwhile: impl FnOnce(&Path)) -> Result<Redb, StoreError> {
-    create_with(path, Redb::options(), |temporary, _| {
+    let created = create_with(path, false, |temporary, _| {
         meanwhile(temporary);
         Err(ErrorKind::PermissionDenied.into())
-    })
+    });
+    assert!(created?.is_none(), "it is closed before it gets its name");
+    Redb::open(path)
 }
 
 fn names(directory: &Path) -> Vec<String> {
@@ -83,9 +85,9 @@ fn an_interrupted_creation_without_hard_links_is_reported() {
 fn any_other_failure_to_link_is_one_of_the_creation() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store");
-    let failed = create_with(&path, Redb::options(), |_, _| Err(ErrorKind::StorageFull.into()));
+    let failed = create_with(&path, false, |_, _| Err(ErrorKind::StorageFull.into()));
     assert!(matches!(failed, Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::StorageFull));
-    let raced = create_with(&path, Redb::options(), |_, _| Err(ErrorKind::AlreadyExists.into()));
+    let raced = create_with(&path, false, |_, _| Err(ErrorKind::AlreadyExists.into()));
     assert!(matches!(raced, Err(StoreError::Exists { .. })));
     assert!(names(directory.path()).is_empty(), "nothing is left behind");
 }

@@ -14,7 +14,11 @@ use std::{
 use alloy::primitives::B256;
 use redb::{Database, ReadableDatabase, ReadableTable, StorageBackend};
 
-use super::super::{FORMAT_TABLE, Redb, builder, check_format, convert::ONE_FOR_ALL, definition, transact};
+use super::super::{
+    Redb, check_format,
+    convert::ONE_FOR_ALL,
+    database::{FORMAT_TABLE, builder, definition, transact},
+};
 use crate::store::{Store, StoreError, TABLES, Table, schema::Origin};
 
 type Rows = Vec<(Vec<u8>, Vec<u8>)>;

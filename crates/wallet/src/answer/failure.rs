@@ -40,7 +40,7 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// Whether the same question may be answered if it is asked again.
-    pub(super) const fn is_passing(self) -> bool {
+    pub(crate) const fn is_passing(self) -> bool {
         !matches!(self, Self::Answered)
     }
 }
@@ -55,7 +55,7 @@ impl fmt::Display for NodeFailure {
 }
 
 impl NodeFailure {
-    pub(super) fn of(error: &TransportError) -> Self {
+    pub(crate) fn of(error: &TransportError) -> Self {
         let Some(answer) = error.as_error_resp() else {
             let kind = if is_http_429(error) { FailureKind::RateLimited } else { FailureKind::Unreachable };
             return Self { kind, code: None, message: redact(&causes(error)), contract_error: None };
@@ -71,7 +71,7 @@ impl NodeFailure {
     }
 
     /// Whether a call was executed and reverted, with or without data.
-    pub(super) fn is_revert(error: &TransportError) -> bool {
+    pub(crate) fn is_revert(error: &TransportError) -> bool {
         error.as_error_resp().is_some_and(|answer| {
             answer.code == 3
                 || answer.message.to_lowercase().contains("revert")

@@ -1,0 +1,35 @@
+//! What is open once for all who use it, by address.
+
+use std::{
+    any::Any,
+    collections::HashMap,
+    sync::{Arc, Weak},
+};
+
+use alloy::primitives::Address;
+use parking_lot::Mutex;
+
+type Anything = dyn Any + Send + Sync;
+
+/// Values of any one type, by address, while somebody uses them.
+#[derive(Default)]
+pub(crate) struct Registry(Mutex<HashMap<Address, Weak<Anything>>>);
+
+impl Registry {
+    /// The value of an address, if there is one of this type.
+    pub(crate) fn find<T: Any + Send + Sync>(&self, address: Address) -> Option<Arc<T>> {
+        self.0.lock().get(&address)?.upgrade()?.downcast().ok()
+    }
+
+    /// Adds a value, unless another task has added one. Returns the one that stays, and whether it is this one.
+    pub(crate) fn insert<T: Any + Send + Sync>(&self, address: Address, new: Arc<T>) -> (Arc<T>, bool) {
+        let mut all = self.0.lock();
+        all.retain(|_, value| value.strong_count() > 0);
+        if let Some(found) = all.get(&address).and_then(Weak::upgrade).and_then(|found| found.downcast().ok()) {
+            return (found, false);
+        }
+        let anything: Arc<Anything> = Arc::clone(&new) as Arc<Anything>;
+        all.insert(address, Arc::downgrade(&anything));
+        (new, true)
+    }
+}

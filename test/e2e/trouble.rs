@@ -211,7 +211,7 @@ async fn w3_the_guard_goes_on_where_a_provider_limits() -> Result<()> {
         let number = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         match method {
             "eth_getLogs" => Some(Script::Error(-32_005, "query returned more than 10000 results".to_owned())),
-            _ if number % 3 == 0 => Some(Script::Status(429)),
+            _ if number.is_multiple_of(3) => Some(Script::Status(429)),
             _ => None,
         }
     });

@@ -28,7 +28,7 @@ impl Registry {
         if let Some(found) = all.get(&address).and_then(Weak::upgrade).and_then(|found| found.downcast().ok()) {
             return (found, false);
         }
-        let anything: Arc<Anything> = Arc::clone(&new) as Arc<Anything>;
+        let anything: Arc<Anything> = new.clone();
         all.insert(address, Arc::downgrade(&anything));
         (new, true)
     }

@@ -20,7 +20,7 @@ pub enum Status {
     /// The node does not know it, or no longer knows it. It is sent again.
     Dropped,
     /// The node refuses it, for a reason that the wallet has no answer to. It is sent again with each block.
-    /// [`Transaction::refusal`] is what the node says.
+    /// [`Transaction::refusal`](crate::Transaction::refusal) is what the node says.
     Refused(RefusalKind),
     /// Included in a block that a reorganisation may still drop.
     Included {

@@ -1,0 +1,1 @@
+//! W5: cost that follows size.

@@ -1,0 +1,1 @@
+//! W4: what wedges, or holds up others.

@@ -160,3 +160,20 @@ async fn w5_two_thousand_inboxes() {
     assert!(block <= 20 && receive <= 5, "{block} {receive}");
     let _ = Scheme::Typed;
 }
+
+/// Transactions that are included and not final: each look asks for all their receipts again, without a new block.
+/// transactions/follow.rs, follow_account(): settle() of every used nonce at each look, whatever the newest block is.
+#[tokio::test(start_paused = true)]
+async fn w5_a_look_without_a_new_block_asks_for_no_receipts() {
+    let payer = Payer::with(100, crate::config().confirmations(50)).await;
+    payer.sim.auto_mine(false);
+    for _ in 0..60 {
+        payer.book.deposit(wei(1)).await.unwrap();
+    }
+    payer.sim.mine(3);
+    payer.wallet.refresh().await.unwrap();
+    let before = payer.sim.all_requests();
+    payer.wallet.refresh().await.unwrap();
+    let asked = payer.sim.all_requests() - before;
+    assert!(asked < 10, "{asked} questions without a new block");
+}

@@ -3,6 +3,7 @@
 
 mod cost;
 mod money;
+mod stress;
 mod wedge;
 #[allow(dead_code, reason = "not every test looks at everything")]
 #[path = "../support/sim/mod.rs"]
@@ -137,6 +138,8 @@ async fn eventually(sim: &Sim, wallet: &Wallet, mut yes: impl AsyncFnMut() -> bo
 #[derive(Clone, Copy, Debug)]
 enum Mood {
     Signs,
+    Silent,
+    Refuses,
     Panics,
 }
 
@@ -166,6 +169,8 @@ impl alloy::network::TxSigner<alloy::primitives::Signature> for Moody {
         let mood = *self.1.lock().unwrap();
         match mood {
             Mood::Signs => self.0.sign_transaction(transaction).await,
+            Mood::Silent => std::future::pending().await,
+            Mood::Refuses => Err(alloy::signers::Error::other("no")),
             Mood::Panics => panic!("as the test says"),
         }
     }

@@ -139,11 +139,13 @@ async fn w4_transactions_need_no_state_of_the_final_block() {
     sim.mine(10);
     let payer = Payer::on(sim, 100, config().finality(Finality::Finalized)).await;
     payer.sim.mine(300);
+    payer.sim.auto_mine(false);
+    let deposit = payer.book.deposit(wei(5)).await.unwrap();
     payer.sim.finality(200, 300);
     payer.sim.prune_state(Some(128));
-    payer.sim.auto_mine(false);
-    let Ok(deposit) = payer.book.deposit(wei(5)).await else { panic!("not even a deposit can be sent") };
     payer.sim.forget();
+    payer.sim.mine(1);
+    let _ = payer.wallet.refresh().await;
     let included = async || matches!(deposit.status(), Status::Included { .. });
     assert!(eventually(&payer.sim, &payer.wallet, included).await, "{deposit:?} {:?}", payer.wallet.refresh().await);
 }
@@ -253,7 +255,8 @@ async fn w4_what_cannot_be_paid_is_cancelled_though_it_offers_the_most() {
     payer.sim.forget();
     payer.sim.take(account, payer.sim.balance_at(account, u64::MAX) / wei(2));
     payer.sim.base_fee(1_000);
-    assert!(eventually(&payer.sim, &payer.wallet, async || cash.status().is_final()).await, "{deposit:?} {cash:?}");
+    let done = eventually(&payer.sim, &payer.wallet, async || cash.status().is_final()).await;
+    assert!(done, "{deposit:?} {cash:?} {:?}", payer.wallet.refresh().await);
 }
 
 /// The first transaction is refused for good: who waits for the second is never told, in ten hours.
@@ -450,4 +453,107 @@ async fn w3_a_receipt_of_a_dropped_block_includes_nothing() {
     payer.sim.mine(1);
     let included = timeout(Duration::from_secs(60), deposit.included()).await;
     assert!(!matches!(included, Ok(Ok(_))), "{included:?}: no block with this hash is on the chain");
+}
+
+/// A foreign transaction takes the nonce on the new branch, and the node still has the receipt of the old one: never final.
+/// transactions/follow.rs, receipt(): a receipt of a block that is not on the chain ends the search, at any depth.
+#[tokio::test(start_paused = true)]
+async fn w3_a_receipt_of_a_dropped_block_hides_no_replacement() {
+    let payer = Payer::with(100, config().confirmations(3)).await;
+    payer.sim.mine(3);
+    payer.sim.auto_mine(false);
+    let deposit = payer.book.deposit(wei(5)).await.unwrap();
+    let hash = deposit.hash();
+    payer.sim.mine(1);
+    deposit.included().await.unwrap();
+    let orphan = json!({
+        "transactionHash": hash,
+        "blockNumber": format!("0x{:x}", payer.sim.head()),
+        "blockHash": payer.sim.hash_of(payer.sim.head()),
+        "status": "0x1",
+        "logs": [],
+    });
+    payer.sim.rollback(1, false);
+    payer.sim.foreign(&key("payer"), deposit.nonce(), 50_000);
+    payer.sim.hook(move |method, parameters| {
+        (method == "eth_getTransactionReceipt" && parameters[0] == json!(hash)).then(|| Act::Answer(orphan.clone()))
+    });
+    assert!(
+        eventually(&payer.sim, &payer.wallet, async || deposit.status().is_final()).await,
+        "{deposit:?}: its nonce is used by another one, a hundred blocks ago"
+    );
+}
+
+/// The device refuses to sign a higher offer: who waits hears that the chain was not seen, which is not so.
+/// wallet.rs, Shared::refresh: notes a failure of one transaction (follow.rs, push) as a failure to see the chain.
+#[tokio::test(start_paused = true)]
+async fn w4_a_signer_that_refuses_makes_no_chain_unreachable() {
+    let sim = chain();
+    let device = Moody::new(key("payer"));
+    let config = config().poll_interval(Duration::from_secs(4));
+    let wallet = Wallet::open(sim.provider(), device.clone(), Memory::new(), config).await.unwrap();
+    let book = Chequebook::create(&wallet, key("payer"), terms(100)).await.unwrap();
+    sim.auto_mine(false);
+    sim.validators_tip(1_000);
+    let deposit = book.deposit(wei(5)).await.unwrap();
+    device.set(Mood::Refuses);
+    let blocks = tokio::spawn({
+        let sim = sim.clone();
+        async move {
+            loop {
+                sleep(Duration::from_secs(12)).await;
+                sim.mine(1);
+            }
+        }
+    });
+    let waited = timeout(Duration::from_secs(1_200), deposit.included()).await;
+    blocks.abort();
+    assert!(!matches!(waited, Ok(Err(Error::Unreachable { .. }))), "{waited:?}");
+}
+
+/// The device does not answer for a higher offer: meanwhile nobody learns a balance, or the outcome of anything.
+/// transactions/follow.rs, follow(): the lock of all followers is held while the signer is waited for.
+#[tokio::test(start_paused = true)]
+async fn w4_a_silent_signer_delays_no_balance() {
+    let sim = chain();
+    let device = Moody::new(key("payer"));
+    let config = config().poll_interval(Duration::from_secs(4));
+    let wallet = Wallet::open(sim.provider(), device.clone(), Memory::new(), config).await.unwrap();
+    let book = Chequebook::create(&wallet, key("payer"), terms(100)).await.unwrap();
+    sim.auto_mine(false);
+    sim.validators_tip(1_000);
+    book.deposit(wei(5)).await.unwrap();
+    sleep(Duration::from_secs(5)).await;
+    device.set(Mood::Silent);
+    sim.mine(5);
+    sleep(Duration::from_secs(5)).await;
+    let start = Instant::now();
+    book.balance().await.unwrap();
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(20), "{took:?} for a balance, because a person does not confirm a fee");
+}
+
+/// The interval of an automatic cash ends while a cash is under way: the task spins until that is included.
+/// payee/keeper.rs, cash_what_is_due: skips who is being paid before `due` moves on, and next_due() stays in the past.
+#[test]
+fn w4_an_interval_that_ends_while_a_cash_waits_does_not_spin() {
+    let (done, waited) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async move {
+            let payer = Payer::new(100).await;
+            let payee = wallet(&payer.sim, "payee").await;
+            let inbox = payer.inbox(&payee, who(1)).await;
+            inbox.receive(&payer.rogue(who(1), 60).await).await.unwrap();
+            payer.sim.auto_mine(false);
+            inbox.auto_cash(AutoCash::default().interval(Some(Duration::from_secs(10))).max_uncashed(wei(1_000)));
+            sleep(Duration::from_secs(15)).await;
+            assert_eq!(payee.open_transactions().len(), 1);
+            // Time goes on only while all tasks wait: one that spins stops it.
+            sleep(Duration::from_secs(30)).await;
+            done.send(()).unwrap();
+        });
+    });
+    let result = waited.recv_timeout(Duration::from_secs(10));
+    assert!(result.is_ok(), "time stands still, because a task never waits: {result:?}");
 }

@@ -21,15 +21,15 @@ impl Registry {
         self.0.lock().get(&address)?.upgrade()?.downcast().ok()
     }
 
-    /// Adds a value, unless another task has added one. Returns the one that stays, and whether it is this one.
-    pub(crate) fn insert<T: Any + Send + Sync>(&self, address: Address, new: Arc<T>) -> (Arc<T>, bool) {
+    /// Adds a value, unless another task has added one. Returns the one that stays.
+    pub(crate) fn insert<T: Any + Send + Sync>(&self, address: Address, new: Arc<T>) -> Arc<T> {
         let mut all = self.0.lock();
         all.retain(|_, value| value.strong_count() > 0);
         if let Some(found) = all.get(&address).and_then(Weak::upgrade).and_then(|found| found.downcast().ok()) {
-            return (found, false);
+            return found;
         }
         let anything: Arc<Anything> = new.clone();
         all.insert(address, Arc::downgrade(&anything));
-        (new, true)
+        new
     }
 }

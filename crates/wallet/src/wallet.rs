@@ -103,7 +103,7 @@ impl Wallet {
     ) -> Result<Self, Error> {
         check_origin(ledger, Origin { format: FORMAT, chain_id: chain.id(), genesis }).await?;
         let health = Health::channel(config.patience);
-        let watcher = Arc::new(ChainWatcher::open(Arc::clone(chain), Arc::clone(ledger), config).await?);
+        let watcher = ChainWatcher::open(Arc::clone(chain), Arc::clone(ledger), config).await?;
         let account =
             Account::open(Arc::clone(chain), Arc::clone(&watcher), Arc::clone(ledger), signer, config, health.clone())
                 .await?;
@@ -259,7 +259,9 @@ impl Shared {
         let result = async {
             self.chain.check_id().await?;
             let look = self.watcher.look(Duration::ZERO).await?;
-            self.account.follow(called, look).await
+            self.account.follow(called, look).await?;
+            self.cashing.forget_what_is_over();
+            Ok(())
         };
         let result = result.await;
         note(&self.health, &result);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use alloy::primitives::Bytes;
+use alloy::primitives::{Bytes, U256};
 use chequebook::SignedCheque;
 use serde::{
     Deserialize, Deserializer,
@@ -77,10 +77,13 @@ pub(super) fn transaction<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
         variants: Vec<Bytes>,
         #[serde(default)]
         cancelled: bool,
+        #[serde(default)]
+        l1_fee: U256,
         outcome: Option<AnyOutcome>,
     }
-    let Any { purpose, variants, cancelled, outcome } = Any::deserialize(deserializer)?;
-    Ok(TransactionRow { purpose, variants, cancelled, outcome: outcome.and_then(|AnyOutcome(outcome)| outcome) })
+    let Any { purpose, variants, cancelled, l1_fee, outcome } = Any::deserialize(deserializer)?;
+    let outcome = outcome.and_then(|AnyOutcome(outcome)| outcome);
+    Ok(TransactionRow { purpose, variants, cancelled, l1_fee, outcome })
 }
 
 /// An outcome. The old `"replaced"` had no evidence.

@@ -57,7 +57,8 @@ fn receipt(contract: Address, beneficiary: Address, amount: u64, acknowledged: u
 
 fn sent(nonce: u64, outcome: Option<Outcome>) -> Sent {
     let purpose = Purpose::Deposit { contract: Address::repeat_byte(2), amount: U256::from(7) };
-    let transaction = TransactionRow { purpose, variants: vec![[2, 0xff].into()], cancelled: false, outcome };
+    let transaction =
+        TransactionRow { purpose, variants: vec![[2, 0xff].into()], cancelled: false, l1_fee: U256::from(7), outcome };
     Sent { account: Address::repeat_byte(0xaa), nonce, transaction }
 }
 

@@ -1,6 +1,6 @@
 //! How a single cheque is cashed.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use alloy::primitives::{Address, TxKind, U256};
 use chequebook::{Cheque, Overdraft, SignedCheque};
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Error,
-    chain::{Chain, ChainWatcher, Subject, WatchedChequebook},
+    chain::{Chain, ChainWatcher, Seen, Subject, Ticket, Watching},
     config::Config,
     store::schema::Purpose,
     transactions::{Account, Call, Transaction},
@@ -94,7 +94,7 @@ impl Cashing {
     #[tracing::instrument(skip_all, fields(contract = %cheque.cheque().contract, amount = %cheque.cheque().amount))]
     pub async fn cash(&self, cheque: &SignedCheque, overdraft: Overdraft) -> Result<Transaction, Error> {
         loop {
-            match self.0.look(cheque, overdraft, true).await? {
+            match self.0.look(cheque, overdraft, None).await? {
                 Look::Pending(pending) => return Ok(pending),
                 Look::Good(reserved) => return self.0.send(cheque, overdraft, reserved).await,
                 Look::Busy => {}
@@ -103,14 +103,19 @@ impl Cashing {
     }
 
     /// What a cash of this cheque would cost now, in wei.
-    pub(crate) async fn price(&self, cheque: &SignedCheque) -> Result<U256, Error> {
+    pub(crate) async fn price(&self, cheque: &SignedCheque, overdraft: Overdraft) -> Result<U256, Error> {
         let head = self.0.watcher.look(self.0.config.max_age).await?.head;
-        self.0.account.price_now(&call(cheque, Overdraft::Refuse), &head).await
+        self.0.account.price_now(&call(cheque, overdraft), &head).await
     }
 
-    /// The beneficiaries of a chequebook that are being paid.
-    pub(crate) fn under_way(&self, watched: &WatchedChequebook) -> BTreeSet<Address> {
-        watched.read(|seen| self.0.register.under_way(watched.contract, seen))
+    /// The beneficiaries of a chequebook that are being paid, and the cumulative amount of each, in wei.
+    pub(crate) fn under_way(&self, contract: Address, seen: &Seen) -> BTreeMap<Address, U256> {
+        self.0.register.under_way(contract, seen)
+    }
+
+    /// Forgets cashes that are over, so that nothing is asked about them any more.
+    pub(crate) fn forget_what_is_over(&self) {
+        self.0.register.forget_what_is_over();
     }
 }
 
@@ -122,8 +127,13 @@ impl std::fmt::Debug for Cashing {
 
 impl Inner {
     /// Decides whether a cheque is cashed: it is recorded as under way, unless it is already. If another task decides on
-    /// the same payment, waits for it, or returns [`Look::Busy`].
-    pub(super) async fn look(&self, cheque: &SignedCheque, overdraft: Overdraft, wait: bool) -> Result<Look, Error> {
+    /// the same payment, waits for it; with a ticket, which many cheques share, returns [`Look::Busy`].
+    pub(super) async fn look(
+        &self,
+        cheque: &SignedCheque,
+        overdraft: Overdraft,
+        shared: Option<Ticket>,
+    ) -> Result<Look, Error> {
         let Cheque { contract, beneficiary, chain_id, .. } = *cheque.cheque();
         if chain_id != self.chain.id() {
             return Err(Error::WrongChainId { found: chain_id, expected: self.chain.id() });
@@ -136,7 +146,8 @@ impl Inner {
         cheque.verify(watched.terms.signer)?;
         let mut watching = self.watcher.attend(&watched, &[beneficiary]).await?;
         loop {
-            self.watcher.refresh(&watched, Duration::ZERO).await?;
+            let called = shared.unwrap_or_else(|| self.watcher.ticket());
+            self.watcher.refresh_since(&watched, called).await?;
             let mut finished = Finished::default();
             let decision = watched.read(|seen| self.register.decide(cheque.cheque(), overdraft, seen, &mut finished));
             drop(finished);
@@ -148,12 +159,30 @@ impl Inner {
                     }
                     return Ok(Look::Good(reserved));
                 }
-                Decision::Wait(_) if !wait => return Ok(Look::Busy),
+                Decision::Wait(_) if shared.is_some() => return Ok(Look::Busy),
                 Decision::Wait(mut changes) => {
                     let _ = changes.changed().await; // the register lives as long as this
                 }
             }
         }
+    }
+
+    /// Reads what many cheques need, with as few questions as possible. What cannot be read is read again for itself.
+    pub(super) async fn attend(&self, cheques: &[SignedCheque]) -> Vec<Watching> {
+        let mut wanted: BTreeMap<Address, Vec<Address>> = BTreeMap::new();
+        for cheque in cheques {
+            wanted.entry(cheque.cheque().contract).or_default().push(cheque.cheque().beneficiary);
+        }
+        let mut all = Vec::new();
+        for (contract, beneficiaries) in wanted {
+            let subject = Subject::at(contract).accept_unproven(true);
+            if let Ok(watched) = self.watcher.watch(subject).await
+                && let Ok(watching) = self.watcher.attend(&watched, &beneficiaries).await
+            {
+                all.extend(watching);
+            }
+        }
+        all
     }
 
     pub(super) async fn send(

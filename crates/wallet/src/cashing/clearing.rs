@@ -68,9 +68,11 @@ impl Cashing {
     pub async fn cash_many(&self, cheques: &[SignedCheque]) -> Vec<Result<Transaction, Error>> {
         let mut answers = Vec::new();
         let (mut alone, mut busy) = (Vec::new(), Vec::new());
+        let _watching = self.0.attend(cheques).await;
+        let called = self.0.watcher.ticket();
         // One after the other: each decision counts those before it.
         for (index, cheque) in cheques.iter().enumerate() {
-            match self.0.look(cheque, Overdraft::Refuse, false).await {
+            match self.0.look(cheque, Overdraft::Refuse, Some(called)).await {
                 Ok(Look::Good(reserved)) => alone.push((index, cheque, reserved)),
                 Ok(Look::Pending(pending)) => answers.push((index, Ok(pending))),
                 Ok(Look::Busy) => busy.push((index, cheque)),

@@ -2,11 +2,14 @@
 //! them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
-use alloy::primitives::{Address, BlockNumber, U256};
+use alloy::primitives::{Address, U256};
 use chequebook::{Cheque, Overdraft, State};
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -20,6 +23,8 @@ use crate::{
 /// A cash that is under way.
 #[derive(Clone)]
 struct UnderWay {
+    /// Of the decision.
+    number: u64,
     /// The cumulative amount of the cheque, in wei.
     amount: U256,
     /// `None` while its transaction is not signed.
@@ -31,13 +36,30 @@ struct UnderWay {
 impl UnderWay {
     /// Whether it may still pay, besides what was `seen`.
     fn counts(&self, beneficiary: Address, seen: &Seen) -> bool {
-        let unseen = |block: BlockNumber| block > seen.head.number;
         let may_pay = match self.transaction.as_ref().map(Transaction::status) {
-            None | Some(Status::Pending | Status::Dropped | Status::Refused(_) | Status::Unknown) => true,
-            Some(Status::Included { block, .. } | Status::Confirmed { block, .. }) => unseen(block),
+            // One that is included and has not paid was skipped, or a reorganisation has dropped it: not known before it
+            // is final.
+            None
+            | Some(
+                Status::Pending
+                | Status::Dropped
+                | Status::Refused(_)
+                | Status::Unknown
+                | Status::Included { success: true, .. },
+            ) => true,
+            Some(Status::Confirmed { block, .. }) => block > seen.head.number,
             Some(_) => false,
         };
         may_pay && self.amount > seen.sent(beneficiary)
+    }
+
+    /// Whether it is over, by what is known of its chequebook.
+    fn is_over(&self, beneficiary: Address) -> bool {
+        let is_final = self.transaction.as_ref().is_some_and(|transaction| transaction.status().is_final());
+        match &self.watching {
+            Some(watching) => watching.watched().read(|seen| !self.counts(beneficiary, seen)),
+            None => is_final,
+        }
     }
 }
 
@@ -46,6 +68,8 @@ type Cashes = HashMap<Address, BTreeMap<Address, UnderWay>>;
 #[derive(Default)]
 struct Shared {
     cashes: Mutex<Cashes>,
+    /// How many decisions there were.
+    count: AtomicU64,
     /// Changes whenever a decision becomes a transaction, or is dropped.
     changes: watch::Sender<()>,
 }
@@ -71,6 +95,7 @@ pub(super) enum Decision {
 /// A cash that was decided on. Dropping it gives it up.
 pub(super) struct Reserved {
     register: Register,
+    number: u64,
     contract: Address,
     beneficiary: Address,
     /// An earlier cash of the same beneficiary, which stays under way if this one is given up.
@@ -112,23 +137,55 @@ impl Register {
         let under_way = others.fold(U256::ZERO, U256::saturating_add);
         check(contract, amount, seen.sent(beneficiary), under_way, overdraft, seen)?;
         // A second cash of the same beneficiary, of a newer cheque, stands for both.
-        let now = UnderWay { amount, transaction: None, watching: None };
-        let before = here.insert(beneficiary, now);
-        Ok(Decision::Go(Reserved { register: self.clone(), contract, beneficiary, before, done: false }))
+        let number = self.number();
+        let before = here.insert(beneficiary, UnderWay { number, amount, transaction: None, watching: None });
+        Ok(Decision::Go(Reserved { register: self.clone(), number, contract, beneficiary, before, done: false }))
     }
 
     /// Records a cash of an earlier run.
     pub(super) fn record(&self, contract: Address, beneficiary: Address, amount: U256, transaction: Transaction) {
         let mut cashes = self.0.cashes.lock();
-        let cash = UnderWay { amount, transaction: Some(transaction), watching: None };
+        let cash = UnderWay { number: self.number(), amount, transaction: Some(transaction), watching: None };
         cashes.entry(contract).or_default().insert(beneficiary, cash);
     }
 
-    /// The beneficiaries of a chequebook that are being paid.
-    pub(super) fn under_way(&self, contract: Address, seen: &Seen) -> BTreeSet<Address> {
+    fn number(&self) -> u64 {
+        self.0.count.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The beneficiaries of a chequebook that are being paid, and the cumulative amount of each, in wei.
+    pub(super) fn under_way(&self, contract: Address, seen: &Seen) -> BTreeMap<Address, U256> {
         let cashes = self.0.cashes.lock();
         let here = cashes.get(&contract).into_iter().flatten();
-        here.filter(|(beneficiary, cash)| cash.counts(**beneficiary, seen)).map(|(&one, _)| one).collect()
+        here.filter(|(beneficiary, cash)| cash.counts(**beneficiary, seen))
+            .map(|(&one, cash)| (one, cash.amount))
+            .collect()
+    }
+
+    /// Forgets what is over, so that nothing is asked about it any more.
+    pub(super) fn forget_what_is_over(&self) {
+        // Whether it is over is read without the lock, which other decisions take while they read.
+        let all: Vec<(Address, Address, UnderWay)> = {
+            let cashes = self.0.cashes.lock();
+            let each = cashes.iter().flat_map(|(&contract, here)| {
+                here.iter().map(move |(&beneficiary, cash)| (contract, beneficiary, cash.clone()))
+            });
+            each.filter(|(_, _, cash)| cash.transaction.is_some()).collect()
+        };
+        for (contract, beneficiary, cash) in all {
+            if !cash.is_over(beneficiary) {
+                continue;
+            }
+            let mut cashes = self.0.cashes.lock();
+            let Some(here) = cashes.get_mut(&contract) else { continue };
+            let is_same = here.get(&beneficiary).is_some_and(|now| now.number == cash.number);
+            let over = if is_same { here.remove(&beneficiary) } else { None };
+            if here.is_empty() {
+                cashes.remove(&contract);
+            }
+            drop(cashes);
+            drop(over); // ends a watch, which takes a lock
+        }
     }
 }
 
@@ -137,7 +194,7 @@ impl Reserved {
     pub(super) fn keep(&self, watching: Watching) {
         let mut cashes = self.register.0.cashes.lock();
         let cash = cashes.get_mut(&self.contract).and_then(|here| here.get_mut(&self.beneficiary));
-        if let Some(cash) = cash {
+        if let Some(cash) = cash.filter(|cash| cash.number == self.number) {
             cash.watching = Some(Arc::new(watching));
         }
     }
@@ -147,7 +204,7 @@ impl Reserved {
         self.done = true;
         let mut cashes = self.register.0.cashes.lock();
         let here = cashes.entry(self.contract).or_default();
-        if let Some(cash) = here.get_mut(&self.beneficiary) {
+        if let Some(cash) = here.get_mut(&self.beneficiary).filter(|cash| cash.number == self.number) {
             cash.transaction = Some(transaction);
         }
     }
@@ -158,7 +215,9 @@ impl Drop for Reserved {
         if !self.done {
             let mut cashes = self.register.0.cashes.lock();
             let here = cashes.entry(self.contract).or_default();
+            let is_ours = here.get(&self.beneficiary).is_some_and(|cash| cash.number == self.number);
             let dropped = match self.before.take() {
+                _ if !is_ours => None, // another decision stands there now
                 Some(before) => here.insert(self.beneficiary, before),
                 None => here.remove(&self.beneficiary),
             };

@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -78,6 +78,8 @@ pub(crate) struct Chain {
     config: Config,
     /// The number of blocks in one request for events. It falls when the node refuses more.
     log_range: AtomicU64,
+    /// Whether the contract that answers many calls was seen.
+    has_multicall: AtomicBool,
     pace: Mutex<Pace>,
 }
 
@@ -210,7 +212,8 @@ impl Chain {
     /// Asks which chain this is.
     pub(crate) async fn connect(provider: DynProvider, config: Config) -> Result<Self, Error> {
         let log_range = AtomicU64::new(config.log_range.max(1));
-        let mut chain = Self { provider, id: 0, config, log_range, pace: Mutex::default() };
+        let has_multicall = AtomicBool::new(false);
+        let mut chain = Self { provider, id: 0, config, log_range, has_multicall, pace: Mutex::default() };
         chain.id = chain.ask::<_, U64>("eth_chainId", ()).await?.to();
         Ok(chain)
     }
@@ -344,11 +347,12 @@ impl Chain {
         let call = aggregate3Call { calls: chunk.iter().map(one).collect() };
         let answers = match self.read(MULTICALL, call, block.id()).await {
             Ok(answers) if answers.len() == chunk.len() => answers,
-            // Too much for this node: one by one.
-            _ => {
+            // It may be too much for this node: one by one.
+            Ok(_) | Err(Error::Rpc { failure: NodeFailure { kind: FailureKind::Answered, .. }, .. }) => {
                 let calls = chunk.into_iter().map(|(contract, input)| self.read_one(contract, input, block));
                 return stream::iter(calls).buffered(AT_ONCE).collect().await;
             }
+            Err(error) => return chunk.iter().map(|_| Err(again(&error))).collect(),
         };
         let calls = answers.into_iter().zip(chunk);
         let answer = |(answer, (contract, _)): (Answer3, (Address, Bytes))| {
@@ -357,8 +361,14 @@ impl Chain {
         calls.map(answer).collect()
     }
 
+    /// Once it was seen, one answer without its code is no reason to ask hundreds of questions.
     async fn has_multicall(&self, block: &Head) -> bool {
-        self.code(MULTICALL, block.id()).await.is_ok_and(|code| !code.is_empty())
+        if self.has_multicall.load(Ordering::Relaxed) {
+            return true;
+        }
+        let found = self.code(MULTICALL, block.id()).await.is_ok_and(|code| !code.is_empty());
+        self.has_multicall.fetch_or(found, Ordering::Relaxed);
+        found
     }
 
     /* TRANSACTIONS */
@@ -489,9 +499,10 @@ impl Chain {
     pub(crate) async fn logs(&self, filter: &Filter, from: BlockNumber, to: BlockNumber) -> Result<Vec<Log>, Error> {
         let mut logs = Vec::new();
         let mut next = from;
+        let mut range = self.log_range.load(Ordering::Relaxed);
         while next <= to {
-            let range = self.log_range.load(Ordering::Relaxed);
             let last = next.saturating_add(range).saturating_sub(1).min(to);
+            let asked = last.saturating_sub(next).saturating_add(1);
             let piece = filter.clone().from_block(next).to_block(last);
             match self.ask::<_, Vec<Log>>("eth_getLogs", (piece,)).await {
                 Ok(found) => {
@@ -499,17 +510,17 @@ impl Chain {
                     next = last.saturating_add(1);
                 }
                 // Nodes limit the range, or the number of events, each in its own words. Half of it may be accepted.
-                Err(Error::Rpc { failure, .. }) if failure.kind == FailureKind::Answered && last > next => {
-                    let asked = last.saturating_sub(next).saturating_add(1);
-                    self.log_range.store((asked / 2).max(1), Ordering::Relaxed);
-                }
-                Err(Error::RpcTimeout { .. }) if last > next => {
-                    let asked = last.saturating_sub(next).saturating_add(1);
-                    self.log_range.store((asked / 2).max(1), Ordering::Relaxed);
+                Err(
+                    Error::Rpc { failure: NodeFailure { kind: FailureKind::Answered, .. }, .. }
+                    | Error::RpcTimeout { .. },
+                ) if asked > 1 => {
+                    range = asked / 2;
                 }
                 Err(error) => return Err(error),
             }
         }
+        // What was accepted is remembered; what was refused may have had another reason.
+        self.log_range.store(range, Ordering::Relaxed);
         Ok(logs)
     }
 
@@ -557,6 +568,15 @@ impl Chain {
                 Err(Error::Rpc { method, failure })
             }
         }
+    }
+}
+
+/// The same error of a question, for all who share it.
+fn again(error: &Error) -> Error {
+    match error {
+        Error::Rpc { method, failure } => Error::Rpc { method, failure: failure.clone() },
+        Error::RpcTimeout { method, timeout } => Error::RpcTimeout { method, timeout: *timeout },
+        _ => Error::NotGenuine { contract: MULTICALL },
     }
 }
 

@@ -6,13 +6,13 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Weak,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use alloy::{
-    primitives::{Address, Bytes, U256},
+    primitives::{Address, B256, BlockNumber, Bytes, U256},
     sol_types::SolCall,
 };
 use chequebook::{
@@ -68,8 +68,8 @@ pub(crate) struct Seen {
     pub(crate) state: State,
     /// In wei, at the head.
     pub(crate) balance: U256,
-    /// In wei, at the confirmed block.
-    pub(crate) confirmed_balance: U256,
+    /// In wei, at the confirmed block. `None` if the node never said.
+    pub(crate) confirmed_balance: Option<U256>,
     /// The cumulative amount paid to each watched beneficiary, in wei, at the head.
     sent: HashMap<Address, U256>,
 }
@@ -78,12 +78,12 @@ impl Seen {
     /// A chequebook that has paid nothing.
     #[cfg(test)]
     pub(crate) fn of(head: Head, state: State, balance: U256) -> Self {
-        Self { head, confirmed: head, state, balance, confirmed_balance: balance, sent: HashMap::new() }
+        Self { head, confirmed: head, state, balance, confirmed_balance: Some(balance), sent: HashMap::new() }
     }
 
     /// The lower bound of the balance, in wei, even if a reorganisation drops the newest deposits.
     pub(crate) fn sure_balance(&self) -> U256 {
-        self.balance.min(self.confirmed_balance)
+        self.balance.min(self.confirmed_balance.unwrap_or_default())
     }
 
     /// The amount that `beneficiary` was paid, in wei. It must be watched.
@@ -138,6 +138,10 @@ pub(crate) struct WatchedChequebook {
     seen: Mutex<Seen>,
     /// How many handles want to know what each beneficiary was paid.
     interest: Mutex<HashMap<Address, usize>>,
+    /// Whether it could not be read last time. Then nobody waits for it.
+    is_failing: AtomicBool,
+    /// Whether it is being read while nobody waits.
+    is_retried: AtomicBool,
     /// The head of what was seen last.
     changes: watch::Sender<Head>,
 }
@@ -190,6 +194,10 @@ pub(crate) struct Watching {
 }
 
 impl Watching {
+    pub(crate) const fn watched(&self) -> &Arc<WatchedChequebook> {
+        &self.watched
+    }
+
     fn new(watched: &Arc<WatchedChequebook>, beneficiary: Address) -> Self {
         let mut interest = watched.interest.lock();
         let count = interest.entry(beneficiary).or_default();
@@ -213,12 +221,18 @@ impl Drop for Watching {
 
 /// All chequebooks that are watched, and the view of the chain that they share.
 pub(crate) struct ChainWatcher {
+    /// Itself, for what nobody waits for.
+    this: Weak<Self>,
     chain: Arc<Chain>,
     ledger: Arc<Ledger>,
     config: Config,
     watched: Mutex<HashMap<Address, Weak<WatchedChequebook>>>,
     view: Mutex<View>,
     last: Mutex<Option<Look>>,
+    /// When the newest block became the newest.
+    advanced: Mutex<Option<Instant>>,
+    /// The final block of an earlier run.
+    confirmed_before: Option<(BlockNumber, B256)>,
     /// When the view was last made durable.
     remembered: Mutex<Option<Instant>>,
     /// One look at a time: all who ask meanwhile share the next. It guards no state.
@@ -227,12 +241,17 @@ pub(crate) struct ChainWatcher {
 }
 
 impl ChainWatcher {
-    pub(crate) async fn open(chain: Arc<Chain>, ledger: Arc<Ledger>, config: Config) -> Result<Self, Error> {
+    pub(crate) async fn open(chain: Arc<Chain>, ledger: Arc<Ledger>, config: Config) -> Result<Arc<Self>, Error> {
         let mut view = View::default();
-        if let Some(ViewRow { number, hash }) = ledger.get(&view_key()).await? {
+        let mut confirmed_before = None;
+        if let Some(ViewRow { number, hash, confirmed, confirmed_hash }) = ledger.get(&view_key()).await? {
             view.remember(number, hash);
+            confirmed_before = Some((confirmed, confirmed_hash));
         }
-        Ok(Self {
+        Ok(Arc::new_cyclic(|this| Self {
+            this: Weak::clone(this),
+            advanced: Mutex::default(),
+            confirmed_before,
             chain,
             ledger,
             config,
@@ -242,7 +261,7 @@ impl ChainWatcher {
             remembered: Mutex::default(),
             looking: tokio::sync::Mutex::default(),
             tickets: AtomicU64::new(1),
-        })
+        }))
     }
 
     /* LOOK */
@@ -250,7 +269,15 @@ impl ChainWatcher {
     /// The last look, if it is no older than `max_age`; otherwise a new one, which begins after this call.
     pub(crate) async fn look(&self, max_age: Duration) -> Result<Look, Error> {
         let called = self.ticket();
-        let fresh = |look: &Look| look.began > called || (!max_age.is_zero() && look.at.elapsed() <= max_age);
+        if let Some(last) = self.last().filter(|last| !max_age.is_zero() && last.at.elapsed() <= max_age) {
+            return Ok(last);
+        }
+        self.look_since(called).await
+    }
+
+    /// A look that began after this ticket was drawn.
+    pub(crate) async fn look_since(&self, called: Ticket) -> Result<Look, Error> {
+        let fresh = |look: &Look| look.began > called;
         if let Some(last) = self.last().filter(fresh) {
             return Ok(last);
         }
@@ -276,6 +303,9 @@ impl ChainWatcher {
         let (Some(max), Some(Look { head, .. })) = (self.config.max_head_age, self.last()) else { return Ok(()) };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let age = now.saturating_sub(Duration::from_secs(head.timestamp));
+        // A clock that is behind, ours or that of the chain, hides no stall.
+        let unchanged = self.advanced.lock().map_or(Duration::ZERO, |at| at.elapsed());
+        let age = age.max(unchanged);
         if age > max { Err(Error::StaleHead { number: head.number, age, max }) } else { Ok(()) }
     }
 
@@ -290,18 +320,34 @@ impl ChainWatcher {
         };
         let look = Look { head, confirmed, branch: self.view.lock().branch(), began, at };
         let all: Vec<_> = self.watched.lock().values().filter_map(Weak::upgrade).collect();
-        // Those that failed at this head before are read again.
-        let behind: Vec<_> = all.into_iter().filter(|one| one.read(|seen| seen.head.hash != head.hash)).collect();
-        for (watched, seen) in self.read_all(&behind, look).await {
-            match seen {
-                Ok(seen) => watched.update(seen),
-                // What is known of it stays as it was. All others go on.
-                Err(error) => tracing::warn!(contract = %watched.contract, %error, "could not read a chequebook"),
-            }
+        let behind = all.into_iter().filter(|one| one.read(|seen| seen.head.hash != head.hash));
+        // Nobody waits for those that could not be read before: they may take as long as the time limits allow.
+        let (failing, sound): (Vec<_>, Vec<_>) = behind.partition(|one| one.is_failing.load(Ordering::Relaxed));
+        for watched in failing {
+            self.retry(watched, look);
+        }
+        for (watched, seen) in self.read_all(&sound, look).await {
+            settle(&watched, seen);
+        }
+        if before.is_none() {
+            *self.advanced.lock() = Some(at);
         }
         *self.last.lock() = Some(look);
-        self.remember(head);
+        self.remember(look);
         Ok(look)
+    }
+
+    /// Reads a chequebook again while nobody waits.
+    fn retry(&self, watched: Arc<WatchedChequebook>, look: Look) {
+        let Some(this) = self.this.upgrade().filter(|_| !watched.is_retried.swap(true, Ordering::Relaxed)) else {
+            return;
+        };
+        tokio::spawn(async move {
+            for (watched, seen) in this.read_all(std::slice::from_ref(&watched), look).await {
+                settle(&watched, seen);
+            }
+            watched.is_retried.store(false, Ordering::Relaxed);
+        });
     }
 
     /// Decides whether to believe a block that the node calls its newest, and returns the newest that is believed.
@@ -310,7 +356,13 @@ impl ChainWatcher {
         let reorganised = match verdict {
             Verdict::Same | Verdict::Follows => false,
             Verdict::Reorganised => true,
-            Verdict::FollowsIf { number, hash } => self.chain.block(number).await?.hash != hash,
+            Verdict::FollowsIf { number, hash } => {
+                // A block that no other question shows is not there.
+                if self.chain.block(found.number).await?.hash != found.hash {
+                    return Err(Error::Reorganised { block: found.number });
+                }
+                self.chain.block(number).await?.hash != hash
+            }
             Verdict::BehindUnless { number, hash } => {
                 if self.chain.block(number).await?.hash == hash {
                     return self.behind(found);
@@ -347,14 +399,37 @@ impl ChainWatcher {
     /// The newest final block, as seen from `head`: never one before that of the last look, unless the chain was
     /// reorganised.
     async fn confirmed(&self, head: Head) -> Result<Head, Error> {
-        let found = self.chain.confirmed(head).await?;
-        let Some(last) = self.last().filter(|last| last.confirmed.number > found.number) else { return Ok(found) };
-        let is_there = self.chain.block(last.confirmed.number).await.is_ok_and(|block| block == last.confirmed);
-        Ok(if is_there { last.confirmed } else { found })
+        let last = self.last().map(|last| last.confirmed);
+        let found = match self.chain.confirmed(head).await {
+            Ok(found) => found,
+            // What is new needs no final block: the guard goes on, with what was final before.
+            Err(error) => {
+                tracing::warn!(%error, "the node does not say what is final");
+                match last {
+                    Some(last) => last,
+                    None => self.chain.block(0).await?,
+                }
+            }
+        };
+        let before = last.map(|last| (last.number, last.hash)).or(self.confirmed_before);
+        let Some((number, hash)) = before.filter(|(number, _)| *number > found.number && *number <= head.number) else {
+            return Ok(found);
+        };
+        let block = self.chain.block(number).await?;
+        Ok(if block.hash == hash { block } else { found })
     }
 
-    /// Makes the view durable, so that the next run does not go back behind it. Nobody waits for it.
-    fn remember(&self, Head { number, hash, .. }: Head) {
+    /// What the next run must not go back behind.
+    pub(crate) fn row(&self) -> Option<ViewRow> {
+        let Look { head, confirmed, .. } = self.last()?;
+        let (number, hash) = (head.number, head.hash);
+        Some(ViewRow { number, hash, confirmed: confirmed.number, confirmed_hash: confirmed.hash })
+    }
+
+    /// Makes the view durable. Nobody waits for it.
+    fn remember(&self, look: Look) {
+        let (number, hash) = (look.head.number, look.head.hash);
+        let (confirmed, confirmed_hash) = (look.confirmed.number, look.confirmed.hash);
         let mut remembered = self.remembered.lock();
         if remembered.is_some_and(|at| at.elapsed() < REMEMBER) {
             return;
@@ -362,7 +437,7 @@ impl ChainWatcher {
         *remembered = Some(Instant::now());
         drop(remembered);
         let mut batch = Batch::new();
-        match batch.put(view_key(), &ViewRow { number, hash }) {
+        match batch.put(view_key(), &ViewRow { number, hash, confirmed, confirmed_hash }) {
             Ok(_) => drop(self.ledger.submit(batch)),
             Err(error) => tracing::error!(%error, "could not store the view of the chain"),
         }
@@ -387,6 +462,11 @@ impl ChainWatcher {
                 }
             }
             if let Ok(new) = seen {
+                // Without the balance at the final block, the one before counts.
+                if new.confirmed_balance.is_none() {
+                    (new.confirmed, new.confirmed_balance) =
+                        watched.read(|before| (before.confirmed, before.confirmed_balance));
+                }
                 // Before Cancun, the memory of a dead one is erased.
                 if new.state == State::Dead {
                     watched.read(|before| new.keep_sent(before));
@@ -406,7 +486,13 @@ impl ChainWatcher {
         if self.chain.block(before.number).await?.hash != before.hash {
             return Ok(());
         }
-        Err(Error::Contradiction { contract: watched.contract, what })
+        // One of the two is wrong: what the node says of the earlier block now tells which.
+        let look = Look { head: before, confirmed: before, branch: 0, began: Ticket(0), at: Instant::now() };
+        let mut again = read(&self.chain, &[(watched.contract, watched.beneficiaries())], look).await;
+        match again.pop() {
+            Some(Ok(again)) if contradiction(&again, new).is_none() => Ok(()),
+            _ => Err(Error::Contradiction { contract: watched.contract, what }),
+        }
     }
 
     /* WATCH */
@@ -436,6 +522,8 @@ impl ChainWatcher {
             changes: watch::Sender::new(seen.head),
             seen: Mutex::new(seen),
             interest: Mutex::default(),
+            is_failing: AtomicBool::new(false),
+            is_retried: AtomicBool::new(false),
         }))
     }
 
@@ -475,12 +563,23 @@ impl ChainWatcher {
     /// An error from the node, or [`Error::Contradiction`].
     pub(crate) async fn refresh(&self, watched: &Arc<WatchedChequebook>, max_age: Duration) -> Result<(), Error> {
         let look = self.look(max_age).await?;
+        self.read_at(watched, look).await
+    }
+
+    /// The same at a look that began after this ticket was drawn.
+    pub(crate) async fn refresh_since(&self, watched: &Arc<WatchedChequebook>, called: Ticket) -> Result<(), Error> {
+        let look = self.look_since(called).await?;
+        self.read_at(watched, look).await
+    }
+
+    async fn read_at(&self, watched: &Arc<WatchedChequebook>, look: Look) -> Result<(), Error> {
         if watched.read(|seen| seen.head.hash) == look.head.hash {
             return Ok(());
         }
         // It joined the watch, or could not be read, while all others were.
         for (watched, seen) in self.read_all(std::slice::from_ref(watched), look).await {
             watched.update(seen?);
+            watched.is_failing.store(false, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -520,6 +619,15 @@ impl ChainWatcher {
         let new = Arc::new(new);
         watched.insert(new.contract, Arc::downgrade(&new));
         new
+    }
+}
+
+/// Notes what was read of a chequebook. After a failure, what is known of it stays as it was, and all others go on.
+fn settle(watched: &WatchedChequebook, seen: Result<Seen, Error>) {
+    watched.is_failing.store(seen.is_err(), Ordering::Relaxed);
+    match seen {
+        Ok(seen) => watched.update(seen),
+        Err(error) => tracing::warn!(contract = %watched.contract, %error, "could not read a chequebook"),
     }
 }
 
@@ -566,9 +674,10 @@ async fn read(chain: &Chain, wanted: &[(Address, Vec<Address>)], look: Look) -> 
         all.push(async move {
             let state = state_of(chain, *contract, &killable_at?, &head).await?;
             let balance = balance_of(*contract, &balance?)?;
+            // Old state may be pruned: then the newest counts all the same.
             let confirmed_balance = match confirmed_balance {
-                Some(answer) => balance_of(*contract, &answer?)?,
-                None => balance,
+                Some(answer) => answer.ok().map(|answer| balance_of(*contract, &answer)).transpose()?,
+                None => Some(balance),
             };
             let mut paid = HashMap::with_capacity(sent.len());
             for (beneficiary, answer) in sent {

@@ -1,12 +1,17 @@
 //! What one chequebook owes to all beneficiaries of this wallet: one owner of these facts, and one decision at a time.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use alloy::primitives::{Address, B256, U256};
 use chequebook::{Creation, SignedCheque, State};
 use parking_lot::Mutex;
 use tokio::{
     sync::{Mutex as AsyncMutex, Notify},
+    task::AbortHandle,
     time::Instant,
 };
 
@@ -83,6 +88,10 @@ pub(crate) struct Exposure {
     pub(super) lines: Mutex<Lines>,
     /// Wakes the keeper.
     pub(super) wake: Arc<Notify>,
+    /// The task that cashes automatically, while an inbox is open.
+    pub(super) keeper: Mutex<Option<AbortHandle>>,
+    /// Whether payments to others left little, and not all is cashed since.
+    pub(super) is_thin: AtomicBool,
     /// One creation of the chequebook at a time. It guards no state.
     creating: AsyncMutex<()>,
     /// Keep what was paid to the beneficiaries among what is read at each block.
@@ -90,13 +99,13 @@ pub(crate) struct Exposure {
 }
 
 impl Exposure {
-    /// The exposure to a chequebook, with all cheques that the store has of it, and whether it is new.
-    pub(super) async fn open(wallet: &Wallet, subject: Subject<'_>) -> Result<(Arc<Self>, bool), Error> {
+    /// The exposure to a chequebook, with all cheques that the store has of it.
+    pub(super) async fn open(wallet: &Wallet, subject: Subject<'_>) -> Result<Arc<Self>, Error> {
         let shared = wallet.shared();
         let watched = shared.watcher.watch(subject).await?;
         let contract = watched.contract;
         if let Some(found) = shared.exposures.find(contract) {
-            return Ok((found, false));
+            return Ok(found);
         }
         let mut by_beneficiary = HashMap::new();
         for (key, row) in shared.ledger.scan::<Received>(table::RECEIVED, contract.as_slice()).await? {
@@ -111,6 +120,8 @@ impl Exposure {
             watched,
             lines: Mutex::new(Lines { by_beneficiary, uncashed: None }),
             wake: Arc::default(),
+            keeper: Mutex::default(),
+            is_thin: AtomicBool::new(false),
             creating: AsyncMutex::default(),
             watching: Mutex::new(beneficiaries.into_iter().zip(watching).collect()),
         });
@@ -140,7 +151,16 @@ impl Exposure {
         if unused {
             lines.by_beneficiary.remove(&beneficiary);
         }
+        // Without an open inbox nobody wants the keeper, which may wait for the node, and would keep the wallet.
+        let keeper = if lines.by_beneficiary.values().any(|line| line.open.is_some()) {
+            None
+        } else {
+            self.keeper.lock().take()
+        };
         drop(lines);
+        if let Some(keeper) = keeper {
+            keeper.abort();
+        }
         let unwatched = if unused { self.watching.lock().remove(&beneficiary) } else { None };
         drop(unwatched); // takes a lock of its own
     }
@@ -187,7 +207,8 @@ impl Exposure {
             }
             let added = amount.saturating_sub(newest.max(sent));
             let uncashed = lines.uncashed(seen).saturating_add(added);
-            policy.check_chequebook(self.watched.contract, seen, uncashed)?;
+            let under_way = self.unacknowledged(&lines, seen, beneficiary, amount);
+            policy.check_chequebook(self.watched.contract, seen, uncashed.saturating_add(under_way))?;
             Ok((added, uncashed))
         })?;
         let line = lines.by_beneficiary.entry(beneficiary).or_default();
@@ -202,6 +223,20 @@ impl Exposure {
         }
         // Under the lock, so that rows reach the store in order.
         Ok((self.store(beneficiary, before, after)?, added))
+    }
+
+    /// What cashes that are under way will pay besides what is acknowledged, in wei, if `amount` is acknowledged to
+    /// `beneficiary`.
+    fn unacknowledged(&self, lines: &Lines, seen: &Seen, beneficiary: Address, amount: U256) -> U256 {
+        let acknowledged = |who: Address| {
+            if who == beneficiary {
+                return amount;
+            }
+            lines.by_beneficiary.get(&who).map_or(U256::ZERO, |line| line.acknowledged)
+        };
+        let under_way = self.wallet.cashing().under_way(self.watched.contract, seen).into_iter();
+        let more = under_way.map(|(who, cashed)| cashed.saturating_sub(acknowledged(who).max(seen.sent(who))));
+        more.fold(U256::ZERO, U256::saturating_add)
     }
 
     /// Keeps a valid cheque that is not acknowledged, if it is the highest: it can be cashed all the same.

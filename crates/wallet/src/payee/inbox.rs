@@ -78,9 +78,10 @@ impl Inbox {
     ) -> Result<Self, Error> {
         let claim = wallet.claim(contract, Some(beneficiary))?;
         let subject = Subject::at(contract).created_by(creation.as_ref()).accept_unproven(policy.accept_unproven);
-        let exposure = keeper::open(wallet, subject).await?;
+        let exposure = Exposure::open(wallet, subject).await?;
         let open = Open { policy, mode: Mode::default(), due: None, creation };
         exposure.open_line(beneficiary, open).await?;
+        keeper::ensure(&exposure);
         let wallet = wallet.clone();
         Ok(Self(Arc::new(Handle { wallet, exposure, beneficiary, policy, creation, _claim: claim })))
     }

@@ -1,22 +1,25 @@
 //! The task that cashes automatically: one for each chequebook, so that trouble with one is no trouble for the others.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use alloy::primitives::{Address, U256};
 use chequebook::{Overdraft, SignedCheque, State};
 use futures_util::future::join_all;
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    task::AbortHandle,
+    time::{Instant, sleep_until},
+};
 
 use super::{
     auto_cash::Mode,
     exposure::{Exposure, Open},
     plan::{Candidate, plan},
 };
-use crate::{
-    Error,
-    chain::{Seen, Subject},
-    wallet::Wallet,
-};
+use crate::{Error, chain::Seen};
 
 /// A cheque that is to be cashed, and what its inbox wants.
 #[derive(Clone, Copy)]
@@ -26,28 +29,24 @@ struct Job {
     owed: U256,
 }
 
-/// The exposure to a chequebook, with its keeper.
-pub(super) async fn open(wallet: &Wallet, subject: Subject<'_>) -> Result<Arc<Exposure>, Error> {
-    let (exposure, is_new) = Exposure::open(wallet, subject).await?;
-    if is_new {
-        follow(&exposure);
+/// Starts the keeper of a chequebook, unless it runs. It ends with the last inbox of the chequebook, or with the wallet.
+pub(super) fn ensure(exposure: &Arc<Exposure>) {
+    let mut keeper = exposure.keeper.lock();
+    if keeper.as_ref().is_none_or(AbortHandle::is_finished) {
+        *keeper = Some(start(exposure));
     }
-    Ok(exposure)
 }
 
-/// Runs until the last inbox of the chequebook is dropped or the wallet is shut down.
-fn follow(exposure: &Arc<Exposure>) {
+fn start(exposure: &Arc<Exposure>) -> AbortHandle {
     let weak = Arc::downgrade(exposure);
-    let wallet = exposure.wallet.clone();
-    let retry = wallet.shared().config.poll_interval;
+    let retry = exposure.wallet.shared().config.poll_interval;
     let changes = exposure.watched.changes();
     // The task must not keep the inboxes open, so it holds only what wakes it.
     let wake = Arc::clone(&exposure.wake);
-    wallet.clone().supervise("cashing", move || {
+    exposure.wallet.supervise("cashing", move || {
         let (weak, wake, mut changes) = (weak.clone(), Arc::clone(&wake), changes.clone());
         async move {
             let mut balance = None;
-            let mut fallen = false;
             let mut again = Some(Instant::now());
             loop {
                 let due = weak.upgrade().and_then(|exposure| exposure.next_due());
@@ -59,19 +58,18 @@ fn follow(exposure: &Arc<Exposure>) {
                 }
                 let Some(exposure) = weak.upgrade() else { return };
                 let now = exposure.watched.read(|seen| seen.balance);
-                fallen |= balance.replace(now).is_some_and(|before| now < before);
+                if balance.replace(now).is_some_and(|before| now < before) {
+                    exposure.is_thin.store(true, Ordering::Relaxed);
+                }
                 again = None;
-                match exposure.cash_what_is_due(fallen).await {
-                    Ok(()) => fallen = false,
-                    Err(error) => {
-                        let contract = exposure.watched.contract;
-                        tracing::warn!(%contract, %error, "could not cash automatically, will try again");
-                        again = Instant::now().checked_add(retry);
-                    }
+                if let Err(error) = exposure.cash_what_is_due(retry).await {
+                    let contract = exposure.watched.contract;
+                    tracing::warn!(%contract, %error, "could not cash automatically, will try again");
+                    again = Instant::now().checked_add(retry);
                 }
             }
         }
-    });
+    })
 }
 
 async fn wait_until(next: Option<Instant>) {
@@ -88,86 +86,125 @@ impl Exposure {
         lines.by_beneficiary.values().filter_map(|line| line.open.as_ref()?.due).min()
     }
 
-    /// Cashes what there is a reason to cash, and what it is worth.
-    async fn cash_what_is_due(&self, fallen: bool) -> Result<(), Error> {
-        let cashing = self.wallet.cashing();
-        let under_way = cashing.under_way(&self.watched);
-        let now = Instant::now();
-        let mut reserved = U256::ZERO;
-        let mut jobs = Vec::new();
-        let (state, balance) = {
-            let mut lines = self.lines.lock();
-            self.watched.read(|seen| {
-                for (&beneficiary, line) in &mut lines.by_beneficiary {
-                    let owed = line.amount().saturating_sub(seen.sent(beneficiary));
-                    if under_way.contains(&beneficiary) {
-                        reserved = reserved.saturating_add(owed);
-                        continue;
-                    }
-                    let Some(open) = &mut line.open else { continue };
-                    let due = open.due.is_some_and(|due| due <= now);
-                    if due {
-                        open.due = open.mode.interval().and_then(|interval| now.checked_add(interval));
-                    }
-                    if wants(open.mode, seen, owed, due, fallen)
-                        && let Some(cheque) = line.highest
-                    {
-                        jobs.push(Job { cheque, open: *open, owed });
-                    }
-                }
-                (seen.state, seen.balance)
-            })
-        };
-        if jobs.is_empty() || state == State::Dead {
+    /// Cashes what there is a reason to cash, and what it is worth. After a failure, an interval ends again after `retry`.
+    async fn cash_what_is_due(&self, retry: Duration) -> Result<(), Error> {
+        let (mut jobs, seen) = self.jobs();
+        if jobs.is_empty() || seen.state == State::Dead {
             return Ok(());
         }
         self.create_if_missing(jobs.iter().find_map(|job| job.open.creation)).await?;
-
-        let is_ending = matches!(state, State::Ending { .. });
-        let candidates = jobs.iter().map(|job| Candidate {
-            beneficiary: job.cheque.cheque().beneficiary,
-            owed: job.owed,
-            may_overdraw: job.open.policy.overdraw_at_end,
-        });
-        let plan = plan(candidates.collect(), balance, reserved, is_ending);
-        let find = |beneficiary: &Address| jobs.iter().find(|job| job.cheque.cheque().beneficiary == *beneficiary);
-        let covered: Vec<Job> = plan.covered.iter().filter_map(find).copied().collect();
-        let mut result = Ok(());
-        for cashed in join_all(covered.into_iter().map(|job| self.cash_covered(job))).await {
-            result = result.and(cashed);
+        let result = self.cash_jobs(&mut jobs, &seen).await;
+        let now = Instant::now();
+        let again = |interval: Duration| if result.is_ok() { interval } else { interval.min(retry) };
+        let mut lines = self.lines.lock();
+        for job in jobs {
+            let line = lines.by_beneficiary.get_mut(&job.cheque.cheque().beneficiary);
+            if let Some(open) = line.and_then(|line| line.open.as_mut())
+                && open.due.is_some_and(|due| due <= now)
+            {
+                open.due = open.mode.interval().and_then(|interval| now.checked_add(again(interval)));
+            }
         }
-        if let Some(job) = plan.last.as_ref().and_then(find)
-            && self.is_worth(job, balance).await?
-        {
-            let contract = self.watched.contract;
-            tracing::warn!(%contract, %balance, owed = %job.owed, "the end is announced: takes what is there");
-            cashing.cash(&job.cheque, Overdraft::Consent).await?;
-        }
+        drop(lines);
         result
     }
 
-    async fn cash_covered(&self, job: Job) -> Result<(), Error> {
-        if !self.is_worth(&job, job.owed).await? {
+    /// What there is a reason to cash.
+    fn jobs(&self) -> (Vec<Job>, Now) {
+        let now = Instant::now();
+        let is_thin = self.is_thin.load(Ordering::Relaxed);
+        let mut still_thin = false;
+        let mut lines = self.lines.lock();
+        let (jobs, seen) = self.watched.read(|seen| {
+            let under_way = self.wallet.cashing().under_way(self.watched.contract, seen);
+            let reserved = under_way.iter().map(|(&who, amount)| amount.saturating_sub(seen.sent(who)));
+            let reserved = reserved.fold(U256::ZERO, U256::saturating_add);
+            let mut jobs = Vec::new();
+            for (&beneficiary, line) in &mut lines.by_beneficiary {
+                let owed = line.amount().saturating_sub(seen.sent(beneficiary));
+                let (Some(open), Some(cheque)) = (&mut line.open, line.highest) else { continue };
+                still_thin |= !owed.is_zero() && leaves_little(seen, owed);
+                let is_due = open.due.is_some_and(|due| due <= now);
+                if owed.is_zero() || under_way.get(&beneficiary).is_some_and(|amount| *amount >= line_amount(&cheque)) {
+                    if is_due {
+                        open.due = open.mode.interval().and_then(|interval| now.checked_add(interval));
+                    }
+                } else if wants(open.mode, seen, owed, is_due, is_thin) {
+                    jobs.push(Job { cheque, open: *open, owed });
+                } else if is_due {
+                    open.due = None;
+                }
+            }
+            (jobs, Now { state: seen.state, balance: seen.balance, reserved })
+        });
+        drop(lines);
+        // Until nothing is owed that others could take, there is a reason to cash.
+        self.is_thin.store(is_thin && still_thin, Ordering::Relaxed);
+        (jobs, seen)
+    }
+
+    /// Cashes what the balance covers; at the end, what it does not cover, last.
+    async fn cash_jobs(&self, jobs: &mut [Job], seen: &Now) -> Result<(), Error> {
+        let is_ending = matches!(seen.state, State::Ending { .. });
+        let mut out = BTreeSet::new();
+        let mut result = Ok(());
+        loop {
+            let plan = plan(candidates(jobs, &out), seen.balance, seen.reserved, is_ending);
+            let find = |beneficiary: &Address| jobs.iter().find(|job| job.beneficiary() == *beneficiary).copied();
+            let covered: Vec<Job> = plan.covered.iter().filter_map(find).collect();
+            if covered.is_empty() {
+                if let Some(job) = plan.last.as_ref().and_then(find) {
+                    result = result.and(self.overdraw(job, seen.balance).await);
+                }
+                return result;
+            }
+            let mut is_under_way = false;
+            for (job, cashed) in covered.iter().zip(join_all(covered.iter().map(|job| self.cash_covered(*job))).await) {
+                match cashed {
+                    Ok(true) => is_under_way = true,
+                    // What is not worth its gas, or is refused, must not keep others from what is there.
+                    Ok(false) => _ = out.insert(job.beneficiary()),
+                    Err(error) => {
+                        out.insert(job.beneficiary());
+                        result = result.and(Err(error));
+                    }
+                }
+            }
+            if is_under_way || !is_ending {
+                return result;
+            }
+        }
+    }
+
+    /// Takes what is there.
+    async fn overdraw(&self, job: Job, balance: U256) -> Result<(), Error> {
+        if !self.is_worth(&job, balance, Overdraft::Consent).await? {
             return Ok(());
         }
+        let contract = self.watched.contract;
+        tracing::warn!(%contract, %balance, owed = %job.owed, "the end is announced: takes what is there");
+        self.wallet.cashing().cash(&job.cheque, Overdraft::Consent).await.map(drop)
+    }
+
+    /// Whether it is under way now.
+    async fn cash_covered(&self, job: Job) -> Result<bool, Error> {
+        if !self.is_worth(&job, job.owed, Overdraft::Refuse).await? {
+            return Ok(false);
+        }
         match self.wallet.cashing().cash_soon(job.cheque).await {
+            Ok(_) => Ok(true),
             // Others were faster: the next look decides anew.
-            Err(Error::AlreadyCashed { .. } | Error::WouldBounce { .. }) | Ok(_) => Ok(()),
+            Err(Error::AlreadyCashed { .. } | Error::WouldBounce { .. }) => Ok(false),
             Err(error) => Err(error),
         }
     }
 
     /// Whether a cash that pays this much, in wei, is worth its gas.
-    async fn is_worth(&self, job: &Job, pays: U256) -> Result<bool, Error> {
+    async fn is_worth(&self, job: &Job, pays: U256, overdraft: Overdraft) -> Result<bool, Error> {
         if job.open.policy.min_gas_multiple == 0 {
             return Ok(true);
         }
-        let price = match self.wallet.cashing().price(&job.cheque).await {
-            Ok(price) => price,
-            // It cannot be estimated if the balance does not cover it; then what the contract refuses is not sent.
-            Err(Error::Refused { .. }) => return Ok(true),
-            Err(error) => return Err(error),
-        };
+        let price = self.wallet.cashing().price(&job.cheque, overdraft).await?;
         let worth = price.saturating_mul(U256::from(job.open.policy.min_gas_multiple));
         if pays < worth {
             tracing::debug!(contract = %self.watched.contract, %pays, %worth, "a cash is not worth its gas yet");
@@ -176,18 +213,48 @@ impl Exposure {
     }
 }
 
+impl Job {
+    const fn beneficiary(&self) -> Address {
+        self.cheque.cheque().beneficiary
+    }
+}
+
+/// What is known of a chequebook, and what is under way there, in wei.
+struct Now {
+    state: State,
+    balance: U256,
+    reserved: U256,
+}
+
+fn candidates(jobs: &[Job], out: &BTreeSet<Address>) -> Vec<Candidate> {
+    let left = jobs.iter().filter(|job| !out.contains(&job.beneficiary()));
+    let candidate = |job: &Job| Candidate {
+        beneficiary: job.beneficiary(),
+        owed: job.owed,
+        may_overdraw: job.open.policy.overdraw_at_end,
+    };
+    left.map(candidate).collect()
+}
+
+/// The cumulative amount of a cheque, in wei.
+const fn line_amount(cheque: &SignedCheque) -> U256 {
+    cheque.cheque().amount
+}
+
+/// Whether others could cash as much, and leave too little.
+fn leaves_little(seen: &Seen, owed: U256) -> bool {
+    seen.balance < owed.saturating_mul(U256::from(2))
+}
+
 /// Whether there is a reason to cash.
 fn wants(mode: Mode, seen: &Seen, owed: U256, due: bool, fallen: bool) -> bool {
-    if owed.is_zero() {
-        return false;
-    }
     let announced = matches!(seen.state, State::Ending { .. });
-    // Others could cash as much, and leave too little.
-    let is_thin = seen.balance < owed.saturating_mul(U256::from(2));
     match mode {
         Mode::Stopped => false,
         Mode::Guard => announced,
-        Mode::Auto(settings) => announced || due || (fallen && is_thin) || owed > settings.max_uncashed,
+        Mode::Auto(settings) => {
+            announced || due || (fallen && leaves_little(seen, owed)) || owed > settings.max_uncashed
+        }
     }
 }
 

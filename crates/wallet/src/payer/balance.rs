@@ -1,10 +1,6 @@
 //! What the deposit covers: asked once for each block, and believed only if it can be true.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
     book::{Asking, Book, Outdated},
@@ -15,7 +11,7 @@ use crate::{
     chain::{Chain, Head},
     store::{
         Batch,
-        schema::{ChequebookRow, Paid, Promise, chequebook_key, issued_key, paid_key},
+        schema::{ChequebookRow, Paid, Promise, address_at_end, chequebook_key, issued_key, paid_key, table},
     },
     transactions::Status,
 };
@@ -36,6 +32,10 @@ use chequebook::{
 /// By how many blocks a sum of events must be older than another look that finds the same sum, before it is stored. A
 /// node can leave events out once.
 const SECOND_LOOK: u64 = 8;
+/// How many blocks are asked for again at most, before a sum is stored.
+const CHECKPOINT: u64 = 128;
+/// With how many beneficiaries at most a sum is compared with the state.
+const AUDITED: usize = 5_000;
 
 impl Book {
     /// Asks the chain how much the chequebook is funded with. Callers that ask meanwhile share the answer.
@@ -56,7 +56,7 @@ impl Book {
             return self.check_known();
         }
         if reorganised {
-            (asking.candidate, asking.checked) = (None, 0);
+            (asking.candidate, asking.checked) = (None, BTreeMap::new());
         }
 
         let start = self.checkpoint(confirmed).await?;
@@ -68,19 +68,22 @@ impl Book {
             return Err(Error::Reorganised { block: confirmed.number });
         }
         let is_dead = state == State::Dead;
+        let balance = balance.ok_or(Error::NoBlock { block: confirmed.number.into() })?;
         let shown = Shown { block: confirmed.number, hash: confirmed.hash, balance, paid, is_dead };
         self.check_history(&shown).await?;
         self.funds.lock().believe(shown);
 
-        // A sum is stored once a later look has found it, too.
+        // A sum is stored once a later look has found it, too, and the state does not contradict it.
         if let Some((candidate, found_at)) = asking.candidate.take() {
             if head.number.saturating_sub(found_at) < SECOND_LOOK {
                 asking.candidate = Some((candidate, found_at));
-            } else if up_to(candidate.block)? == candidate.total {
+            } else if up_to(candidate.block)? == candidate.total && self.is_sum_of_state(candidate, &cashed).await? {
                 self.store_paid(candidate).await?;
+                asking.checked.clear(); // it counts from here
             }
         }
-        if asking.candidate.is_none() {
+        let is_due = confirmed.number.saturating_sub(start.block) >= CHECKPOINT;
+        if asking.candidate.is_none() && is_due {
             asking.candidate = Some((Paid { block: confirmed.number, hash: confirmed.hash, total: paid }, head.number));
         }
         (asking.began, asking.head, asking.branch) = (look.began, Some(head.hash), look.branch);
@@ -119,6 +122,37 @@ impl Book {
         Ok(self.wallet.shared().ledger.submit(batch).await?)
     }
 
+    /// Whether a sum of events is also what the contract has `sent` to all beneficiaries: a node that leaves events out
+    /// for longer is noticed. Later payments are known by their events. With too many beneficiaries, nobody asks.
+    async fn is_sum_of_state(&self, sum: Paid, cashed: &[Payment]) -> Result<bool, Error> {
+        let shared = self.wallet.shared();
+        let rows = shared
+            .ledger
+            .durable_page(table::ISSUED, self.contract.as_slice(), None, AUDITED.saturating_add(1))
+            .await?;
+        let (state, head) = self.watched.read(|seen| (seen.state, seen.head));
+        if rows.len() > AUDITED || state == State::Dead || state == State::NotDeployed {
+            return Ok(true);
+        }
+        let mut calls = Vec::with_capacity(rows.len());
+        for (key, _) in &rows {
+            let beneficiary = address_at_end(table::ISSUED, key)?;
+            calls.push((self.contract, sentCall { beneficiary }.abi_encode().into()));
+        }
+        let later = cashed.iter().filter(|cashed| cashed.block > sum.block && cashed.block <= head.number);
+        let expected = self::sum(sum.total, later)?;
+        let mut found = U256::ZERO;
+        for sent in shared.chain.read_many(calls, &head).await {
+            let sent =
+                sentCall::abi_decode_returns(&sent?).map_err(|_| Error::NotGenuine { contract: self.contract })?;
+            found = found.checked_add(sent).ok_or(Error::Overflow)?;
+        }
+        if found != expected {
+            tracing::warn!(contract = %self.contract, %found, %expected, "the node leaves out payments");
+        }
+        Ok(found == expected)
+    }
+
     /// A block before which it paid nothing, as the node counts blocks.
     pub(super) async fn scan_from(&self) -> Result<BlockNumber, Error> {
         let shared = self.wallet.shared();
@@ -127,7 +161,8 @@ impl Book {
         if let Some(first) = row.scan_from {
             return Ok(first);
         }
-        let first = created_in(&shared.chain, self.contract, self.watched.read(|seen| seen.head)).await?;
+        let (head, state) = self.watched.read(|seen| (seen.head, seen.state));
+        let first = created_in(&shared.chain, self.contract, head, state).await?;
         let mut batch = Batch::new();
         batch.replace(key, Some(&row), &ChequebookRow { scan_from: Some(first), ..row })?;
         shared.ledger.submit(batch).await?;
@@ -137,9 +172,10 @@ impl Book {
     /// Checks that what was paid was promised: a store that is older than the last cheque would promise it again.
     async fn check_payments(&self, asking: &mut Asking, cashed: &[Payment], head: &Head) -> Result<(), Error> {
         let shared = self.wallet.shared();
-        let new = cashed.iter().filter(|cashed| cashed.block > asking.checked);
-        let beneficiaries: Vec<Address> =
-            new.map(|cashed| cashed.beneficiary).collect::<BTreeSet<_>>().into_iter().collect();
+        // Also those that a node left out before.
+        let paid = by_beneficiary(cashed)?;
+        let new = paid.iter().filter(|(beneficiary, paid)| asking.checked.get(*beneficiary) != Some(*paid));
+        let beneficiaries: Vec<Address> = new.map(|(&beneficiary, _)| beneficiary).collect();
         let call = |&beneficiary: &Address| (self.contract, sentCall { beneficiary }.abi_encode().into());
         let sent = shared.chain.read_many(beneficiaries.iter().map(call).collect(), head).await;
         for (beneficiary, sent) in beneficiaries.into_iter().zip(sent) {
@@ -156,7 +192,7 @@ impl Book {
             }
         }
         self.check_known()?;
-        asking.checked = head.number;
+        asking.checked = paid;
         Ok(())
     }
 
@@ -247,8 +283,20 @@ pub(super) fn by_beneficiary(payments: &[Payment]) -> Result<BTreeMap<Address, U
 
 /// The block, as the node counts them, in which a chequebook was created: contracts on some rollups see other numbers.
 /// One that is not created has paid nothing up to now.
-pub(super) async fn created_in(chain: &Chain, contract: Address, head: Head) -> Result<BlockNumber, Error> {
-    let Some(record) = chain.record(contract, head.id()).await? else { return Ok(head.number) };
+pub(super) async fn created_in(
+    chain: &Chain,
+    contract: Address,
+    head: Head,
+    state: State,
+) -> Result<BlockNumber, Error> {
+    let record = match chain.record(contract, head.id()).await? {
+        Some(record) => record,
+        None if state == State::NotDeployed => return Ok(head.number),
+        None => {
+            let what = "it answers, and the factory has no record of it".to_owned();
+            return Err(Error::Contradiction { contract, what });
+        }
+    };
     // The factory's own number, if it is one of the node's.
     if record.born_at <= head.number {
         let born = chain.block(record.born_at).await?;

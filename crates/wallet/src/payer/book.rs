@@ -1,6 +1,6 @@
 //! A chequebook that we sign for: what was promised from it, and what it is funded with.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use alloy::primitives::{Address, B256, BlockNumber, TxKind, U256};
 use chequebook::{Creation, State};
@@ -50,8 +50,8 @@ pub(super) struct Asking {
     pub(super) branch: u64,
     /// A sum that another look is to confirm, and the newest block when it was found.
     pub(super) candidate: Option<(Paid, BlockNumber)>,
-    /// Payments up to this block are known to be ours.
-    pub(super) checked: BlockNumber,
+    /// What was paid to each beneficiary since the stored sum, and is known to be promised. In wei.
+    pub(super) checked: BTreeMap<Address, U256>,
 }
 
 /// A payment that the store does not know of. In wei.

@@ -23,7 +23,9 @@ pub(super) fn follow(book: &Arc<Book>) -> tokio::task::AbortHandle {
     book.wallet.supervise("deposits", move || {
         let (weak, issued, changed) = (weak.clone(), Arc::clone(&issued), Arc::clone(&changed));
         async move {
-            let mut next = None;
+            // Also if it starts again after a panic.
+            let timer = weak.upgrade().and_then(|book| book.auto.lock().as_ref().and_then(AutoDeposit::timer));
+            let mut next = timer.and_then(|interval| Instant::now().checked_add(interval));
             loop {
                 let wake = tokio::select! {
                     () = changed.notified() => Wake::Changed,

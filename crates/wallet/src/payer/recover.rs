@@ -129,11 +129,11 @@ async fn paid(
     known_from: Option<BlockNumber>,
 ) -> Result<(BlockNumber, BTreeMap<Address, U256>), Error> {
     let watched = watch_as_signer(wallet, contract, signer, creation).await?;
-    let head = watched.read(|seen| seen.head);
+    let (head, state) = watched.read(|seen| (seen.head, seen.state));
     let chain = &wallet.shared().chain;
     let from = match known_from {
         Some(from) => from,
-        None => created_in(chain, contract, head).await?,
+        None => created_in(chain, contract, head, state).await?,
     };
     let payments = cashed(chain, contract, from, head.number).await?;
     Ok((from, by_beneficiary(&payments)?))

@@ -13,6 +13,8 @@
 
 mod old;
 
+use alloy::primitives::U256;
+
 pub(crate) use self::old::Outcome as OldOutcome;
 
 use super::{
@@ -107,7 +109,7 @@ fn transaction(format: u32, table: Table, key: &[u8], value: &[u8]) -> Result<Tr
         old::TransactionRow { purpose, variants, outcome }
     };
     let outcome = outcome.and_then(old::Outcome::upgrade);
-    Ok(TransactionRow { purpose, variants, cancelled: false, outcome })
+    Ok(TransactionRow { purpose, variants, cancelled: false, l1_fee: U256::ZERO, outcome })
 }
 
 #[cfg(all(test, feature = "redb"))]

@@ -145,6 +145,9 @@ pub(crate) struct ChequebookRow {
 pub(crate) struct ViewRow {
     pub(crate) number: BlockNumber,
     pub(crate) hash: B256,
+    /// The newest block that counted as final.
+    pub(crate) confirmed: BlockNumber,
+    pub(crate) confirmed_hash: B256,
 }
 
 /// How much a chequebook has paid by cheques up to a block.
@@ -279,11 +282,19 @@ pub(crate) struct TransactionRow {
     pub(crate) variants: Vec<Bytes>,
     /// Whether it is to be replaced by one that does nothing.
     pub(crate) cancelled: bool,
+    /// What it costs on the chain below, in wei, besides its gas.
+    pub(crate) l1_fee: U256,
     /// Its outcome, once that is final.
     pub(crate) outcome: Option<Outcome>,
 }
 
 impl TransactionRow {
+    /// The transaction as it was first sent: only another variant can be one that does nothing.
+    #[expect(clippy::expect_used, reason = "a row without a variant is refused when the store is read")]
+    pub(crate) fn first(&self) -> &Bytes {
+        self.variants.first().expect("a transaction has a variant")
+    }
+
     /// The transaction as it was last sent.
     #[expect(clippy::expect_used, reason = "a row without a variant is refused when the store is read")]
     pub(crate) fn latest(&self) -> &Bytes {

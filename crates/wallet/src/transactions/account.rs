@@ -48,6 +48,8 @@ pub(super) struct Slot {
     /// The newest block when its offer was made, or when it became the next of its account, whichever was later.
     pub(super) since: Option<BlockNumber>,
     pub(super) was_next: bool,
+    /// The nonce and the refusal of one before it, which it waits for.
+    pub(super) blocked: Option<(u64, Refusal)>,
     /// The newest block when it was last looked for what used its nonce.
     pub(super) searched: Option<B256>,
     pub(super) known: watch::Sender<Known>,
@@ -55,7 +57,7 @@ pub(super) struct Slot {
 
 impl Slot {
     pub(super) fn new(row: TransactionRow, durable: usize, status: Status) -> Self {
-        let known = watch::Sender::new(Known { status, refusal: None, hash: keccak256(row.latest()) });
+        let known = watch::Sender::new(Known { status, refusal: None, blocked: None, hash: keccak256(row.latest()) });
         Self {
             row,
             durable,
@@ -64,6 +66,7 @@ impl Slot {
             is_accepted: false,
             since: None,
             was_next: false,
+            blocked: None,
             searched: None,
             known,
         }
@@ -76,7 +79,8 @@ impl Slot {
     }
 
     pub(super) fn publish(&self) {
-        publish(&self.known, self.status, self.refusal.clone(), keccak256(self.row.latest()));
+        let (refusal, blocked) = (self.refusal.clone(), self.blocked.clone());
+        publish(&self.known, Known { status: self.status, refusal, blocked, hash: keccak256(self.row.latest()) });
     }
 
     /// The newest variant that is durable.
@@ -88,9 +92,10 @@ impl Slot {
     pub(super) fn cost(&self, id: Id) -> Result<U256, StoreError> {
         let costs = self.row.variants.iter().map(|raw| {
             let transaction = unsigned(id, raw)?;
-            Ok(cost(transaction.gas_limit, transaction.max_fee_per_gas, transaction.value))
+            Ok::<_, StoreError>(cost(transaction.gas_limit, transaction.max_fee_per_gas, transaction.value))
         });
-        costs.collect::<Result<Vec<_>, _>>().map(|costs| costs.into_iter().max().unwrap_or_default())
+        let most = costs.collect::<Result<Vec<_>, _>>()?.into_iter().max().unwrap_or_default();
+        Ok(most.saturating_add(self.row.l1_fee))
     }
 
     /// What its newest variant offers.
@@ -208,7 +213,7 @@ impl Account {
     pub(crate) fn open_inputs(&self) -> Result<Vec<(Transaction, Bytes)>, Error> {
         let state = self.state.lock();
         let open = state.open.iter().map(|(&id, slot)| {
-            let input = unsigned(id, slot.row.latest())?.input;
+            let input = unsigned(id, slot.row.first())?.input;
             Ok((self.handle(id, slot), input))
         });
         open.collect()
@@ -220,7 +225,8 @@ impl Account {
         for (key, row) in self.ledger.scan::<TransactionRow>(table::HISTORY, &[]).await? {
             let id = transaction_of(table::HISTORY, &key)?;
             let outcome = row.outcome.filter(|_| !row.variants.is_empty()).ok_or_else(|| bad_row(id))?;
-            let known = Known { status: outcome.into(), refusal: None, hash: keccak256(row.latest()) };
+            let hash = keccak256(row.latest());
+            let known = Known { status: outcome.into(), refusal: None, blocked: None, hash };
             let (_, known) = watch::channel(known);
             all.insert(id, self.handle_of(id, row.purpose, known));
         }

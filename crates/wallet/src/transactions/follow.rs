@@ -16,7 +16,7 @@ use crate::{
     chain::{Head, Look, Ticket},
     store::{
         Batch,
-        schema::{TransactionRow, history_key, transaction_key},
+        schema::{TransactionRow, history_key, transaction_key, view_key},
     },
 };
 
@@ -76,7 +76,13 @@ impl Account {
         reorganised: bool,
     ) -> Result<(), Error> {
         let (used, used_for_good) =
-            tokio::try_join!(self.chain.nonce(account, look.head.id()), self.chain.nonce(account, settled.id()))?;
+            tokio::join!(self.chain.nonce(account, look.head.id()), self.chain.nonce(account, settled.id()));
+        let used = used?;
+        // Old state may be pruned: then nothing is searched for, and all else goes on.
+        let used_for_good = used_for_good.unwrap_or_else(|error| {
+            tracing::warn!(%account, %error, "could not read what is final");
+            0
+        });
         if reorganised {
             self.reopen(account, used);
         }
@@ -94,7 +100,25 @@ impl Account {
             let blocks_others = waiting.len() > index.saturating_add(1);
             result = result.and(self.push(id, id.1 == used, blocks_others, look.head).await);
         }
+        self.block(account, &waiting);
         result.and(self.fill_gaps(account, used, &waiting, look.head).await)
+    }
+
+    /// Tells those that wait behind one that the node refuses.
+    fn block(&self, account: Address, waiting: &[Id]) {
+        let mut state = self.state.lock();
+        let first = waiting.first().and_then(|id| Some((*id, state.open.get(id)?)));
+        let blocked = first.and_then(|((_, nonce), slot)| match (slot.status, &slot.refusal) {
+            (Status::Refused(_), Some(refusal)) => Some((nonce, refusal.clone())),
+            _ => None,
+        });
+        for (id, slot) in state.open.range_mut((account, 0)..=(account, u64::MAX)) {
+            let behind = blocked.clone().filter(|(nonce, _)| *nonce < id.1);
+            if slot.blocked != behind {
+                slot.blocked = behind;
+                slot.publish();
+            }
+        }
     }
 
     /* NOT USED YET */
@@ -199,8 +223,11 @@ impl Account {
             let Some(receipt) = self.chain.receipt(hash).await? else { continue };
             let (block, cancelled) = (receipt.block, does_nothing(id.0, &unsigned(id, raw)?));
             let success = receipt.success && (!cancelled || !row.cancelled);
-            let deep = block <= look.confirmed.number;
-            if !deep || self.chain.block(block).await?.hash != receipt.block_hash {
+            // A node may still have the receipt of a block that a reorganisation dropped.
+            if block > look.head.number || self.chain.block(block).await?.hash != receipt.block_hash {
+                continue;
+            }
+            if block > look.confirmed.number {
                 return Ok(Some(Status::Included { block, success }));
             }
             return Ok(Some(match (receipt.success, cancelled && row.cancelled) {
@@ -218,6 +245,10 @@ impl Account {
         row.outcome = Some(outcome);
         let mut batch = Batch::new();
         batch.put(history_key(id.0, id.1), &row)?.remove(transaction_key(id.0, id.1));
+        // What made it final stays final for the next run.
+        if let Some(view) = self.watcher.row() {
+            batch.put(view_key(), &view)?;
+        }
         self.ledger.submit(batch).await?;
         let mut state = self.state.lock();
         if let Some(slot) = state.open.get_mut(&id) {

@@ -69,7 +69,7 @@ impl Transaction {
     /// # Errors
     ///
     /// [`Error::Reverted`], [`Error::Replaced`] or [`Error::Cancelled`] if it failed. If it has not failed, but something
-    /// is in its way that the wallet cannot mend: [`Error::NodeRefused`], [`Error::OutcomeUnknown`], or
+    /// is in its way that the wallet cannot mend: [`Error::NodeRefused`], for it or one with a lower nonce, [`Error::OutcomeUnknown`], or
     /// [`Error::Unreachable`] if the chain was not seen for [`Config::patience`](crate::Config::patience); it may be
     /// waited for again. [`Error::ShutDown`] if the wallet has ended.
     ///
@@ -103,7 +103,7 @@ impl Transaction {
             tracing::debug!(%error, "could not check a transaction, will check again");
         }
         loop {
-            let Known { status, refusal, .. } = known.borrow_and_update().clone();
+            let Known { status, refusal, blocked, .. } = known.borrow_and_update().clone();
             let nonce = self.nonce();
             match status {
                 Status::Confirmed { block, .. } => return Ok(block),
@@ -118,6 +118,10 @@ impl Transaction {
                 status => {
                     if let Some(block) = enough(status) {
                         return Ok(block);
+                    }
+                    // Behind one that cannot go, it cannot go either.
+                    if let Some((nonce, refusal)) = blocked {
+                        return Err(Error::NodeRefused { nonce, refusal });
                     }
                 }
             }

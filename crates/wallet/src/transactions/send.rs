@@ -24,7 +24,7 @@ use crate::{
     answer::{Refusal, RefusalKind},
     chain::{Fees, Head},
     store::{
-        Batch,
+        Batch, Durable, StoreError,
         schema::{Purpose, TransactionRow, nonce_key, transaction_key},
     },
 };
@@ -72,11 +72,12 @@ impl Account {
         let priced = self.price(call, &look.head).await?;
         let (transaction, id, durable) = {
             let _signing = self.signing.lock().await;
+            let l1_fee = priced.l1_fee;
             let unsigned = self.prepare(priced).await?;
             let id = (self.address(), unsigned.nonce);
             let raw = self.sign(unsigned).await?;
             // Nothing is waited for from here on until it is recorded.
-            let row = TransactionRow { purpose, variants: vec![raw], cancelled: false, outcome: None };
+            let row = TransactionRow { purpose, variants: vec![raw], cancelled: false, l1_fee, outcome: None };
             let mut batch = Batch::new();
             batch.put(nonce_key(id.0), &id.1.saturating_add(1))?.put(transaction_key(id.0, id.1), &row)?;
             let mut state = self.state.lock();
@@ -96,7 +97,7 @@ impl Account {
                 account.state.lock().open.remove(&id);
                 return Err(Error::from(error));
             }
-            account.with(id, |slot| slot.durable = 1)?;
+            account.with(id, |slot| slot.durable = slot.durable.max(1))?;
             account.broadcast(id).await;
             Ok(())
         });
@@ -158,13 +159,7 @@ impl Account {
         let (used, balance) =
             tokio::try_join!(self.chain.nonce(account, head.id()), self.chain.balance(account, head.id()))?;
         let ours = self.state.lock().next;
-        let nonce = if used > ours {
-            // Another program uses the account, or the node is wrong: believe what it says twice.
-            let again = self.chain.nonce(account, BlockId::latest()).await?;
-            used.min(again).max(ours)
-        } else {
-            ours
-        };
+        let nonce = if used > ours { self.foreign(used, ours, &head).await? } else { ours };
         let under_way = self.state.lock().outflow(account, used.min(nonce))?;
         let left = balance.saturating_sub(under_way);
         let needed = cost(gas, offer.max_fee, call.value).saturating_add(l1_fee);
@@ -182,6 +177,24 @@ impl Account {
             input: call.input,
             ..TxEip1559::default()
         })
+    }
+
+    /// The next nonce, where the node counts more transactions than we have sent: another program uses the account, or the
+    /// node is wrong. A gap would hold up all that comes later, so what used the last nonce must be shown, or, where old
+    /// state is pruned, another question must find the same count.
+    async fn foreign(&self, used: u64, ours: u64, head: &Head) -> Result<u64, Error> {
+        let account = self.address();
+        match self.chain.taken(account, used.saturating_sub(1), head).await {
+            Ok(Some(_)) => Ok(used),
+            Ok(None) => {
+                let what = format!("the account has sent {used} transactions, and no block shows the last one");
+                Err(Error::Contradiction { contract: account, what })
+            }
+            Err(error) => {
+                tracing::debug!(%error, "could not find what used a nonce");
+                Ok(used.min(self.chain.nonce(account, BlockId::latest()).await?).max(ours))
+            }
+        }
     }
 
     async fn sign(&self, transaction: TxEip1559) -> Result<Bytes, Error> {
@@ -309,8 +322,12 @@ impl Account {
         let nothing = Call { to: TxKind::Call(account), value: U256::ZERO, input: Bytes::new() };
         let (gas, fees) = tokio::try_join!(self.estimate(&nothing), self.newest_fees())?;
         let least = Offer { max_fee: fees.base.saturating_mul(2).saturating_add(fees.tip), tip: fees.tip };
-        let offer = raise(now.offer, least, gas, &self.config)
-            .ok_or(Error::FeeTooHigh { found: now.offer.max_fee, max: self.config.max_fee_per_gas })?;
+        let offer = match raise(now.offer, least, gas, &self.config) {
+            Some(offer) => offer,
+            // What no node has needs no more than what is paid now.
+            None if !self.with(id, |slot| slot.is_accepted)? => first_offer(fees, gas, &self.config)?,
+            None => return Err(Error::FeeTooHigh { found: now.offer.max_fee, max: self.config.max_fee_per_gas }),
+        };
         let replace = |transaction: &mut TxEip1559| {
             (transaction.to, transaction.value, transaction.input) = (nothing.to, nothing.value, nothing.input);
             transaction.gas_limit = gas;
@@ -336,7 +353,7 @@ impl Account {
     pub(super) async fn fill(self: &Arc<Self>, nonce: u64, head: &Head) -> Result<(), Error> {
         let account = self.address();
         let call = Call { to: TxKind::Call(account), value: U256::ZERO, input: Bytes::new() };
-        let Priced { gas, offer, .. } = self.price(call.clone(), head).await?;
+        let Priced { gas, offer, l1_fee, .. } = self.price(call.clone(), head).await?;
         let _signing = self.signing.lock().await;
         let id = (account, nonce);
         if self.state.lock().open.contains_key(&id) {
@@ -346,7 +363,8 @@ impl Account {
             TxEip1559 { chain_id: self.chain.id(), nonce, gas_limit: gas, to: call.to, ..TxEip1559::default() };
         set_offer(&mut transaction, offer);
         let raw = self.sign(transaction).await?;
-        let row = TransactionRow { purpose: Purpose::FillGap, variants: vec![raw], cancelled: false, outcome: None };
+        let row =
+            TransactionRow { purpose: Purpose::FillGap, variants: vec![raw], cancelled: false, l1_fee, outcome: None };
         let mut batch = Batch::new();
         batch.put(transaction_key(id.0, id.1), &row)?;
         let durable = {
@@ -356,13 +374,32 @@ impl Account {
             state.open.insert(id, slot);
             self.ledger.submit(batch)
         };
-        if let Err(error) = durable.await {
-            self.state.lock().open.remove(&id);
-            return Err(error.into());
-        }
-        self.with(id, |slot| slot.durable = 1)?;
+        self.when_durable(id, 1, durable).await?;
         self.broadcast(id).await;
         Ok(())
+    }
+
+    /// Waits until the first `count` variants of a transaction are durable. That they are is noted also if nobody waits
+    /// any more: what is durable must be sent.
+    async fn when_durable(&self, id: Id, count: usize, durable: Durable) -> Result<(), Error> {
+        let this = self.this.upgrade().ok_or(Error::ShutDown)?;
+        let noted = tokio::spawn(async move {
+            let result = durable.certainly().await;
+            let mut state = this.state.lock();
+            match (&result, state.open.get_mut(&id)) {
+                (Ok(()), Some(slot)) => slot.durable = slot.durable.max(count),
+                // Nothing of it was ever sent.
+                (Err(_), Some(_)) if count == 1 => drop(state.open.remove(&id)),
+                _ => {}
+            }
+            result
+        });
+        let limit = self.config.store_timeout;
+        match timeout(limit, noted).await {
+            Ok(Ok(result)) => Ok(result?),
+            Ok(Err(_)) => Err(Error::ShutDown),
+            Err(_) => Err(StoreError::TimedOut { limit }.into()),
+        }
     }
 
     async fn newest_fees(&self) -> Result<Fees, Error> {
@@ -403,17 +440,17 @@ impl Account {
             slot.publish();
             Ok::<_, Error>((self.ledger.submit(batch), slot.row.variants.len()))
         })??;
-        durable.await?;
-        // It may have become final meanwhile.
-        let _ = self.with(id, |slot| slot.durable = slot.durable.max(count));
-        Ok(())
+        self.when_durable(id, count, durable).await
     }
 }
 
 #[async_trait]
 impl Owner for Account {
     async fn look(&self) -> Result<(), Error> {
-        self.advance().await
+        // Whoever only waits must not meet a panic of the signer, or take it along when it is dropped.
+        let this = self.this.upgrade().ok_or(Error::ShutDown)?;
+        let looked = tokio::spawn(async move { this.advance().await });
+        looked.await.unwrap_or_else(|failed| Err(if failed.is_panic() { Error::Panicked } else { Error::ShutDown }))
     }
 
     async fn reprice(&self, id: Id, offer: Offer) -> Result<(), Error> {

@@ -91,19 +91,21 @@ impl From<Outcome> for Status {
 }
 
 /// What is known of a transaction, as its handles see it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Known {
     pub(super) status: Status,
     pub(super) refusal: Option<Refusal>,
+    /// The nonce and the refusal of one before it, which it waits for.
+    pub(super) blocked: Option<(u64, Refusal)>,
     /// The hash that it was last sent with.
     pub(super) hash: B256,
 }
 
 /// Where the handles of a transaction learn about it.
-pub(super) fn publish(known: &watch::Sender<Known>, status: Status, refusal: Option<Refusal>, hash: B256) {
+pub(super) fn publish(known: &watch::Sender<Known>, new: Known) {
     known.send_if_modified(|before| {
-        let changed = before.status != status || before.refusal != refusal || before.hash != hash;
-        *before = Known { status, refusal, hash };
+        let changed = *before != new;
+        *before = new;
         changed
     });
 }

@@ -3,11 +3,11 @@
 
 mod cost;
 mod money;
-mod stress;
-mod wedge;
 #[allow(dead_code, reason = "not every test looks at everything")]
 #[path = "../support/sim/mod.rs"]
 mod sim;
+mod stress;
+mod wedge;
 
 use std::time::Duration;
 
@@ -182,10 +182,7 @@ struct Gate(std::sync::Arc<Memory>, std::sync::Arc<std::sync::atomic::AtomicBool
 
 #[async_trait::async_trait]
 impl Store for Gate {
-    async fn get(
-        &self,
-        key: &chequebook_wallet::store::Key,
-    ) -> Result<Option<Vec<u8>>, chequebook_wallet::StoreError> {
+    async fn get(&self, key: &chequebook_wallet::store::Key) -> Result<Option<Vec<u8>>, chequebook_wallet::StoreError> {
         self.0.get(key).await
     }
 

@@ -137,9 +137,9 @@ async fn w2_the_guard_overdraws_nothing_that_is_under_way() {
     let inbox = Inbox::open(&payee, payer.contract(), who(1), policy().require_covered(false)).await.unwrap();
     inbox.receive(&payer.rogue(who(1), 120).await).await.unwrap();
     let cheque = payer.rogue(who(5), 30).await;
-    payer.sim.hook(|method, parameters| {
-        (method == "eth_estimateGas" && contains(parameters, who(5))).then_some(Act::Hang)
-    });
+    payer
+        .sim
+        .hook(|method, parameters| (method == "eth_estimateGas" && contains(parameters, who(5))).then_some(Act::Hang));
     let cash = tokio::spawn({
         let payee = payee.clone();
         async move { payee.cashing().cash(&cheque, Overdraft::Refuse).await }
@@ -362,7 +362,9 @@ async fn w4_an_interval_that_fails_is_repeated() {
     let payee = wallet_with(&payer.sim, "payee", Memory::new(), config().poll_interval(Duration::from_secs(4))).await;
     let inbox = payer.inbox(&payee, who(1)).await;
     inbox.receive(&payer.rogue(who(1), 60).await).await.unwrap();
-    payer.sim.hook(|method, _| (method == "eth_estimateGas").then(|| Act::Error(-32_000, "out of memory".into(), None)));
+    payer
+        .sim
+        .hook(|method, _| (method == "eth_estimateGas").then(|| Act::Error(-32_000, "out of memory".into(), None)));
     inbox.auto_cash(AutoCash::default().interval(Some(Duration::from_secs(36_000))).max_uncashed(wei(1_000)));
     sleep(Duration::from_secs(36_010)).await;
     payer.sim.unhook();

@@ -96,8 +96,11 @@ async fn w3_one_wrong_payment_does_not_outlive_the_truth() {
     let contract = json!(payer.contract());
     payer.sim.no_multicall();
     payer.sim.hook(move |method, parameters| {
-        let sent = alloy::hex::encode_prefixed(<chequebook::bindings::Chequebook::sentCall as alloy::sol_types::SolCall>::SELECTOR);
-        let asked = method == "eth_call" && parameters[0]["to"] == contract && parameters[0].to_string().contains(&sent);
+        let sent = alloy::hex::encode_prefixed(
+            <chequebook::bindings::Chequebook::sentCall as alloy::sol_types::SolCall>::SELECTOR,
+        );
+        let asked =
+            method == "eth_call" && parameters[0]["to"] == contract && parameters[0].to_string().contains(&sent);
         asked.then(|| Act::Answer(json!(B256::from(U256::from(1_000)))))
     });
     payer.sim.mine(1);
@@ -202,11 +205,7 @@ async fn w4_a_wait_that_is_dropped_while_a_gap_is_filled_wedges_nothing() {
     waiting.abort();
     let _ = waiting.await;
     gate.1.store(false, Ordering::SeqCst);
-    assert!(
-        eventually(&payer.sim, &payee, async || cash.status().is_final()).await,
-        "{:?}",
-        payee.open_transactions()
-    );
+    assert!(eventually(&payer.sim, &payee, async || cash.status().is_final()).await, "{:?}", payee.open_transactions());
 }
 
 /// A call of cancel() is dropped while the store is slow: it is durable, and the wallet goes on sending the other one.
@@ -420,9 +419,9 @@ async fn w4_a_chequebook_that_is_not_answered_for_delays_no_other() {
     good.receive(&rogue(other.address(), who(2), 60).await).await.unwrap();
     let contract = json!(bad.contract());
     payer.sim.no_multicall();
-    payer.sim.hook(move |method, parameters| {
-        (method == "eth_call" && parameters[0]["to"] == contract).then_some(Act::Hang)
-    });
+    payer
+        .sim
+        .hook(move |method, parameters| (method == "eth_call" && parameters[0]["to"] == contract).then_some(Act::Hang));
     payer.sim.mine(1);
     let start = Instant::now();
     good.cash(Overdraft::Refuse).await.unwrap();

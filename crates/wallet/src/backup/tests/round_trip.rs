@@ -74,8 +74,9 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 
 fn transaction() -> impl Strategy<Value = TransactionRow> {
     let variants = vec(vec(any::<u8>(), 0..40).prop_map(Bytes::from), 1..4);
-    (purpose(), variants, any::<bool>(), option::of(outcome()))
-        .prop_map(|(purpose, variants, cancelled, outcome)| TransactionRow { purpose, variants, cancelled, outcome })
+    (purpose(), variants, any::<bool>(), option::of(outcome())).prop_map(|(purpose, variants, cancelled, outcome)| {
+        TransactionRow { purpose, variants, cancelled, l1_fee: U256::from(7), outcome }
+    })
 }
 
 fn backup() -> impl Strategy<Value = Backup> {

@@ -61,7 +61,7 @@ async fn migrate_from(ledger: &Ledger, format: u32) -> Result<(), StoreError> {
 }
 
 fn sent(purpose: Purpose, count: u8, outcome: Option<Outcome>) -> TransactionRow {
-    TransactionRow { purpose, variants: variants(count), cancelled: false, outcome }
+    TransactionRow { purpose, variants: variants(count), cancelled: false, l1_fee: U256::ZERO, outcome }
 }
 
 fn deposit() -> Purpose {

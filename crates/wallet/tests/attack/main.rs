@@ -3,6 +3,7 @@
 
 mod cost;
 mod money;
+mod more;
 mod stress;
 mod wedge;
 #[allow(dead_code, reason = "not every test looks at everything")]

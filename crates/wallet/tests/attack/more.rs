@@ -1,0 +1,182 @@
+//! W3 and W4: views that go back, lies that last, and offers that nobody wanted.
+
+use std::time::Duration;
+
+use chequebook::{Overdraft, Scheme};
+use chequebook_wallet::{Error, Finality, store::Memory};
+use serde_json::json;
+use tokio::time::sleep;
+
+use crate::{
+    Payer, chain, config, key,
+    sim::{Act, Vendor},
+    wallet, wallet_with, wei, who,
+};
+
+/// A slow answer about an old block arrives after a new one was seen: the end is known, and a cheque is acknowledged.
+/// chain/watcher.rs, refresh(): updates with what it read, though `seen` has a newer head by then.
+#[tokio::test(start_paused = true)]
+async fn w3_a_slow_answer_does_not_take_the_view_back() {
+    let payer = Payer::new(100).await;
+    let payee = wallet(&payer.sim, "payee").await;
+    let inbox = payer.inbox(&payee, who(1)).await;
+    inbox.stop_auto_cash();
+    inbox.receive(&payer.rogue(who(1), 10).await).await.unwrap();
+    let contract = json!(payer.contract());
+    let bad = contract.clone();
+    payer.sim.mine(1);
+    payer.sim.hook(move |method, parameters| {
+        (method == "eth_call" && parameters[0]["to"] == bad)
+            .then(|| Act::Error(-32_000, "missing trie node".to_owned(), None))
+    });
+    payee.refresh().await.unwrap(); // this chequebook could not be read at this block
+    let old = json!(payer.sim.hash_of(payer.sim.head()));
+    payer.sim.hook(move |method, parameters| {
+        let is_old = parameters.get(1).is_some_and(|block| block["blockHash"] == old);
+        (method == "eth_call" && parameters[0]["to"] == contract && is_old).then_some(Act::Hang)
+    });
+    let cheque = payer.rogue(who(1), 60).await;
+    let receive = tokio::spawn({
+        let inbox = inbox.clone();
+        async move { inbox.receive(&cheque).await }
+    });
+    sleep(Duration::from_millis(200)).await;
+    payer.announce();
+    payee.refresh().await.unwrap();
+    let known = inbox.receive(&payer.rogue(who(1), 20).await).await;
+    assert!(matches!(known, Err(Error::KillAnnounced { .. })), "{known:?}");
+    payer.sim.unhook();
+    let late = receive.await.unwrap();
+    assert!(matches!(late, Err(Error::KillAnnounced { .. })), "the end is known: {late:?}");
+}
+
+/// The tag of the final block goes back, and the question for the old one is lost: so does the wallet.
+/// chain/watcher.rs, confirmed(): an error counts as "it is not there", which is a fact without evidence.
+#[tokio::test(start_paused = true)]
+async fn w3_the_final_block_does_not_go_back_without_proof() {
+    let sim = chain();
+    sim.finality(2, 4);
+    sim.mine(20);
+    let payer = Payer::on(sim, 100, config()).await;
+    payer.sim.mine(5);
+    let payee = wallet_with(&payer.sim, "payee", Memory::new(), config().finality(Finality::Safe)).await;
+    let inbox = payer.inbox(&payee, who(1)).await;
+    inbox.receive(&payer.rogue(who(1), 10).await).await.unwrap();
+    let last = format!("0x{:x}", payer.sim.head() - 2);
+    payer.sim.finality(10, 20);
+    payer.sim.hook(move |method, parameters| {
+        (method == "eth_getBlockByNumber" && parameters[0] == json!(last)).then(|| Act::Answer(json!(null)))
+    });
+    payer.sim.mine(1);
+    let _ = payee.refresh().await;
+    let received = inbox.receive(&payer.rogue(who(1), 20).await).await;
+    assert!(received.is_ok(), "the deposit was final: {received:?}");
+}
+
+/// One balance that is too high: the truth contradicts it from then on, and promises go on against the lie.
+/// payer/balance.rs, check_history(): keeps the larger of two answers that contradict each other, and issues on it.
+#[tokio::test(start_paused = true)]
+async fn w3_nothing_is_promised_on_answers_that_contradict_each_other() {
+    let payer = Payer::new(100).await;
+    payer.sim.mine(1);
+    payer.sim.hook(|method, _| (method == "eth_getBalance").then(|| Act::Answer(json!("0x3e8"))));
+    payer.book.balance().await.unwrap();
+    payer.sim.unhook();
+    payer.sim.mine(1);
+    let balance = payer.book.balance().await;
+    let issued = payer.book.outbox(who(1), Scheme::Typed).issue(wei(500)).await;
+    assert!(issued.is_err(), "100 are there; the wallet knows of a contradiction ({balance:?}), and promises {issued:?}");
+}
+
+/// And it never learns the truth again, at any depth, until it is restarted.
+/// payer/balance.rs, check_history(): asks whether the old block is there, and not for the balance at it once more.
+#[tokio::test(start_paused = true)]
+async fn w3_one_wrong_balance_does_not_outlive_the_truth() {
+    let payer = Payer::new(100).await;
+    payer.sim.mine(1);
+    payer.sim.hook(|method, _| (method == "eth_getBalance").then(|| Act::Answer(json!("0x3e8"))));
+    payer.book.balance().await.unwrap();
+    payer.sim.unhook();
+    for _ in 0..100 {
+        payer.sim.mine(1);
+        let _ = payer.wallet.refresh().await;
+    }
+    let balance = payer.book.balance().await;
+    assert_eq!(balance.expect("a hundred true answers").funded, wei(100));
+}
+
+/// Nethermind names the base fee besides the tip that it wants: the wallet offers the base fee as a tip.
+/// chain/refusal.rs, Refusal::wanted(): the largest number of the message is what the node "wants".
+#[tokio::test(start_paused = true)]
+async fn w4_a_base_fee_in_a_refusal_is_no_tip() {
+    let payer = Payer::new(100).await;
+    payer.sim.vendor(Vendor::Nethermind);
+    payer.sim.base_fee(50_000_000_000);
+    payer.sim.mine(1);
+    payer.sim.min_tip(2);
+    let before = payer.sim.balance_at(payer.wallet.account(), u64::MAX);
+    payer.book.deposit(wei(5)).await.unwrap().confirmed().await.unwrap();
+    let cost = before - payer.sim.balance_at(payer.wallet.account(), u64::MAX);
+    let fair = wei(50_000) * wei(50_000_000_100);
+    assert!(cost <= fair, "{cost} wei instead of {fair}: a tip of 50 gwei where 2 wei were wanted");
+}
+
+/// A caller offers less than the node has: it is to be refused, and is raised above what was offered before.
+/// transactions/send.rs, reprice(): try_broadcast() answers the refusal with raise(), against what the caller said.
+#[tokio::test(start_paused = true)]
+async fn w4_a_lower_offer_does_not_become_a_higher_one() {
+    let payer = Payer::new(100).await;
+    payer.sim.auto_mine(false);
+    payer.sim.base_fee(1_000_000_000);
+    payer.sim.mine(1);
+    let deposit = payer.book.deposit(wei(5)).await.unwrap();
+    let before = payer.sim.pending(payer.wallet.account());
+    let repriced = deposit.reprice(1_500_000_000, 1).await;
+    let after = payer.sim.pending(payer.wallet.account());
+    assert!(
+        matches!(repriced, Err(Error::NodeRefused { .. })) && before == after,
+        "asked for 1.5 gwei, and replaced one of 2 gwei: {repriced:?}, {before:?}, {after:?}"
+    );
+}
+
+/// A pool is full for a minute, in nethermind's words: the offer rises a million times over, to the limit.
+/// chain/refusal.rs: "FeeTooLowToCompete" is Underpriced, and send.rs answers it twelve times at each look.
+#[tokio::test(start_paused = true)]
+async fn w4_a_full_pool_does_not_raise_a_tip_to_the_limit() {
+    let payer = Payer::new(100).await;
+    payer.sim.vendor(Vendor::Nethermind);
+    payer.sim.auto_mine(false);
+    payer.sim.pool_full(true);
+    let before = payer.sim.balance_at(payer.wallet.account(), u64::MAX);
+    let deposit = payer.book.deposit(wei(5)).await.unwrap();
+    for _ in 0..5 {
+        payer.sim.mine(1);
+        payer.wallet.refresh().await.unwrap();
+    }
+    payer.sim.pool_full(false);
+    payer.wallet.refresh().await.unwrap();
+    payer.sim.mine(1);
+    deposit.included().await.unwrap();
+    let cost = before - payer.sim.balance_at(payer.wallet.account(), u64::MAX);
+    let fair = wei(50_000) * wei(1_001);
+    assert!(cost <= fair * wei(10), "{cost} wei instead of {fair}, where all others pay a tip of 1 wei");
+}
+
+/// A cash is cancelled; somebody asks for it again: the answer is the transaction that does nothing.
+/// cashing/register.rs, decide(): `Pending` with a transaction that is cancelled, which cashes nothing any more.
+#[tokio::test(start_paused = true)]
+async fn w2_a_cancelled_cash_is_no_cash() {
+    let payer = Payer::new(100).await;
+    let payee = wallet(&payer.sim, "payee").await;
+    payer.sim.auto_mine(false);
+    let cheque = payer.rogue(who(1), 60).await;
+    let cash = payee.cashing().cash(&cheque, Overdraft::Refuse).await.unwrap();
+    cash.cancel().await.unwrap();
+    let again = payee.cashing().cash(&cheque, Overdraft::Refuse).await;
+    payer.sim.mine(2);
+    payee.refresh().await.unwrap();
+    let Ok(again) = again else { return };
+    let paid = again.confirmed().await;
+    assert!(paid.is_ok() && payer.sim.paid(payer.contract()).contains_key(&who(1)), "{paid:?}");
+    let _ = key;
+}

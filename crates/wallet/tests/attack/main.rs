@@ -3,6 +3,7 @@
 
 mod cost;
 mod money;
+mod drops;
 mod more;
 mod stress;
 mod wedge;
@@ -205,7 +206,7 @@ impl Store for Gate {
         changes: Vec<chequebook_wallet::store::Change>,
     ) -> Result<Vec<Result<(), chequebook_wallet::store::Conflict>>, chequebook_wallet::StoreError> {
         while self.1.load(std::sync::atomic::Ordering::SeqCst) {
-            tokio::task::yield_now().await;
+            sleep(Duration::from_millis(1)).await;
         }
         self.0.commit(changes).await
     }

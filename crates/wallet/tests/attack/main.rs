@@ -211,3 +211,35 @@ impl Store for Gate {
         self.0.commit(changes).await
     }
 }
+
+/// A store that panics once it is broken.
+#[derive(Clone)]
+struct Broken(std::sync::Arc<Memory>, std::sync::Arc<std::sync::atomic::AtomicBool>);
+
+#[async_trait::async_trait]
+impl Store for Broken {
+    async fn get(
+        &self,
+        key: &chequebook_wallet::store::Key,
+    ) -> Result<Option<Vec<u8>>, chequebook_wallet::StoreError> {
+        self.0.get(key).await
+    }
+
+    async fn page(
+        &self,
+        table: chequebook_wallet::store::Table,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<chequebook_wallet::store::Entry>, chequebook_wallet::StoreError> {
+        self.0.page(table, prefix, after, limit).await
+    }
+
+    async fn commit(
+        &self,
+        changes: Vec<chequebook_wallet::store::Change>,
+    ) -> Result<Vec<Result<(), chequebook_wallet::store::Conflict>>, chequebook_wallet::StoreError> {
+        assert!(!self.1.load(std::sync::atomic::Ordering::SeqCst), "as the test says");
+        self.0.commit(changes).await
+    }
+}

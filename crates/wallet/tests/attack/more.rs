@@ -180,3 +180,107 @@ async fn w2_a_cancelled_cash_is_no_cash() {
     assert!(paid.is_ok() && payer.sim.paid(payer.contract()).contains_key(&who(1)), "{paid:?}");
     let _ = key;
 }
+
+/// One answer leaves out the code of the clearing house: twenty cheques are cashed by twenty transactions.
+/// cashing/clearing.rs, has_clearing_house(): an empty or a failed answer, once, means that this chain has none.
+#[tokio::test(start_paused = true)]
+async fn w3_one_missing_answer_does_not_cost_a_transaction_for_each_cheque() {
+    for fails in [true, false] {
+        let payer = Payer::new(100).await;
+        let payee = wallet(&payer.sim, "payee").await;
+        payer.sim.auto_mine(false);
+        let mut cheques = Vec::new();
+        for index in 1..=20 {
+            cheques.push(payer.rogue(who(index), 1).await);
+        }
+        payee.cashing().cash(&payer.rogue(who(99), 1).await, Overdraft::Refuse).await.unwrap(); // it is watched
+        let house = json!(chequebook::clearing_house());
+        let mut said = false;
+        payer.sim.hook(move |method, parameters| {
+            let now = method == "eth_getCode" && parameters[0] == house && !said;
+            said |= now;
+            now.then(|| if fails { Act::Error(-32_000, "out of memory".into(), None) } else { Act::Answer(json!("0x")) })
+        });
+        let answers = payee.cashing().cash_many(&cheques).await;
+        assert!(answers.iter().all(Result::is_ok));
+        let sent = payee.open_transactions().len() - 1;
+        assert_eq!(sent, 1, "{sent} transactions for twenty cheques");
+    }
+}
+
+/// A deposit is included between the two looks of a balance: it is funded, and pending too.
+/// payer/balance.rs, newest_balance(): two looks at the chain, at different blocks, are added up.
+#[tokio::test(start_paused = true)]
+async fn w2_a_deposit_counts_once_if_blocks_come_meanwhile() {
+    let payer = Payer::with(100, config().confirmations(2)).await;
+    payer.sim.mine(5);
+    payer.sim.auto_mine(false);
+    payer.book.deposit(wei(50)).await.unwrap();
+    payer.sim.mine(0);
+    let sim = payer.sim.clone();
+    let mut asked = 0;
+    payer.sim.hook(move |method, parameters| {
+        if method == "eth_getBlockByNumber" && parameters[0] == json!("latest") {
+            asked += 1;
+            if asked == 2 {
+                sim.mine(6); // the node catches up
+            }
+        }
+        None
+    });
+    let balance = payer.book.balance().await.unwrap();
+    assert_eq!(balance.funded + balance.pending, wei(150), "{balance:?}");
+}
+
+/// The final block is that of a node which is ahead, on another branch than the newest: a dropped block counts as final.
+/// chain/node.rs, confirmed(): where the tag is above the head, the head itself is final, without a look at its hash.
+#[tokio::test(start_paused = true)]
+async fn w3_a_head_that_is_dropped_is_not_final() {
+    let sim = chain();
+    sim.finality(2, 4);
+    sim.mine(20);
+    let payer = Payer::on(sim, 100, config().finality(Finality::Safe)).await;
+    payer.sim.mine(5);
+    payer.book.balance().await.unwrap();
+    payer.sim.auto_mine(false);
+    let deposit = payer.book.deposit(wei(50)).await.unwrap();
+    payer.sim.mine(1);
+    let orphan = payer.sim.head();
+    let hash = payer.sim.hash_of(orphan);
+    let sim = payer.sim.clone();
+    // One node is behind, on the dropped branch; the tag comes from one that is on the other.
+    let provider = sim.provider();
+    let question = alloy::providers::Provider::raw_request::<_, serde_json::Value>(
+        &provider,
+        "eth_getBlockByNumber".into(),
+        (format!("0x{orphan:x}"), false),
+    );
+    let block = question.await.unwrap();
+    payer.sim.forget();
+    payer.sim.rollback(1, false);
+    payer.sim.mine(5);
+    payer.sim.hook(move |method, parameters| {
+        let latest = method == "eth_getBlockByNumber" && (parameters[0] == json!("latest") || parameters[0] == block["number"]);
+        latest.then(|| Act::Answer(block.clone()))
+    });
+    let balance = payer.book.balance().await;
+    payer.sim.unhook();
+    let funded = balance.as_ref().map(|balance| balance.funded);
+    assert!(
+        funded.is_err() || funded.is_ok_and(|funded| funded == wei(100)),
+        "{balance:?}: {deposit:?} is in the dropped block {hash}"
+    );
+}
+
+/// The store breaks while a batch is cashed: there are fewer answers than cheques.
+/// cashing/clearing.rs, send_batch(): after `signed` took the items, an error returns none of them, and nobody answers.
+#[tokio::test(start_paused = true)]
+async fn w4_each_cheque_of_a_batch_has_an_answer() {
+    let payer = Payer::new(100).await;
+    let store = crate::Broken(std::sync::Arc::default(), std::sync::Arc::default());
+    let payee = wallet_with(&payer.sim, "payee", store.clone(), config()).await;
+    let cheques = [payer.rogue(who(1), 30).await, payer.rogue(who(2), 30).await];
+    store.1.store(true, std::sync::atomic::Ordering::SeqCst);
+    let answers = payee.cashing().cash_many(&cheques).await;
+    assert_eq!(answers.len(), 2, "{answers:?}");
+}

@@ -284,3 +284,45 @@ async fn w4_each_cheque_of_a_batch_has_an_answer() {
     let answers = payee.cashing().cash_many(&cheques).await;
     assert_eq!(answers.len(), 2, "{answers:?}");
 }
+
+/// The base fee is above the ceiling for a day: who waits is not told in all that time, and the status says `Pending`.
+/// transactions/follow.rs, push(): where no more may be offered, only the log is told.
+#[tokio::test(start_paused = true)]
+async fn w4_who_waits_above_the_ceiling_is_told() {
+    let payer = Payer::with(100, config().poll_interval(Duration::from_secs(4))).await;
+    payer.sim.auto_mine(false);
+    let deposit = payer.book.deposit(wei(5)).await.unwrap();
+    payer.sim.base_fee(2_000_000_000_000);
+    let blocks = tokio::spawn({
+        let sim = payer.sim.clone();
+        async move {
+            loop {
+                sleep(Duration::from_secs(12)).await;
+                sim.mine(1);
+            }
+        }
+    });
+    let waited = tokio::time::timeout(Duration::from_secs(7_200), deposit.included()).await;
+    blocks.abort();
+    assert!(waited.is_ok(), "{deposit:?} waits in silence for two hours");
+}
+
+/// A node that is down for a moment: the cheque is kept, cashed by the wallet itself, and never acknowledged.
+/// payee/exposure.rs, acknowledge(): what the wallet cashed without an acknowledgement counts as paid for already.
+#[tokio::test(start_paused = true)]
+async fn w1_a_kept_cheque_that_this_wallet_cashed_is_acknowledged_once() {
+    let payer = Payer::new(100).await;
+    let payee = wallet_with(&payer.sim, "payee", Memory::new(), config().max_age(Duration::ZERO)).await;
+    let inbox = payer.inbox(&payee, who(1)).await;
+    inbox.auto_cash(chequebook_wallet::AutoCash::default().interval(None).max_uncashed(wei(0)));
+    let cheque = payer.rogue(who(1), 60).await;
+    payer.sim.hook(|_, _| Some(Act::Http(502, "bad gateway".to_owned())));
+    inbox.receive(&cheque).await.unwrap_err(); // "a valid cheque is kept; pass it again to have it acknowledged"
+    payer.sim.unhook();
+    payer.sim.mine(1);
+    payee.refresh().await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    assert!(payer.sim.paid(payer.contract()).contains_key(&who(1)));
+    let again = inbox.receive(&cheque).await;
+    assert!(again.is_ok(), "60 were paid, and nothing was given for it: {again:?}");
+}

@@ -12,7 +12,7 @@ use alloy::{
     primitives::{Address, B256, ChainId, Signature},
     providers::Provider,
 };
-use chequebook::SignedCheque;
+use chequebook::{ErrorClass, SignedCheque};
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 use tokio::{
@@ -263,8 +263,14 @@ impl Shared {
             self.cashing.forget_what_is_over();
             Ok(())
         };
-        let result = result.await;
-        note(&self.health, &result);
+        let result: Result<(), Error> = result.await;
+        // A signer or a store that fails is no silence of the chain.
+        match &result {
+            Err(error) if !matches!(error.class(), ErrorClass::ChainUnreachable | ErrorClass::WrongChain) => {
+                note(&self.health, &Ok(()));
+            }
+            result => note(&self.health, result),
+        }
         result
     }
 }

@@ -245,6 +245,17 @@ impl Chain {
         if found.number == number { Ok(found) } else { Err(Error::NoBlock { block }) }
     }
 
+    /// The block at `number`, which another node has, and this one may have soon.
+    pub(crate) async fn shown(&self, number: BlockNumber) -> Result<Head, Error> {
+        for _ in 1..ATTEMPTS {
+            match self.block(number).await {
+                Err(Error::NoBlock { .. }) => sleep(FIRST_DELAY).await,
+                answer => return answer,
+            }
+        }
+        self.block(number).await
+    }
+
     /// The newest block that counts as final, as seen from `head`.
     pub(crate) async fn confirmed(&self, head: Head) -> Result<Head, Error> {
         let block = match self.config.finality {

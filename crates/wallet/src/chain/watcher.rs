@@ -358,7 +358,7 @@ impl ChainWatcher {
             Verdict::Reorganised => true,
             Verdict::FollowsIf { number, hash } => {
                 // A block that no other question shows is not there.
-                if self.chain.block(found.number).await?.hash != found.hash {
+                if self.chain.shown(found.number).await?.hash != found.hash {
                     return Err(Error::Reorganised { block: found.number });
                 }
                 self.chain.block(number).await?.hash != hash

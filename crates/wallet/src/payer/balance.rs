@@ -48,8 +48,8 @@ impl Book {
         let shared = self.wallet.shared();
         let look = shared.watcher.look(Duration::ZERO).await?;
         shared.watcher.refresh(&self.watched, shared.config.max_age).await?;
-        let (head, confirmed, balance, state) =
-            self.watched.read(|seen| (seen.head, seen.confirmed, seen.confirmed_balance, seen.state));
+        let (head, confirmed, balance, newest, state) =
+            self.watched.read(|seen| (seen.head, seen.confirmed, seen.confirmed_balance, seen.balance, seen.state));
         let reorganised = asking.branch != look.branch;
         if asking.head == Some(head.hash) && !reorganised {
             asking.began = look.began; // the state of a block never changes
@@ -70,7 +70,20 @@ impl Book {
         let is_dead = state == State::Dead;
         let balance = balance.ok_or(Error::NoBlock { block: confirmed.number.into() })?;
         let shown = Shown { block: confirmed.number, hash: confirmed.hash, balance, paid, is_dead };
-        self.check_history(&shown).await?;
+        let now = Shown { block: head.number, hash: head.hash, balance: newest, paid: up_to(head.number)?, is_dead };
+        let history = async {
+            self.check_history(&shown).await?;
+            // Also what is not final yet: a payment whose event is missing is noticed at once.
+            self.check_history(&now).await
+        };
+        match history.await {
+            Ok(()) => *self.doubt.lock() = None,
+            Err(Error::Contradiction { contract, what }) => {
+                *self.doubt.lock() = Some(what.clone());
+                return Err(Error::Contradiction { contract, what });
+            }
+            Err(error) => return Err(error),
+        }
         self.funds.lock().believe(shown);
 
         // A sum is stored once a later look has found it, too, and the state does not contradict it.

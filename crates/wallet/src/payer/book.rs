@@ -33,6 +33,8 @@ pub(super) struct Book {
     pub(super) asking: tokio::sync::Mutex<Asking>,
     /// Why nothing may be promised: the chain has paid what the store does not know of.
     pub(super) outdated: Mutex<Option<Outdated>>,
+    /// What the node contradicted itself about when it was last asked.
+    pub(super) doubt: Mutex<Option<String>>,
     pub(super) order: Order,
     /// Wakes the automatic deposit.
     pub(super) issued: Arc<Notify>,
@@ -123,6 +125,7 @@ impl Book {
         let contract = self.contract;
         self.check_alive()?;
         self.check_known()?;
+        self.check_doubt()?;
         self.wallet.shared().watcher.check_age()?;
         let mut funds = self.funds.lock();
         let available = funds.available()?;
@@ -139,6 +142,13 @@ impl Book {
             State::NotDeployed | State::Alive => Ok(()),
             State::Ending { killable_at } => Err(Error::KillAnnounced { contract, killable_at }),
             State::Dead => Err(Error::Dead { contract }),
+        }
+    }
+
+    fn check_doubt(&self) -> Result<(), Error> {
+        match self.doubt.lock().clone() {
+            None => Ok(()),
+            Some(what) => Err(Error::Contradiction { contract: self.contract, what }),
         }
     }
 

@@ -134,6 +134,7 @@ impl Chequebook {
             funds: Mutex::new(Funds::new(issued)),
             asking: tokio::sync::Mutex::default(),
             outdated: Mutex::default(),
+            doubt: Mutex::default(),
             order: Order::default(),
             issued: Arc::default(),
             auto: Mutex::default(),

@@ -50,6 +50,10 @@ pub(super) struct Slot {
     pub(super) was_next: bool,
     /// The nonce and the refusal of one before it, which it waits for.
     pub(super) blocked: Option<(u64, Refusal)>,
+    /// The newest block when it was last checked: without another, it is not checked again.
+    pub(super) checked: Option<B256>,
+    /// Whether something is being done about it.
+    pub(super) is_busy: bool,
     /// The newest block when it was last looked for what used its nonce.
     pub(super) searched: Option<B256>,
     pub(super) known: watch::Sender<Known>,
@@ -67,6 +71,8 @@ impl Slot {
             since: None,
             was_next: false,
             blocked: None,
+            checked: None,
+            is_busy: false,
             searched: None,
             known,
         }
@@ -116,6 +122,8 @@ pub(super) struct State {
     pub(super) closed: BTreeMap<Id, Slot>,
     /// Nonces that nothing uses though later ones wait for them, and the newest block when that was first seen.
     pub(super) gaps: BTreeMap<Id, BlockNumber>,
+    /// Whether gaps are being filled.
+    pub(super) is_filling: bool,
 }
 
 impl State {

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use alloy::primitives::{Address, B256, keccak256};
+use tokio::{task::JoinSet, time::timeout};
 
 use super::{
     account::{Account, Followed, Slot, does_nothing, unsigned},
@@ -22,6 +23,8 @@ use crate::{
 
 /// How many transactions are checked and sent again at each look: those that can be included first.
 const AHEAD: usize = 16;
+/// How long a look waits for what it set going.
+const GRACE: Duration = Duration::from_secs(1);
 /// How many unused nonces are filled at each look.
 const FILLED: usize = 4;
 
@@ -96,12 +99,20 @@ impl Account {
             let search = (used_for_good > id.1).then_some(settled);
             result = result.and(self.settle(id, look, search).await);
         }
+        let mut helpers = JoinSet::new();
         for (index, &id) in waiting.iter().take(AHEAD).enumerate() {
             let blocks_others = waiting.len() > index.saturating_add(1);
-            result = result.and(self.push(id, id.1 == used, blocks_others, look.head).await);
+            result = result.and(self.push(id, id.1 == used, blocks_others, look.head, &mut helpers).await);
         }
+        if account == self.address() {
+            self.fill_gaps(used, &waiting, look.head, &mut helpers);
+        }
+        // Whoever waits sees what was done, unless a signer or a store takes its time. They go on all the same.
+        let all = async { while helpers.join_next().await.is_some() {} };
+        let _ = timeout(GRACE, all).await;
+        helpers.detach_all();
         self.block(account, &waiting);
-        result.and(self.fill_gaps(account, used, &waiting, look.head).await)
+        result
     }
 
     /// Tells those that wait behind one that the node refuses.
@@ -124,7 +135,14 @@ impl Account {
     /* NOT USED YET */
 
     /// Makes sure that the node has a transaction whose nonce is not used, and that it offers enough.
-    async fn push(&self, id: Id, is_next: bool, blocks_others: bool, head: Head) -> Result<(), Error> {
+    async fn push(
+        &self,
+        id: Id,
+        is_next: bool,
+        blocks_others: bool,
+        head: Head,
+        helpers: &mut JoinSet<()>,
+    ) -> Result<(), Error> {
         let standing = self.with(id, |slot| {
             if is_next && !slot.was_next {
                 slot.since = Some(head.number);
@@ -134,7 +152,7 @@ impl Account {
                 slot.set(Status::Pending, None); // a reorganisation dropped it
             }
             let since = *slot.since.get_or_insert(head.number);
-            Ok::<_, Error>((slot.durable > 0).then_some(Standing {
+            Ok::<_, Error>((slot.durable > 0 && !slot.is_busy).then_some(Standing {
                 offer: slot.offer(id)?,
                 is_next,
                 is_accepted: slot.is_accepted,
@@ -145,42 +163,61 @@ impl Account {
             }))
         })??;
         let Some(standing) = standing else { return Ok(()) };
-        match step(standing, head.base_fee, head.number, self.config.reprice_after) {
-            Step::Check => self.check(id).await,
-            Step::Send => {
-                self.broadcast(id).await;
-                Ok(())
+        let mut step = step(standing, head.base_fee, head.number, self.config.reprice_after);
+        if step == Step::Check {
+            if self.is_known(id, head).await? {
+                return Ok(());
             }
+            step = Step::Send;
+        }
+        // A signer, a store or a node may take its time, and nobody else is to wait for them.
+        let (Some(this), true) = (self.this.upgrade(), self.begin(id)) else { return Ok(()) };
+        helpers.spawn(async move {
+            let busy = Busy(Arc::clone(&this), id);
+            if let Err(error) = this.help(id, step, head).await {
+                tracing::warn!(nonce = id.1, %error, "could not help a transaction, will try again");
+            }
+            drop(busy);
+        });
+        Ok(())
+    }
+
+    /// Notes that something is being done about a transaction. False if it is already.
+    fn begin(&self, id: Id) -> bool {
+        self.with(id, |slot| !std::mem::replace(&mut slot.is_busy, true)).unwrap_or(false)
+    }
+
+    async fn help(&self, id: Id, step: Step, head: Head) -> Result<(), Error> {
+        match step {
+            Step::Check | Step::Send => {}
             Step::Raise => {
-                let raised = self.raise(id, Why::Late).await?;
-                if !raised {
+                if !self.raise(id, Why::Late).await? {
                     self.with(id, |slot| slot.since = Some(head.number))?;
                     tracing::warn!(nonce = id.1, "a transaction waits, and may offer no more");
                 }
-                self.broadcast(id).await;
-                Ok(())
             }
             Step::Cancel => {
                 tracing::warn!(nonce = id.1, "cancels a transaction that cannot be paid, since others wait behind it");
-                self.replace_with_nothing(id).await
+                return self.replace_with_nothing(id).await;
             }
-        }
-    }
-
-    /// Sends it again if the node does not have it.
-    async fn check(&self, id: Id) -> Result<(), Error> {
-        let Some(raw) = self.with(id, |slot| slot.sendable().cloned())? else { return Ok(()) };
-        if self.chain.knows(keccak256(&raw)).await? {
-            return self.with(id, |slot| slot.set(Status::Pending, None));
         }
         self.broadcast(id).await;
-        // It was lost: whoever looks now sees that.
-        let _ = self.with(id, |slot| {
-            if slot.status == Status::Pending {
-                slot.set(Status::Dropped, slot.refusal.clone());
-            }
-        });
         Ok(())
+    }
+
+    /// Whether the node has a transaction. One that it lost is told to who waits.
+    async fn is_known(&self, id: Id, head: Head) -> Result<bool, Error> {
+        let asked = self.with(id, |slot| {
+            let is_checked = slot.checked == Some(head.hash) && slot.status == Status::Pending;
+            slot.sendable().filter(|_| !is_checked).cloned()
+        })?;
+        let Some(raw) = asked else { return Ok(true) };
+        let known = self.chain.knows(keccak256(&raw)).await?;
+        self.with(id, |slot| {
+            slot.checked = Some(head.hash);
+            slot.set(if known { Status::Pending } else { Status::Dropped }, None);
+        })?;
+        Ok(known)
     }
 
     /* USED */
@@ -188,8 +225,16 @@ impl Account {
     /// Looks for the outcome of a transaction whose nonce is used: by one of its variants, or by something else. With
     /// `search`, the nonce is used in a block that counts as final.
     async fn settle(&self, id: Id, look: Look, search: Option<Head>) -> Result<(), Error> {
-        let row = self.with(id, |slot| slot.row.clone())?;
+        let Some(row) = self.with(id, |slot| {
+            // Without a new block, what is included stays included.
+            let is_known = slot.checked == Some(look.head.hash) && matches!(slot.status, Status::Included { .. });
+            (!is_known).then(|| slot.row.clone())
+        })?
+        else {
+            return Ok(());
+        };
         if let Some(status) = self.receipt(id, &row, look).await? {
+            self.with(id, |slot| slot.checked = Some(look.head.hash))?;
             return self.conclude(id, row, status).await;
         }
         let Some(settled) = search else { return Ok(()) };
@@ -294,11 +339,9 @@ impl Account {
 
     /// Fills nonces that nothing uses, so that those behind them are included: what used them was evicted, or a node
     /// counted what was never there.
-    async fn fill_gaps(&self, account: Address, used: u64, waiting: &[Id], head: Head) -> Result<(), Error> {
-        if account != self.address() {
-            return Ok(());
-        }
-        let Some(last) = waiting.last() else { return Ok(()) };
+    fn fill_gaps(&self, used: u64, waiting: &[Id], head: Head, helpers: &mut JoinSet<()>) {
+        let account = self.address();
+        let Some(last) = waiting.last() else { return };
         let missing: Vec<u64> =
             (used..last.1).filter(|nonce| !waiting.contains(&(account, *nonce))).take(FILLED).collect();
         let due: Vec<u64> = {
@@ -310,19 +353,51 @@ impl Account {
             });
             seen.collect()
         };
-        let Some(this) = self.this.upgrade() else { return Ok(()) };
-        for nonce in due {
-            if let Some(row) = self.ledger.get::<TransactionRow>(&history_key(account, nonce)).await? {
-                let durable = row.variants.len();
-                let mut slot = Slot::new(TransactionRow { outcome: None, ..row }, durable, Status::Dropped);
-                slot.since = Some(head.number);
-                self.store_again((account, nonce), &slot);
-                self.state.lock().open.insert((account, nonce), slot);
-                continue;
-            }
-            tracing::warn!(nonce, "nothing uses a nonce that others wait for: fills it");
-            Arc::clone(&this).fill(nonce, &head).await?;
+        if due.is_empty() || std::mem::replace(&mut self.state.lock().is_filling, true) {
+            return;
         }
+        let Some(this) = self.this.upgrade() else { return };
+        helpers.spawn(async move {
+            let filling = Filling(Arc::clone(&this));
+            for nonce in due {
+                if let Err(error) = this.fill_gap(nonce, head).await {
+                    tracing::warn!(nonce, %error, "could not fill a nonce, will try again");
+                    break;
+                }
+            }
+            drop(filling);
+        });
+    }
+
+    async fn fill_gap(self: &Arc<Self>, nonce: u64, head: Head) -> Result<(), Error> {
+        let id = (self.address(), nonce);
+        let Some(row) = self.ledger.get::<TransactionRow>(&history_key(id.0, id.1)).await? else {
+            tracing::warn!(nonce, "nothing uses a nonce that others wait for: fills it");
+            return self.fill(nonce, &head).await;
+        };
+        let durable = row.variants.len();
+        let mut slot = Slot::new(TransactionRow { outcome: None, ..row }, durable, Status::Dropped);
+        slot.since = Some(head.number);
+        self.store_again(id, &slot);
+        self.state.lock().open.insert(id, slot);
         Ok(())
+    }
+}
+
+/// Ends with what is done about a transaction, also if that panics.
+struct Busy(Arc<Account>, Id);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let _ = self.0.with(self.1, |slot| slot.is_busy = false); // it may be final meanwhile
+    }
+}
+
+/// Ends with the filling of gaps, also if that panics.
+struct Filling(Arc<Account>);
+
+impl Drop for Filling {
+    fn drop(&mut self) {
+        self.0.state.lock().is_filling = false;
     }
 }

@@ -177,3 +177,49 @@ async fn w5_a_look_without_a_new_block_asks_for_no_receipts() {
     let asked = payer.sim.all_requests() - before;
     assert!(asked < 10, "{asked} questions without a new block");
 }
+
+/// Default settings, and gas of 20 gwei: each cheque that is received asks what a cash would cost.
+/// payee/keeper.rs, is_worth(): price() asks for an estimate and for fees at every wake, also at a block seen before.
+#[tokio::test(start_paused = true)]
+async fn w5_a_cheque_that_is_not_worth_its_gas_asks_nothing() {
+    let payer = Payer::new(1_000_000_000_000_000_000).await;
+    payer.sim.base_fee(20_000_000_000);
+    payer.sim.mine(1);
+    let payee = wallet(&payer.sim, "payee").await;
+    let inbox = Inbox::open(&payee, payer.contract(), who(1), chequebook_wallet::Policy::default()).await.unwrap();
+    inbox.auto_cash(chequebook_wallet::AutoCash::default());
+    inbox.receive(&payer.rogue(who(1), 100_000_000_000_000).await).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    let before = payer.sim.all_requests();
+    for index in 1..=100 {
+        inbox.receive(&payer.rogue(who(1), 100_000_000_000_000 + index).await).await.unwrap();
+        sleep(Duration::from_millis(1)).await;
+    }
+    let asked = payer.sim.all_requests() - before;
+    assert!(asked <= 20, "{asked} questions for 100 cheques, without a new block");
+}
+
+/// The same with each block: two questions for each inbox whose cash is not worth its gas.
+/// payee/keeper.rs, cash_what_is_due: a price for each job, though the fees are one fact, and the gas is known.
+#[tokio::test(start_paused = true)]
+async fn w5_inboxes_that_are_not_worth_their_gas_ask_nothing_each() {
+    let payer = Payer::new(1_000_000_000_000_000_000).await;
+    payer.sim.base_fee(20_000_000_000);
+    payer.sim.mine(1);
+    let payee = wallet(&payer.sim, "payee").await;
+    let mut inboxes = Vec::new();
+    for index in 1..=100 {
+        let default = chequebook_wallet::Policy::default();
+        let inbox = Inbox::open(&payee, payer.contract(), who(index), default).await.unwrap();
+        inbox.auto_cash(chequebook_wallet::AutoCash::default());
+        inbox.receive(&payer.rogue(who(index), 100_000_000_000_000).await).await.unwrap();
+        inboxes.push(inbox);
+    }
+    sleep(Duration::from_secs(2)).await;
+    payer.sim.mine(1);
+    let before = payer.sim.all_requests();
+    payee.refresh().await.unwrap();
+    sleep(Duration::from_secs(2)).await;
+    let asked = payer.sim.all_requests() - before;
+    assert!(asked <= 20, "{asked} questions for one block and 100 inboxes, none of which is cashed");
+}

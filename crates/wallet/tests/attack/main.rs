@@ -2,7 +2,9 @@
 #![allow(clippy::arithmetic_side_effects, clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod cost;
+mod drops;
 mod money;
+mod more;
 #[allow(dead_code, reason = "not every test looks at everything")]
 #[path = "../support/sim/mod.rs"]
 mod sim;
@@ -201,8 +203,37 @@ impl Store for Gate {
         changes: Vec<chequebook_wallet::store::Change>,
     ) -> Result<Vec<Result<(), chequebook_wallet::store::Conflict>>, chequebook_wallet::StoreError> {
         while self.1.load(std::sync::atomic::Ordering::SeqCst) {
-            tokio::task::yield_now().await;
+            sleep(Duration::from_millis(1)).await;
         }
+        self.0.commit(changes).await
+    }
+}
+
+/// A store that panics once it is broken.
+#[derive(Clone)]
+struct Broken(std::sync::Arc<Memory>, std::sync::Arc<std::sync::atomic::AtomicBool>);
+
+#[async_trait::async_trait]
+impl Store for Broken {
+    async fn get(&self, key: &chequebook_wallet::store::Key) -> Result<Option<Vec<u8>>, chequebook_wallet::StoreError> {
+        self.0.get(key).await
+    }
+
+    async fn page(
+        &self,
+        table: chequebook_wallet::store::Table,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<chequebook_wallet::store::Entry>, chequebook_wallet::StoreError> {
+        self.0.page(table, prefix, after, limit).await
+    }
+
+    async fn commit(
+        &self,
+        changes: Vec<chequebook_wallet::store::Change>,
+    ) -> Result<Vec<Result<(), chequebook_wallet::store::Conflict>>, chequebook_wallet::StoreError> {
+        assert!(!self.1.load(std::sync::atomic::Ordering::SeqCst), "as the test says");
         self.0.commit(changes).await
     }
 }

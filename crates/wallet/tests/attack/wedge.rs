@@ -144,11 +144,10 @@ async fn w4_transactions_need_no_state_of_the_final_block() {
     payer.sim.mine(300);
     payer.sim.auto_mine(false);
     let deposit = payer.book.deposit(wei(5)).await.unwrap();
-    payer.sim.finality(200, 300);
-    payer.sim.prune_state(Some(128));
     payer.sim.forget();
-    payer.sim.mine(1);
-    let _ = payer.wallet.refresh().await;
+    payer.sim.finality(400, 500);
+    payer.sim.mine(140);
+    payer.sim.prune_state(Some(128));
     let included = async || matches!(deposit.status(), Status::Included { .. });
     assert!(eventually(&payer.sim, &payer.wallet, included).await, "{deposit:?} {:?}", payer.wallet.refresh().await);
 }
@@ -555,4 +554,103 @@ fn w4_an_interval_that_ends_while_a_cash_waits_does_not_spin() {
     });
     let result = waited.recv_timeout(Duration::from_secs(10));
     assert!(result.is_ok(), "time stands still, because a task never waits: {result:?}");
+}
+
+/* MORE */
+
+/// After a restart a payee does not know that payments to others left too little meanwhile, and never cashes.
+/// payee/keeper.rs, follow(): only a fall that its task itself sees is a reason; what is thin when it begins is none.
+#[tokio::test(start_paused = true)]
+async fn w4_what_became_thin_over_a_restart_is_cashed() {
+    let payer = Payer::new(200).await;
+    let disk = MemoryDisk::new();
+    let payee = wallet_with(&payer.sim, "payee", disk.open().unwrap(), config()).await;
+    let inbox = payer.inbox(&payee, who(1)).await;
+    inbox.receive(&payer.rogue(who(1), 60).await).await.unwrap();
+    inbox.auto_cash(AutoCash::default().interval(None).max_uncashed(wei(1_000)));
+    sleep(Duration::from_secs(1)).await;
+    payee.shutdown().await;
+    drop(inbox);
+    payer.cash_by_stranger(&payer.rogue(who(3), 110).await);
+    let payee = wallet_with(&payer.sim, "payee", disk.open().unwrap(), config()).await;
+    let inbox = payer.inbox(&payee, who(1)).await;
+    inbox.auto_cash(AutoCash::default().interval(None).max_uncashed(wei(1_000)));
+    let paid = async || payer.sim.paid(payer.contract()).contains_key(&who(1));
+    assert!(eventually(&payer.sim, &payee, paid).await, "90 are left for 60, and 120 were wanted");
+}
+
+/// An old account's transaction cannot be paid: the waits for the new account's are told that the chain is gone.
+/// transactions/follow.rs, push(): cancels what it cannot sign, which fails at each look, and wallet.rs notes that.
+#[tokio::test(start_paused = true)]
+async fn w4_an_old_account_without_money_makes_no_chain_unreachable() {
+    let sim = chain();
+    let disk = MemoryDisk::new();
+    let config = config().poll_interval(Duration::from_secs(4));
+    let old = Wallet::open(sim.provider(), key("payer"), disk.open().unwrap(), config).await.unwrap();
+    let book = Chequebook::create(&old, key("payer"), terms(100)).await.unwrap();
+    let contract = book.address();
+    sim.auto_mine(false);
+    book.deposit(wei(5)).await.unwrap();
+    book.deposit(wei(6)).await.unwrap();
+    old.shutdown().await;
+    drop(book);
+    sim.forget();
+    sim.take(key("payer").address(), sim.balance_at(key("payer").address(), u64::MAX) - wei(1));
+    let new = Wallet::open(sim.provider(), key("owner"), disk.open().unwrap(), config).await.unwrap();
+    let book = Chequebook::open(&new, contract, key("payer")).await.unwrap();
+    sim.validators_tip(1_000_000_000);
+    let deposit = book.deposit(wei(7)).await.unwrap();
+    let blocks = tokio::spawn({
+        let sim = sim.clone();
+        async move {
+            loop {
+                sleep(Duration::from_secs(12)).await;
+                sim.mine(1);
+            }
+        }
+    });
+    let waited = timeout(Duration::from_secs(1_200), deposit.included()).await;
+    blocks.abort();
+    assert!(!matches!(waited, Ok(Err(Error::Unreachable { .. }))), "{waited:?}");
+}
+
+/// The chain switches to a shorter branch on which the end is announced, and stays there: the guard does not see it.
+/// chain/view.rs, judge(): a smaller number that was never seen is `Behind`, and nobody asks for the newest that was known.
+#[tokio::test(start_paused = true)]
+async fn w3_a_shorter_branch_is_seen() {
+    let payer = Payer::new(100).await;
+    let payee = wallet(&payer.sim, "payee").await;
+    let inbox = payer.inbox(&payee, who(1)).await;
+    inbox.receive(&payer.rogue(who(1), 60).await).await.unwrap();
+    payer.sim.mine(10);
+    payee.refresh().await.unwrap(); // it has seen 1 and 11, and nothing between
+    payer.sim.reorganise_to(8, true, 3);
+    payer.announce();
+    payer.sim.auto_mine(false);
+    for _ in 0..5 {
+        payee.refresh().await.unwrap();
+        sleep(Duration::from_secs(12)).await;
+    }
+    let sent = payee.open_transactions().len();
+    assert_eq!(sent, 1, "the branch with the announcement is {} blocks long, the old one was 11", payer.sim.head());
+}
+
+/// An interval ends while the node is asked, or while the cash is not worth its gas: it is not tried again with the next
+/// block. payee/keeper.rs, cash_what_is_due: `due` moves on though nothing was cashed.
+#[tokio::test(start_paused = true)]
+async fn w4_an_interval_that_is_not_worth_its_gas_is_tried_with_the_next_block() {
+    let payer = Payer::new(10_000_000_000).await;
+    let payee = wallet(&payer.sim, "payee").await;
+    let strict = policy().min_gas_multiple(2);
+    let inbox = Inbox::open(&payee, payer.contract(), who(1), strict).await.unwrap();
+    inbox.receive(&payer.rogue(who(1), 1_000_000_000).await).await.unwrap();
+    inbox.auto_cash(AutoCash::default().interval(Some(Duration::from_secs(36_000))).max_uncashed(U256::MAX));
+    payer.sim.base_fee(1_000_000); // for one hour
+    payer.sim.mine(1);
+    payee.refresh().await.unwrap();
+    sleep(Duration::from_secs(36_010)).await;
+    payer.sim.base_fee(1_000);
+    payer.sim.mine(1);
+    let paid = async || payer.sim.paid(payer.contract()).contains_key(&who(1));
+    assert!(eventually(&payer.sim, &payee, paid).await, "an automatic cash waits until it is worth its gas");
 }

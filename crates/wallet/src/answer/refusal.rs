@@ -59,8 +59,8 @@ const WORDS: &[(&str, RefusalKind)] = {
         ("nonce too low", NonceUsed), ("nonce_too_low", NonceUsed), ("oldnonce", NonceUsed), ("nonce is too low", NonceUsed),
         ("nonce has already been used", NonceUsed), ("invalid transaction nonce", NonceUsed),
         // geth: "replacement transaction underpriced"; erigon: "could not replace existing tx"; nethermind:
-        // "ReplacementNotAllowed", "FeeTooLowToCompete"; reth: "replacement transaction underpriced"
-        ("replacement", Underpriced), ("could not replace", Underpriced), ("feetoolowtocompete", Underpriced),
+        // "ReplacementNotAllowed"; reth: "replacement transaction underpriced"
+        ("replacement", Underpriced), ("could not replace", Underpriced),
         ("another transaction with same nonce", Underpriced),
         // geth: "tx fee (1.20 ether) exceeds the configured cap (1.00 ether)"; besu: "Transaction fee cap exceeded"
         ("exceeds the configured cap", FeeCap), ("fee cap exceeded", FeeCap), ("exceeds max fee cap", FeeCap),
@@ -78,11 +78,11 @@ const WORDS: &[(&str, RefusalKind)] = {
         // geth: "transaction underpriced: gas tip cap 1, minimum needed 25"; erigon: "UNDERPRICED", "FEE_TOO_LOW"; besu:
         // "Gas price below configured minimum gas price"; nethermind: "FeeTooLow, …"; "max fee per gas less than block
         // base fee"; Arbitrum and others: "gas price below …"
-        ("underpriced", BelowMinimum), ("feetoolow", BelowMinimum), ("fee_too_low", BelowMinimum), ("fee too low", BelowMinimum),
+        ("feetoolowtocompete", Later), ("underpriced", BelowMinimum), ("feetoolow", BelowMinimum), ("fee_too_low", BelowMinimum), ("fee too low", BelowMinimum),
         ("below configured minimum", BelowMinimum), ("below current base fee", BelowMinimum), ("less than block base fee", BelowMinimum),
         ("minimum needed", BelowMinimum), ("gas price too low", BelowMinimum), ("gasprice_too_low", BelowMinimum),
         ("gas price below", BelowMinimum), ("max fee per gas too low", BelowMinimum), ("tip too low", BelowMinimum),
-        // geth: "txpool is full", "in-flight transaction limit reached for delegated accounts", "gapped-nonce tx from
+        // nethermind, when its pool is full: "FeeTooLowToCompete"; geth: "txpool is full", "in-flight transaction limit reached for delegated accounts", "gapped-nonce tx from
         // delegated accounts"; besu: "nonce too far in the future"
         ("txpool is full", Later), ("pool is full", Later), ("in-flight transaction limit", Later), ("delegated account", Later),
         ("too many transactions", Later), ("account limit", Later), ("too far in", Later), ("queue", Later), ("nonce gap", Later),
@@ -105,10 +105,14 @@ impl Refusal {
         Some(Self { kind: known.map_or(RefusalKind::Other, |&(_, kind)| kind), message })
     }
 
-    /// The largest number in the message: what the node wants, in wei, if it wants more than was offered.
+    /// What the node wants, in wei, if it wants more than was offered and says how much.
     pub(crate) fn wanted(&self) -> Option<u128> {
+        let words = self.message.to_lowercase();
+        let after =
+            ["minimum needed", "tip needed", "<", "at least", "minimum"].iter().find_map(|word| words.split_once(word));
         // A whole word of digits: not a part of an address or of a fraction.
-        let words = self.message.split(|char: char| !char.is_ascii_alphanumeric() && char != '.');
-        words.filter_map(|word| word.trim_end_matches('.').parse().ok()).max()
+        let mut numbers =
+            after?.1.split(|char: char| !char.is_ascii_alphanumeric() && char != '.').filter(|word| !word.is_empty());
+        numbers.next()?.trim_end_matches('.').parse().ok()
     }
 }

@@ -1,6 +1,9 @@
 //! How a single cheque is cashed.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use alloy::primitives::{Address, TxKind, U256};
 use chequebook::{Cheque, Overdraft, SignedCheque};
@@ -37,6 +40,8 @@ pub(super) struct Inner {
     pub(super) register: Register,
     /// Automatic cashes that wait for their batch.
     pub(super) waiting: Mutex<Vec<Waiting>>,
+    /// Whether the clearing house was seen on this chain. Its address proves its code.
+    pub(super) has_clearing_house: AtomicBool,
 }
 
 /// What is to happen with a cheque.
@@ -69,7 +74,8 @@ impl Cashing {
                 _ => {}
             }
         }
-        Ok(Self(Arc::new(Inner { chain, watcher, account, config, register, waiting: Mutex::default() })))
+        let (waiting, has_clearing_house) = (Mutex::default(), AtomicBool::new(false));
+        Ok(Self(Arc::new(Inner { chain, watcher, account, config, register, waiting, has_clearing_house })))
     }
 
     /// Sends the transaction that cashes a cheque, of any chequebook to any beneficiary, and returns once it is sent.

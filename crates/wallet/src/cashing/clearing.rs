@@ -1,6 +1,6 @@
 //! Cashing of many cheques at once: through the clearing house, in as few transactions as the gas allows.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use alloy::{
     eips::BlockId,
@@ -89,6 +89,10 @@ impl Cashing {
                     Ok(transaction) => {
                         answers.extend(indexes.into_iter().map(|index| (index, Ok(transaction.clone()))))
                     }
+                    // It is signed, and goes on by itself, or not at all.
+                    Err((error, batch)) if batch.is_empty() => {
+                        answers.extend(indexes.into_iter().map(|index| (index, Err(again(&error)))));
+                    }
                     Err((error, batch)) => {
                         tracing::debug!(%error, cheques = batch.len(), "could not cash the batch, will cash singly");
                         alone.extend(batch.into_iter().map(|item| (item.index, item.cheque, item.reserved)));
@@ -148,8 +152,16 @@ impl Cashing {
 impl Inner {
     /// Whether this chain has a clearing house. Its address proves its code.
     async fn has_clearing_house(&self) -> bool {
-        let code = self.chain.code(clearing_house(), BlockId::latest()).await;
-        code.is_ok_and(|code| !code.is_empty()) // if the chain does not answer, single cashes return the error
+        // One answer without its code is no reason for a transaction for each cheque.
+        for _ in 0..2 {
+            if self.has_clearing_house.load(Ordering::Relaxed) {
+                return true;
+            }
+            let code = self.chain.code(clearing_house(), BlockId::latest()).await;
+            // If the chain does not answer, single cashes return the error.
+            self.has_clearing_house.fetch_or(code.is_ok_and(|code| !code.is_empty()), Ordering::Relaxed);
+        }
+        self.has_clearing_house.load(Ordering::Relaxed)
     }
 
     /// The most gas for the cheques of one transaction: what remains of its limit, and of what its gas may cost, after
@@ -211,6 +223,15 @@ impl Inner {
         };
         let sent = self.account.send_and(call, purpose, signed).await;
         sent.map_err(|error| (error, items.into_inner()))
+    }
+}
+
+/// The same error, for all cheques of a batch.
+fn again(error: &Error) -> Error {
+    match error {
+        Error::Store(error) => Error::Store(error.clone()),
+        Error::Panicked => Error::Panicked,
+        _ => Error::ShutDown,
     }
 }
 

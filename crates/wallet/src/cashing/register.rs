@@ -128,6 +128,10 @@ impl Register {
         if let Some(cash) = here.get(&beneficiary) {
             match &cash.transaction {
                 None => return Ok(Decision::Wait(changes)),
+                // It may still pay, or do nothing: until that is final, nobody knows.
+                Some(transaction) if transaction.is_cancelled() => {
+                    return Err(Error::Cancelled { nonce: transaction.nonce() });
+                }
                 Some(transaction) if cash.amount >= amount => return Ok(Decision::Pending(transaction.clone())),
                 Some(_) => {}
             }

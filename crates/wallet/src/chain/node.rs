@@ -245,6 +245,12 @@ impl Chain {
         if found.number == number { Ok(found) } else { Err(Error::NoBlock { block }) }
     }
 
+    /// The block with this hash, whether or not it is part of the chain. `None` proves nothing.
+    pub(crate) async fn block_of(&self, hash: B256) -> Result<Option<Head>, Error> {
+        let block = self.ask::<_, Option<RawBlock<serde::de::IgnoredAny>>>("eth_getBlockByHash", (hash, false)).await?;
+        Ok(block.map(|block| block.head()).filter(|block| block.hash == hash))
+    }
+
     /// The block at `number`, which another node has, and this one may have soon.
     pub(crate) async fn shown(&self, number: BlockNumber) -> Result<Head, Error> {
         for _ in 1..ATTEMPTS {
@@ -265,8 +271,8 @@ impl Chain {
             Finality::Finalized => BlockNumberOrTag::Finalized,
         };
         let found = self.header(block).await?.ok_or(Error::NoBlock { block })?;
-        // A node that is ahead of the one that gave us the head is no reason to be ahead of the head.
-        if found.number > head.number { Ok(head) } else { Ok(found) }
+        // A node that is ahead of the one that gave us the head does not make the head final.
+        if found.number > head.number { Err(Error::NoBlock { block }) } else { Ok(found) }
     }
 
     async fn header(&self, block: BlockNumberOrTag) -> Result<Option<Head>, Error> {

@@ -81,9 +81,17 @@ impl View {
         self.known.range(..number).rev().map(|(&number, &hash)| (number, hash)).collect()
     }
 
+    /// Learns the hash of a block before the newest.
+    pub(super) fn learn(&mut self, block: Head) {
+        self.known.entry(block.number).or_insert(block.hash);
+    }
+
     /// Believes a block that follows.
     pub(super) fn accept(&mut self, head: Head) {
         self.known.insert(head.number, head.hash);
+        if let Some(parent) = head.number.checked_sub(1) {
+            self.known.entry(parent).or_insert(head.parent);
+        }
         while self.known.len() > REMEMBERED {
             self.known.pop_first();
         }

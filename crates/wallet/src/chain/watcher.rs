@@ -39,6 +39,8 @@ use crate::{
     },
 };
 
+/// How many blocks are walked back at most to compare two branches.
+const WALK: u64 = 64;
 /// How often the view is made durable at most.
 const REMEMBER: Duration = Duration::from_secs(15);
 
@@ -62,6 +64,8 @@ pub(crate) struct Ticket(u64);
 /// What is known of a chequebook, all of it at the same two blocks.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
+    /// When the look began that it is of.
+    began: Ticket,
     pub(crate) head: Head,
     /// The newest block that counts as final.
     pub(crate) confirmed: Head,
@@ -78,7 +82,15 @@ impl Seen {
     /// A chequebook that has paid nothing.
     #[cfg(test)]
     pub(crate) fn of(head: Head, state: State, balance: U256) -> Self {
-        Self { head, confirmed: head, state, balance, confirmed_balance: Some(balance), sent: HashMap::new() }
+        Self {
+            began: Ticket(0),
+            head,
+            confirmed: head,
+            state,
+            balance,
+            confirmed_balance: Some(balance),
+            sent: HashMap::new(),
+        }
     }
 
     /// The lower bound of the balance, in wei, even if a reorganisation drops the newest deposits.
@@ -173,6 +185,9 @@ impl WatchedChequebook {
     /// Replaces what is known.
     fn update(&self, mut new: Seen) {
         let mut seen = self.seen.lock();
+        if new.began < seen.began {
+            return; // an answer that came late
+        }
         let interest = self.interest.lock();
         // What joined the watch meanwhile was read at the head before, and is read again with the next.
         for (beneficiary, sent) in std::mem::take(&mut seen.sent) {
@@ -364,7 +379,7 @@ impl ChainWatcher {
                 self.chain.block(number).await?.hash != hash
             }
             Verdict::BehindUnless { number, hash } => {
-                if self.chain.block(number).await?.hash == hash {
+                if self.chain.block(number).await?.hash == hash && !self.is_other_branch(found).await? {
                     return self.behind(found);
                 }
                 true
@@ -386,6 +401,23 @@ impl ChainWatcher {
         tracing::info!(number = found.number, hash = %found.hash, ?ancestor, "chain was reorganised");
         self.view.lock().reorganise(ancestor, found);
         Ok(found)
+    }
+
+    /// Whether a block is of another branch than the newest that is known, though it is older: the blocks before that one
+    /// show it, if the node still has them by their hashes.
+    async fn is_other_branch(&self, found: Head) -> Result<bool, Error> {
+        let Some(mut head) = self.view.lock().head() else { return Ok(false) };
+        for _ in 0..WALK {
+            if head.number <= found.number {
+                return Ok(head.number == found.number && head.hash != found.hash);
+            }
+            match self.chain.block_of(head.parent).await? {
+                Some(parent) if parent.number.checked_add(1) == Some(head.number) => head = parent,
+                _ => return Ok(false),
+            }
+            self.view.lock().learn(head);
+        }
+        Ok(false)
     }
 
     /// A node that is behind proves nothing: what is known stays.
@@ -648,7 +680,7 @@ fn contradiction(before: &Seen, new: &Seen) -> Option<String> {
 
 /// What chequebooks are and have paid, at the blocks of `look`. A failure of one is none of the others.
 async fn read(chain: &Chain, wanted: &[(Address, Vec<Address>)], look: Look) -> Vec<Result<Seen, Error>> {
-    let Look { head, confirmed, .. } = look;
+    let Look { head, confirmed, began, .. } = look;
     let mut calls = Vec::new();
     for (contract, beneficiaries) in wanted {
         calls.push((*contract, killableAtCall {}.abi_encode().into()));
@@ -683,7 +715,7 @@ async fn read(chain: &Chain, wanted: &[(Address, Vec<Address>)], look: Look) -> 
             for (beneficiary, answer) in sent {
                 paid.insert(beneficiary, sent_of(*contract, &answer?)?);
             }
-            Ok(Seen { head, confirmed, state, balance, confirmed_balance, sent: paid })
+            Ok(Seen { began, head, confirmed, state, balance, confirmed_balance, sent: paid })
         });
     }
     futures_util::future::join_all(all).await

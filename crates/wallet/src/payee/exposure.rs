@@ -33,8 +33,34 @@ pub(super) struct Line {
     pub(super) highest: Option<SignedCheque>,
     /// The cumulative amount that was acknowledged, in wei.
     acknowledged: U256,
+    /// What was acknowledged, and nobody was told: the store did not answer in time, or the caller was dropped. In wei.
+    unanswered: U256,
     /// While its inbox is open.
     pub(super) open: Option<Open>,
+}
+
+/// What a cheque adds, until the caller is told.
+pub(super) struct Added {
+    exposure: Arc<Exposure>,
+    beneficiary: Address,
+    /// In wei.
+    amount: U256,
+}
+
+impl Added {
+    /// The caller is told. In wei.
+    pub(super) fn tell(mut self) -> U256 {
+        std::mem::take(&mut self.amount)
+    }
+}
+
+impl Drop for Added {
+    fn drop(&mut self) {
+        let mut lines = self.exposure.lines.lock();
+        if let Some(line) = lines.by_beneficiary.get_mut(&self.beneficiary) {
+            line.unanswered = line.unanswered.saturating_add(self.amount);
+        }
+    }
 }
 
 /// What an open inbox wants.
@@ -47,10 +73,33 @@ pub(super) struct Open {
     pub(super) creation: Option<Creation>,
 }
 
+/// What a cash costs, at a block.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Price {
+    pub(super) hash: B256,
+    /// In wei per gas.
+    pub(super) base_fee: u128,
+    /// In wei.
+    pub(super) price: U256,
+}
+
+impl Price {
+    /// About the price at another base fee, in wei.
+    pub(super) fn at(&self, base_fee: u128) -> U256 {
+        let scaled = self.price.saturating_mul(U256::from(base_fee));
+        scaled.checked_div(U256::from(self.base_fee)).unwrap_or(self.price)
+    }
+}
+
 impl Line {
     /// The cumulative amount that can be cashed, in wei.
     pub(super) fn amount(&self) -> U256 {
         self.highest.map_or(U256::ZERO, |highest| highest.cheque().amount)
+    }
+
+    /// The cumulative amount that was acknowledged, in wei.
+    pub(super) const fn acknowledged(&self) -> U256 {
+        self.acknowledged
     }
 
     fn row(&self) -> Option<Received> {
@@ -92,6 +141,8 @@ pub(crate) struct Exposure {
     pub(super) keeper: Mutex<Option<AbortHandle>>,
     /// Whether payments to others left little, and not all is cashed since.
     pub(super) is_thin: AtomicBool,
+    /// What a cash cost when it was last asked.
+    pub(super) price: Mutex<Option<Price>>,
     /// One creation of the chequebook at a time. It guards no state.
     creating: AsyncMutex<()>,
     /// Keep what was paid to the beneficiaries among what is read at each block.
@@ -111,7 +162,7 @@ impl Exposure {
         for (key, row) in shared.ledger.scan::<Received>(table::RECEIVED, contract.as_slice()).await? {
             let (_, beneficiary) = received_of(&key)?;
             let highest = row.cheque.cheque(contract, beneficiary, wallet.chain_id())?;
-            by_beneficiary.insert(beneficiary, Line { highest, acknowledged: row.acknowledged, open: None });
+            by_beneficiary.insert(beneficiary, Line { highest, acknowledged: row.acknowledged, ..Line::default() });
         }
         let beneficiaries: Vec<Address> = by_beneficiary.keys().copied().collect();
         let watching = shared.watcher.attend(&watched, &beneficiaries).await?;
@@ -121,7 +172,8 @@ impl Exposure {
             lines: Mutex::new(Lines { by_beneficiary, uncashed: None }),
             wake: Arc::default(),
             keeper: Mutex::default(),
-            is_thin: AtomicBool::new(false),
+            is_thin: AtomicBool::new(true), // what happened before is not known
+            price: Mutex::default(),
             creating: AsyncMutex::default(),
             watching: Mutex::new(beneficiaries.into_iter().zip(watching).collect()),
         });
@@ -193,7 +245,11 @@ impl Exposure {
 
     /// Acknowledges a valid cheque, unless it adds nothing or the policy refuses it now. Returns what it adds to the
     /// larger of what was acknowledged and what was paid, in wei.
-    pub(super) fn acknowledge(&self, cheque: &SignedCheque, policy: &Policy) -> Result<(Durable, U256), Error> {
+    pub(super) fn acknowledge(
+        self: &Arc<Self>,
+        cheque: &SignedCheque,
+        policy: &Policy,
+    ) -> Result<(Durable, Added), Error> {
         let (beneficiary, amount) = (cheque.cheque().beneficiary, cheque.cheque().amount);
         let mut lines = self.lines.lock();
         let (added, uncashed) = self.watched.read(|seen| {
@@ -221,8 +277,26 @@ impl Exposure {
         if let Some((at, _)) = lines.uncashed {
             lines.uncashed = Some((at, uncashed));
         }
+        let unanswered = lines.by_beneficiary.get_mut(&beneficiary).map(|line| std::mem::take(&mut line.unanswered));
+        let amount = added.saturating_add(unanswered.unwrap_or_default());
+        let added = Added { exposure: Arc::clone(self), beneficiary, amount };
         // Under the lock, so that rows reach the store in order.
-        Ok((self.store(beneficiary, before, after)?, added))
+        let durable = self.store(beneficiary, before, after);
+        drop(lines); // before what was added, which takes it
+        Ok((durable?, added))
+    }
+
+    /// What the latest cheque added, if it is this one, and nobody was told.
+    pub(super) fn unanswered(self: &Arc<Self>, cheque: &SignedCheque) -> Option<Added> {
+        let (beneficiary, amount) = (cheque.cheque().beneficiary, cheque.cheque().amount);
+        let mut lines = self.lines.lock();
+        let line = lines.by_beneficiary.get_mut(&beneficiary)?;
+        if line.acknowledged != amount || line.unanswered.is_zero() {
+            return None;
+        }
+        let amount = std::mem::take(&mut line.unanswered);
+        drop(lines);
+        Some(Added { exposure: Arc::clone(self), beneficiary, amount })
     }
 
     /// What cashes that are under way will pay besides what is acknowledged, in wei, if `amount` is acknowledged to

@@ -8,14 +8,14 @@ use tokio::time::Instant;
 
 use super::{
     auto_cash::{AutoCash, Mode},
-    exposure::{Exposure, Open},
+    exposure::{Added, Exposure, Open},
     keeper,
     policy::Policy,
 };
 use crate::{
     Error,
     chain::Subject,
-    store::Batch,
+    store::{Batch, Durable},
     transactions::Transaction,
     wallet::{Claim, Wallet},
 };
@@ -154,10 +154,10 @@ impl Inbox {
     /// does not rise; [`Error::StaleHead`] if the node or the chain has stalled, or another error from the node;
     /// [`Error::AlreadyCashed`] if the chain shows it as paid; the errors that [`Policy`] names. [`Error::Store`] if the
     /// cheque cannot be made durable. After an error, nothing is acknowledged. A valid cheque that is higher than all
-    /// before is kept all the same, durably, and can be cashed; pass it again to have it acknowledged.
+    /// before is kept all the same, durably, and can be cashed; pass it again to have it acknowledged, before it is cashed.
     ///
-    /// If this future is dropped, the cheque is either stored or was not received: pass it again. A duplicate is an
-    /// [`Error::StaleCheque`], which means that a cheque over at least this amount is durable.
+    /// If this future is dropped, or the store does not answer in time, pass the cheque again: what it adds is returned
+    /// once. A duplicate is an [`Error::StaleCheque`], which means that a cheque over at least this amount is durable.
     #[tracing::instrument(skip_all, fields(contract = %self.contract()), level = "debug")]
     pub async fn receive(&self, cheque: &SignedCheque) -> Result<U256, Error> {
         let result = self.0.receive(cheque).await;
@@ -205,20 +205,33 @@ impl Inbox {
 
 impl Handle {
     async fn receive(&self, cheque: &SignedCheque) -> Result<U256, Error> {
-        self.check(cheque)?;
-        let (durable, result) = match self.judge(cheque).await {
-            Ok((durable, added)) => (Some(durable), Ok(added)),
-            // It says that nothing is to be kept.
-            Err(error @ (Error::StaleCheque { .. } | Error::AlreadyCashed { .. } | Error::Store(_))) => {
-                return Err(error);
+        let ledger = &self.wallet.shared().ledger;
+        if let Err(error) = self.check(cheque) {
+            // An earlier call had it acknowledged, and was not told.
+            if matches!(error, Error::StaleCheque { .. })
+                && let Some(added) = self.exposure.unanswered(cheque)
+            {
+                ledger.submit(Batch::new()).await?;
+                return Ok(added.tell());
             }
-            Err(error) => (self.exposure.keep(cheque)?, Err(error)),
-        };
-        if let Some(durable) = durable {
-            durable.await?;
-            self.exposure.wake.notify_one();
+            return Err(error);
         }
-        result
+        match self.judge(cheque).await {
+            Ok((durable, added)) => {
+                durable.await?;
+                self.exposure.wake.notify_one();
+                Ok(added.tell())
+            }
+            // It says that nothing is to be kept.
+            Err(error @ (Error::StaleCheque { .. } | Error::AlreadyCashed { .. } | Error::Store(_))) => Err(error),
+            Err(error) => {
+                if let Some(durable) = self.exposure.keep(cheque)? {
+                    durable.await?;
+                    self.exposure.wake.notify_one();
+                }
+                Err(error)
+            }
+        }
     }
 
     /// The checks that need no chain. The cheapest come first, so that only cheques made out to us cost a signature
@@ -240,7 +253,7 @@ impl Handle {
     }
 
     /// Acknowledges a valid cheque if policy and chain allow it.
-    async fn judge(&self, cheque: &SignedCheque) -> Result<(crate::store::Durable, U256), Error> {
+    async fn judge(&self, cheque: &SignedCheque) -> Result<(Durable, Added), Error> {
         let Self { wallet, exposure, policy, .. } = self;
         let shared = wallet.shared();
         policy.check_cheque(cheque, &exposure.watched.terms)?;

@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{
     auto_cash::Mode,
-    exposure::{Exposure, Open},
+    exposure::{Exposure, Open, Price},
     plan::{Candidate, plan},
 };
 use crate::{Error, chain::Seen};
@@ -62,7 +62,7 @@ fn start(exposure: &Arc<Exposure>) -> AbortHandle {
                     exposure.is_thin.store(true, Ordering::Relaxed);
                 }
                 again = None;
-                if let Err(error) = exposure.cash_what_is_due(retry).await {
+                if let Err(error) = exposure.cash_what_is_due().await {
                     let contract = exposure.watched.contract;
                     tracing::warn!(%contract, %error, "could not cash automatically, will try again");
                     again = Instant::now().checked_add(retry);
@@ -82,31 +82,20 @@ async fn wait_until(next: Option<Instant>) {
 impl Exposure {
     /// When the next interval of an automatic cash ends.
     fn next_due(&self) -> Option<Instant> {
+        let now = Instant::now();
         let lines = self.lines.lock();
-        lines.by_beneficiary.values().filter_map(|line| line.open.as_ref()?.due).min()
+        // What is due already waits for the next block.
+        lines.by_beneficiary.values().filter_map(|line| line.open.as_ref()?.due).filter(|due| *due > now).min()
     }
 
-    /// Cashes what there is a reason to cash, and what it is worth. After a failure, an interval ends again after `retry`.
-    async fn cash_what_is_due(&self, retry: Duration) -> Result<(), Error> {
+    /// Cashes what there is a reason to cash, and what it is worth. A reason lasts until it is cashed.
+    async fn cash_what_is_due(&self) -> Result<(), Error> {
         let (mut jobs, seen) = self.jobs();
         if jobs.is_empty() || seen.state == State::Dead {
             return Ok(());
         }
         self.create_if_missing(jobs.iter().find_map(|job| job.open.creation)).await?;
-        let result = self.cash_jobs(&mut jobs, &seen).await;
-        let now = Instant::now();
-        let again = |interval: Duration| if result.is_ok() { interval } else { interval.min(retry) };
-        let mut lines = self.lines.lock();
-        for job in jobs {
-            let line = lines.by_beneficiary.get_mut(&job.cheque.cheque().beneficiary);
-            if let Some(open) = line.and_then(|line| line.open.as_mut())
-                && open.due.is_some_and(|due| due <= now)
-            {
-                open.due = open.mode.interval().and_then(|interval| now.checked_add(again(interval)));
-            }
-        }
-        drop(lines);
-        result
+        self.cash_jobs(&mut jobs, &seen).await
     }
 
     /// What there is a reason to cash.
@@ -122,17 +111,18 @@ impl Exposure {
             let mut jobs = Vec::new();
             for (&beneficiary, line) in &mut lines.by_beneficiary {
                 let owed = line.amount().saturating_sub(seen.sent(beneficiary));
-                let (Some(open), Some(cheque)) = (&mut line.open, line.highest) else { continue };
+                // Before the end, what was not acknowledged is no reason: the payer may pass it again.
+                let is_ending = matches!(seen.state, State::Ending { .. });
+                let reason = if is_ending { owed } else { line.acknowledged().saturating_sub(seen.sent(beneficiary)) };
                 still_thin |= !owed.is_zero() && leaves_little(seen, owed);
+                let (Some(open), Some(cheque)) = (&mut line.open, line.highest) else { continue };
                 let is_due = open.due.is_some_and(|due| due <= now);
                 if owed.is_zero() || under_way.get(&beneficiary).is_some_and(|amount| *amount >= line_amount(&cheque)) {
                     if is_due {
                         open.due = open.mode.interval().and_then(|interval| now.checked_add(interval));
                     }
-                } else if wants(open.mode, seen, owed, is_due, is_thin) {
+                } else if !reason.is_zero() && wants(open.mode, seen, reason, is_due, is_thin) {
                     jobs.push(Job { cheque, open: *open, owed });
-                } else if is_due {
-                    open.due = None;
                 }
             }
             (jobs, Now { state: seen.state, balance: seen.balance, reserved })
@@ -204,8 +194,23 @@ impl Exposure {
         if job.open.policy.min_gas_multiple == 0 {
             return Ok(true);
         }
-        let price = self.wallet.cashing().price(&job.cheque, overdraft).await?;
-        let worth = price.saturating_mul(U256::from(job.open.policy.min_gas_multiple));
+        let multiple = U256::from(job.open.policy.min_gas_multiple);
+        let (hash, base_fee) = self.watched.read(|seen| (seen.head.hash, seen.head.base_fee));
+        let last = *self.price.lock();
+        // The price of the last estimate, at today's base fee: nothing is asked for what is not worth that.
+        let guess = last.map(|last| last.at(base_fee).saturating_mul(multiple));
+        if guess.is_some_and(|worth| pays < worth) {
+            return Ok(false);
+        }
+        let price = match last.filter(|last| last.hash == hash && overdraft == Overdraft::Refuse) {
+            Some(last) => last.price,
+            None => {
+                let price = self.wallet.cashing().price(&job.cheque, overdraft).await?;
+                *self.price.lock() = Some(Price { hash, base_fee, price });
+                price
+            }
+        };
+        let worth = price.saturating_mul(multiple);
         if pays < worth {
             tracing::debug!(contract = %self.watched.contract, %pays, %worth, "a cash is not worth its gas yet");
         }

@@ -110,7 +110,14 @@ impl Book {
             (funds.believed(), funds.contradiction(new)?)
         };
         let (Some(what), Some((number, hash))) = (what, believed) else { return Ok(()) };
-        if self.wallet.shared().chain.block(number).await?.hash != hash {
+        let chain = &self.wallet.shared().chain;
+        let block = chain.block(number).await?;
+        if block.hash != hash {
+            return Ok(());
+        }
+        // One of the two is wrong: what the node says of the earlier block now tells whether that was the balance then.
+        let then = self.funds.lock().believed_balance();
+        if new.paid >= self.funds.lock().believed_paid() && chain.balance(self.contract, block.id()).await? != then {
             return Ok(());
         }
         Err(Error::Contradiction { contract: self.contract, what })
@@ -211,9 +218,9 @@ impl Book {
 
     /// Asks the chain for the balance, and compares it with the amount issued.
     pub(super) async fn newest_balance(&self) -> Result<Balance, Error> {
-        // Pending deposits come first: a deposit that has become part of the funds must not count twice.
-        self.wallet.shared().account.advance().await?;
+        // The transactions come last: their blocks then tell which deposits are part of the funds already.
         self.ask_funds().await?;
+        self.wallet.shared().account.advance().await?;
         self.balance()
     }
 

@@ -87,6 +87,16 @@ impl Funds {
         })
     }
 
+    /// The balance that was believed last, in wei.
+    pub(super) fn believed_balance(&self) -> U256 {
+        self.shown.map_or(U256::ZERO, |shown| shown.balance)
+    }
+
+    /// What was believed last to be paid, in wei.
+    pub(super) fn believed_paid(&self) -> U256 {
+        self.shown.map_or(U256::ZERO, |shown| shown.paid)
+    }
+
     /// The last block that was believed.
     pub(super) fn believed(&self) -> Option<(BlockNumber, B256)> {
         self.shown.map(|shown| (shown.block, shown.hash))

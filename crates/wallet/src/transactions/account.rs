@@ -61,7 +61,13 @@ pub(super) struct Slot {
 
 impl Slot {
     pub(super) fn new(row: TransactionRow, durable: usize, status: Status) -> Self {
-        let known = watch::Sender::new(Known { status, refusal: None, blocked: None, hash: keccak256(row.latest()) });
+        let known = watch::Sender::new(Known {
+            status,
+            refusal: None,
+            blocked: None,
+            is_cancelled: row.cancelled,
+            hash: keccak256(row.latest()),
+        });
         Self {
             row,
             durable,
@@ -86,7 +92,8 @@ impl Slot {
 
     pub(super) fn publish(&self) {
         let (refusal, blocked) = (self.refusal.clone(), self.blocked.clone());
-        publish(&self.known, Known { status: self.status, refusal, blocked, hash: keccak256(self.row.latest()) });
+        let (is_cancelled, hash) = (self.row.cancelled, keccak256(self.row.latest()));
+        publish(&self.known, Known { status: self.status, refusal, blocked, is_cancelled, hash });
     }
 
     /// The newest variant that is durable.
@@ -234,7 +241,8 @@ impl Account {
             let id = transaction_of(table::HISTORY, &key)?;
             let outcome = row.outcome.filter(|_| !row.variants.is_empty()).ok_or_else(|| bad_row(id))?;
             let hash = keccak256(row.latest());
-            let known = Known { status: outcome.into(), refusal: None, blocked: None, hash };
+            let is_cancelled = row.cancelled;
+            let known = Known { status: outcome.into(), refusal: None, blocked: None, is_cancelled, hash };
             let (_, known) = watch::channel(known);
             all.insert(id, self.handle_of(id, row.purpose, known));
         }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Error,
-    answer::RefusalKind,
+    answer::{Refusal, RefusalKind},
     chain::{Head, Look, Ticket},
     store::{
         Batch,
@@ -192,7 +192,15 @@ impl Account {
             Step::Check | Step::Send => {}
             Step::Raise => {
                 if !self.raise(id, Why::Late).await? {
-                    self.with(id, |slot| slot.since = Some(head.number))?;
+                    let offer = self.with(id, |slot| {
+                        slot.since = Some(head.number);
+                        slot.offer(id)
+                    })??;
+                    if head.base_fee > offer.max_fee {
+                        let (base, max) = (head.base_fee, offer.max_fee);
+                        let message = format!("the base fee is {base} wei, and {max} is the most that may be offered");
+                        return self.report(id, Refusal { kind: RefusalKind::BelowMinimum, message });
+                    }
                     tracing::warn!(nonce = id.1, "a transaction waits, and may offer no more");
                 }
             }

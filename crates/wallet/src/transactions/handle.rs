@@ -62,6 +62,11 @@ impl Transaction {
         self.known.borrow().refusal.clone()
     }
 
+    /// Whether it is being replaced by one that does nothing.
+    pub fn is_cancelled(&self) -> bool {
+        self.known.borrow().is_cancelled
+    }
+
     /* WAIT */
 
     /// Waits until it is included in a block, which a reorganisation may still drop.

@@ -256,7 +256,7 @@ impl Account {
         last.map_or(Ok(()), |refusal| self.report(id, refusal))
     }
 
-    fn report(&self, id: Id, refusal: Refusal) -> Result<(), Error> {
+    pub(super) fn report(&self, id: Id, refusal: Refusal) -> Result<(), Error> {
         self.with(id, |slot| {
             slot.is_accepted = false;
             slot.set(Status::Refused(refusal.kind), Some(refusal));
@@ -312,7 +312,18 @@ impl Account {
             return Err(Error::FeeTooHigh { found: offer.max_fee, max });
         }
         self.add_variant(id, |transaction| set_offer(transaction, offer), false).await?;
-        self.broadcast_or_refuse(id).await
+        // The caller has said what to offer: a refusal is for the caller.
+        let Some(raw) = self.with(id, |slot| slot.sendable().cloned())? else { return Ok(()) };
+        match self.chain.send_raw(&raw).await? {
+            Err(refusal) if answer(refusal.kind) != Answer::Accepted => {
+                self.report(id, refusal.clone())?;
+                Err(Error::NodeRefused { nonce: id.1, refusal })
+            }
+            _ => self.with(id, |slot| {
+                slot.is_accepted = true;
+                slot.set(Status::Pending, None);
+            }),
+        }
     }
 
     /// Replaces it with one that does nothing.

@@ -97,6 +97,8 @@ pub(super) struct Known {
     pub(super) refusal: Option<Refusal>,
     /// The nonce and the refusal of one before it, which it waits for.
     pub(super) blocked: Option<(u64, Refusal)>,
+    /// Whether it is being replaced by one that does nothing.
+    pub(super) is_cancelled: bool,
     /// The hash that it was last sent with.
     pub(super) hash: B256,
 }

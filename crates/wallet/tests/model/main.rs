@@ -312,6 +312,8 @@ impl World {
             Err(Error::Dead { .. } | Error::KillAnnounced { .. }) => {
                 assert!(self.trouble || !self.sim.killable_at(self.contract).is_zero());
             }
+            // A payer does not promise on answers that contradict each other.
+            Err(Error::Contradiction { .. }) => assert!(self.trouble),
             Err(error) => panic!("{error:?}"),
         }
     }

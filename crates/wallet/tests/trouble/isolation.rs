@@ -1,16 +1,7 @@
 //! W4 and W5: trouble with one is no trouble for the others, and costs follow change.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
-use alloy::{
-    consensus::SignableTransaction,
-    network::TxSigner,
-    primitives::{Address, Signature},
-    signers::{self, local::PrivateKeySigner},
-};
 use chequebook::{Overdraft, Scheme};
 use chequebook_wallet::{Chequebook, Error, Inbox, store::Memory};
 use serde_json::json;
@@ -20,49 +11,6 @@ use tokio::{
 };
 
 use crate::{Payer, config, eventually, key, policy, rogue, sim::Act, terms, wallet, wallet_with, wei, who};
-
-/// How a device behaves.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Mood {
-    Signs,
-    Silent,
-    Refuses,
-    Panics,
-}
-
-/// A device that signs transactions, or does not.
-#[derive(Clone)]
-pub(crate) struct Moody(PrivateKeySigner, Arc<Mutex<Mood>>);
-
-impl Moody {
-    pub(crate) fn new(key: PrivateKeySigner) -> Self {
-        Self(key, Arc::new(Mutex::new(Mood::Signs)))
-    }
-
-    pub(crate) fn set(&self, mood: Mood) {
-        *self.1.lock().unwrap() = mood;
-    }
-}
-
-#[async_trait::async_trait]
-impl TxSigner<Signature> for Moody {
-    fn address(&self) -> Address {
-        TxSigner::address(&self.0)
-    }
-
-    async fn sign_transaction(
-        &self,
-        transaction: &mut dyn SignableTransaction<Signature>,
-    ) -> signers::Result<Signature> {
-        let mood = *self.1.lock().unwrap();
-        match mood {
-            Mood::Signs => self.0.sign_transaction(transaction).await,
-            Mood::Silent => std::future::pending().await,
-            Mood::Refuses => Err(signers::Error::other("no")),
-            Mood::Panics => panic!("as the test says"),
-        }
-    }
-}
 
 /// A payee with inboxes of many chequebooks.
 async fn many(books: u64) -> (Payer, chequebook_wallet::Wallet, Vec<Inbox>) {

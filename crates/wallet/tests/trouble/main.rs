@@ -3,16 +3,23 @@
 #![allow(clippy::arithmetic_side_effects, clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod absent;
+mod contradictions;
+mod cost;
+mod counted;
+mod doubles;
+mod dropped;
 mod isolation;
 mod numbers;
 mod refusal;
 #[allow(dead_code, reason = "not every test looks at everything")]
 #[path = "../support/sim/mod.rs"]
 mod sim;
+mod stress;
 mod twice;
 mod under_way;
 mod view;
 mod waiting;
+mod wedged;
 
 use std::time::Duration;
 
@@ -22,7 +29,10 @@ use alloy::{
     sol_types::SolCall,
 };
 use chequebook::{Cheque, Scheme, SignedCheque, bindings::Chequebook::announceKillCall};
-use chequebook_wallet::{Chequebook, Config, Inbox, NewChequebook, Policy, Store, Wallet, store::Memory};
+use chequebook_wallet::{
+    Chequebook, Config, Inbox, NewChequebook, Policy, Store, Wallet,
+    store::{Change, Key, Memory, MemoryDisk, TABLES, Write},
+};
 use tokio::time::sleep;
 
 use self::sim::{CHAIN_ID, Sim};
@@ -56,6 +66,18 @@ async fn wallet_with(sim: &Sim, name: &str, store: impl Store, config: Config) -
 
 async fn wallet(sim: &Sim, name: &str) -> Wallet {
     wallet_with(sim, name, Memory::new(), config()).await
+}
+
+/// A store of an account that says that all nonces before this one are used.
+async fn with_next_nonce(sim: &Sim, name: &str, next: u64) -> Memory {
+    let disk = MemoryDisk::new();
+    wallet_with(sim, name, disk.open().unwrap(), config()).await.shutdown().await;
+    let table = *TABLES.iter().find(|table| table.name() == "nonces").unwrap();
+    let key = Key { table, bytes: key(name).address().to_vec() };
+    let value = Some(vec![u8::try_from(next).unwrap()]); // one byte, as long as it is below 128
+    let store = disk.open().unwrap();
+    store.commit(vec![Change { conditions: vec![], writes: vec![Write { key, value }] }]).await.unwrap();
+    store
 }
 
 /// A chain on which payer, payee and owner are rich.

@@ -1,21 +1,15 @@
 //! W2: what is under way is counted.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use chequebook::{Overdraft, Scheme};
-use chequebook_wallet::{
-    AutoCash, AutoDeposit, Error, Status, StoreError,
-    store::{Change, Conflict, Entry, Key, Memory, Store, Table},
-};
+use chequebook_wallet::{AutoCash, AutoDeposit, Error, Status};
 use tokio::{task::yield_now, time::sleep};
 
-use crate::{Payer, config, eventually, key, wallet, wallet_with, wei, who};
+use crate::{Payer, config, doubles::Gate, eventually, key, wallet, wallet_with, wei, who};
 
 #[tokio::test(start_paused = true)]
 async fn w2_two_cashes_of_a_batch_do_not_overdraw_together() {
@@ -144,34 +138,6 @@ async fn w2_cover_counts_every_inbox() {
     let (a_cheque, b_cheque) = (payer.rogue(who(3), 30).await, payer.rogue(who(4), 30).await);
     let (a, b) = tokio::join!(a.receive(&a_cheque), b.receive(&b_cheque));
     assert!(a.is_ok() ^ b.is_ok(), "{a:?} {b:?}");
-}
-
-/// A store whose commits wait while it is closed.
-#[derive(Clone)]
-struct Gate(Arc<Memory>, Arc<AtomicBool>);
-
-#[async_trait::async_trait]
-impl Store for Gate {
-    async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
-        self.0.get(key).await
-    }
-
-    async fn page(
-        &self,
-        table: Table,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-        limit: usize,
-    ) -> Result<Vec<Entry>, StoreError> {
-        self.0.page(table, prefix, after, limit).await
-    }
-
-    async fn commit(&self, changes: Vec<Change>) -> Result<Vec<Result<(), Conflict>>, StoreError> {
-        while self.1.load(Ordering::SeqCst) {
-            yield_now().await;
-        }
-        self.0.commit(changes).await
-    }
 }
 
 /// Whoever is dropped in the middle looks into the transactions before it asks again.

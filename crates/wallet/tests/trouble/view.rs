@@ -110,6 +110,7 @@ async fn w3_split_answers_are_not_mixed() {
     let payee = wallet(&payer.sim, "payee").await;
     let inbox = payer.inbox(&payee, who(1)).await;
     inbox.stop_auto_cash();
+    payer.book.balance().await.unwrap();
     payer.sim.replicas(&[0, 1, 3, 0]);
     let mut sum = wei(0);
     for round in 1..=40 {

@@ -68,16 +68,16 @@ async fn w4_waiting_ends_with_the_wallet() {
 #[tokio::test(start_paused = true)]
 async fn w4_a_task_that_panics_starts_again() {
     let payer = Payer::new(100).await;
-    let device = crate::isolation::Moody::new(key("payee"));
+    let device = crate::doubles::Moody::new(key("payee"));
     let config = config().poll_interval(Duration::from_secs(4));
     let payee = Wallet::open(payer.sim.provider(), device.clone(), Memory::new(), config).await.unwrap();
     let inbox = payer.inbox(&payee, who(1)).await;
     inbox.receive(&payer.rogue(who(1), 60).await).await.unwrap();
-    device.set(crate::isolation::Mood::Panics);
+    device.set(crate::doubles::Mood::Panics);
     payer.announce();
     payee.refresh().await.unwrap();
     sleep(Duration::from_secs(5)).await;
-    device.set(crate::isolation::Mood::Signs);
+    device.set(crate::doubles::Mood::Signs);
     let paid = async || payer.sim.paid(payer.contract()).contains_key(&who(1));
     assert!(eventually(&payer.sim, &payee, paid).await);
 }

@@ -37,10 +37,17 @@ fn goes_back_only_with_another_hash() {
     let view = seen(&[3, 5, 9]);
     assert_eq!(view.judge(&block(0, 5)), Verdict::Behind, "a block that is known");
     assert_eq!(view.judge(&block(0, 7)), Verdict::BehindUnless { number: 5, hash: block(0, 5).hash });
-    assert_eq!(view.judge(&block(0, 2)), Verdict::Behind, "older than all that is known");
+    assert_eq!(view.judge(&block(0, 8)), Verdict::Behind, "the parent of the newest");
+    assert_eq!(view.judge(&block(1, 8)), Verdict::Reorganised, "where the parent of the newest was");
+    assert_eq!(view.judge(&block(0, 1)), Verdict::Behind, "older than all that is known");
     assert_eq!(view.judge(&block(1, 9)), Verdict::Reorganised);
     assert_eq!(view.judge(&block(1, 5)), Verdict::Reorganised, "a shorter branch");
-    assert_eq!(view.below(9), [(5, block(0, 5).hash), (3, block(0, 3).hash)]);
+    let known = [8, 5, 4, 3, 2].map(|number| (number, block(0, number).hash));
+    assert_eq!(view.below(9), known);
+    // What is learnt of the blocks between shows a branch.
+    let mut view = view;
+    view.learn(block(0, 7));
+    assert_eq!(view.judge(&block(1, 7)), Verdict::Reorganised);
 }
 
 #[test]
@@ -64,7 +71,8 @@ fn a_reorganisation_forgets_what_it_dropped() {
     assert_eq!(view.judge(&block(0, 5)), Verdict::Behind, "the ancestor is known");
     view.reorganise(None, block(2, 4));
     assert_eq!((view.branch(), view.newest()), (2, Some(4)));
-    assert_eq!(view.judge(&block(0, 3)), Verdict::Behind);
+    assert_eq!(view.judge(&block(2, 3)), Verdict::Behind);
+    assert_eq!(view.judge(&block(0, 2)), Verdict::Behind);
 }
 
 #[test]

@@ -109,8 +109,8 @@ proptest! {
         let least = Offer { max_fee: wanted, tip: wanted_tip };
         let config = config();
         let Some(offer) = raise(before, least, gas, &config) else {
-            prop_assert!(cost(gas, before.max_fee + before.max_fee / 8 + 1, U256::ZERO) > config.max_transaction_fee
-                || before.max_fee + before.max_fee / 8 + 1 > config.max_fee_per_gas);
+            let needed = before.max_fee.saturating_add(before.max_fee / 8).saturating_add(1);
+            prop_assert!(cost(gas, needed, U256::ZERO) > config.max_transaction_fee || needed > config.max_fee_per_gas);
             return Ok(());
         };
         prop_assert!(offer.max_fee <= config.max_fee_per_gas);

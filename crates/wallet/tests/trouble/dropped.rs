@@ -19,7 +19,8 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::{Gate, Payer, config, eventually, key, rogue, sim::Act, terms, wallet, wallet_with, wei, who};
+use crate::doubles::Gate;
+use crate::{Payer, config, eventually, key, rogue, sim::Act, terms, wallet, wallet_with, wei, who};
 
 /// Polls a future so many times, and drops it.
 async fn drop_after<T>(polls: usize, future: impl Future<Output = T>) -> bool {

@@ -20,9 +20,9 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
+use crate::doubles::{Gate, Mood, Moody};
 use crate::{
-    DAY, Gate, Mood, Moody, Payer, chain, config, eventually, key, policy, rogue, sim::Act, terms, wallet, wallet_with,
-    wei, who,
+    DAY, Payer, chain, config, eventually, key, policy, rogue, sim::Act, terms, wallet, wallet_with, wei, who,
 };
 
 /* THE VIEW */
@@ -178,10 +178,10 @@ async fn w4_the_guard_needs_no_final_block() {
 #[tokio::test(start_paused = true)]
 async fn w4_a_wait_that_is_dropped_while_a_gap_is_filled_wedges_nothing() {
     let payer = Payer::new(100).await;
-    let gate = Gate(Arc::default(), Arc::new(AtomicBool::new(false)));
+    let store = Arc::new(crate::with_next_nonce(&payer.sim, "payee", 1).await);
+    let gate = Gate(store, Arc::new(AtomicBool::new(false)));
     let payee = wallet_with(&payer.sim, "payee", gate.clone(), config()).await;
     payer.sim.auto_mine(false);
-    payer.sim.hook(|method, _| (method == "eth_getTransactionCount").then(|| Act::Answer(json!("0x1"))));
     let cheque = payer.rogue(who(1), 60).await;
     let cash = payee.cashing().cash(&cheque, Overdraft::Refuse).await.unwrap();
     payer.sim.unhook();
@@ -230,6 +230,7 @@ async fn w2_a_cancel_that_is_durable_is_sent() {
     cancelling.abort();
     let _ = cancelling.await;
     gate.1.store(false, Ordering::SeqCst);
+    sleep(Duration::from_millis(10)).await; // until it is durable
     payee.refresh().await.unwrap();
     payer.sim.mine(1);
     payee.refresh().await.unwrap();

@@ -9,7 +9,7 @@ CARGO_FLAGS := --locked
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test test-contracts test-rust coverage lint lint-contracts lint-rust lint-text \
-	advisories fmt bindings gas-report gas-diff bench wasm verify release-files audit audit-quick mutants mutants-sample deep model \
+	advisories fmt bindings gas-report gas-diff bench wasm verify release-files audit audit-quick mutants mutants-sample deep deep-wallet model \
 	package package-test sbom release-check
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo 'make mutants-sample  the same with a few of them, others whenever the code changes'
 	@echo 'make model     1,000 random sequences of each form and hardfork, on anvil and in the model: 20 minutes'
 	@echo 'make deep      a million runs of each fuzz test, ten million calls of the invariants; HOURS=24'
+	@echo 'make deep-wallet  the wallet beside its model, through the troubles of its nodes; HOURS=24'
 	@echo 'make fmt       format all code'
 	@echo 'make bindings  write rust-client/abi, contracts/*.json, deployments.json and a table of docs/chains.md'
 	@echo 'make gas-report  measure every transaction on anvil, and write gas/'
@@ -111,6 +112,12 @@ model: build
 HOURS := 24
 deep: build
 	node tools/deep.mjs $(HOURS)
+
+# Random sequences of the wallet beside its model, others each time.
+deep-wallet: setup
+	end=$$((SECONDS + HOURS * 3600)); while [ $$SECONDS -lt $$end ]; do \
+		CHEQUEBOOK_MODEL_CASES=1000 cargo test --package chequebook-wallet --test model $(CARGO_FLAGS) || exit 1; \
+	done
 
 fmt: setup
 	forge fmt

@@ -515,7 +515,7 @@ async fn asks_the_chain_once_for_all_cheques_of_all_inboxes() {
 
 #[test]
 fn keeps_the_equation_and_pays_what_was_promised_whatever_happens() {
-    let cases = env::var("CHEQUEBOOK_MODEL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(64);
+    let cases = env::var("CHEQUEBOOK_MODEL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(256);
     let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
     let result = TestRunner::new(config).run(&commands(), |commands| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();

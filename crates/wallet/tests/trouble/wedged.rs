@@ -111,7 +111,7 @@ async fn w3_one_wrong_payment_does_not_outlive_the_truth() {
     assert!(eventually(&payer.sim, &payee, paid).await, "{:?}", inbox.uncashed().await);
 }
 
-/// The chain finalizes nothing for an hour, and the node prunes state as always: the guard does not see the end.
+/// Nothing becomes final on the chain for an hour, and the node prunes state as always: the guard does not see the end.
 /// chain/watcher.rs, read(): a balance at the final block that is pruned fails all that was read at the newest.
 #[tokio::test(start_paused = true)]
 async fn w4_the_guard_needs_no_state_of_the_final_block() {

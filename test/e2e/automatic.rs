@@ -110,11 +110,16 @@ async fn deposits_once_for_what_is_missing_once() -> Result<()> {
         Ok(balance.available + balance.pending == gwei(40))
     })
     .await?;
-    let amounts = both.payer.transactions().await?.into_iter().filter_map(|transaction| match transaction.purpose() {
-        Purpose::Deposit { amount, .. } => Some(amount),
-        _ => None,
-    });
-    assert_eq!(amounts.fold(U256::ZERO, |sum, amount| sum + amount), gwei(40), "as much as was issued");
+    // What is decided is pending already, and is listed when it is signed.
+    eventually("as much as was issued is deposited", || async {
+        let all = both.payer.transactions().await?.into_iter();
+        let amounts = all.filter_map(|transaction| match transaction.purpose() {
+            Purpose::Deposit { amount, .. } => Some(amount),
+            _ => None,
+        });
+        Ok(amounts.fold(U256::ZERO, |sum, amount| sum + amount) == gwei(40))
+    })
+    .await?;
     Ok(())
 }
 

@@ -216,7 +216,8 @@ impl Account {
     /// Whether the node has a transaction. One that it lost is told to who waits.
     async fn is_known(&self, id: Id, head: Head) -> Result<bool, Error> {
         let asked = self.with(id, |slot| {
-            let is_checked = slot.checked == Some(head.hash) && slot.status == Status::Pending;
+            // The one that all others wait for is checked at each look, the others with each block.
+            let is_checked = !slot.was_next && slot.checked == Some(head.hash) && slot.status == Status::Pending;
             slot.sendable().filter(|_| !is_checked).cloned()
         })?;
         let Some(raw) = asked else { return Ok(true) };

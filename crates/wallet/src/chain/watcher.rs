@@ -255,6 +255,11 @@ pub(crate) struct ChainWatcher {
     tickets: AtomicU64,
 }
 
+const fn row_of(look: &Look) -> ViewRow {
+    let Look { head, confirmed, .. } = look;
+    ViewRow { number: head.number, hash: head.hash, confirmed: confirmed.number, confirmed_hash: confirmed.hash }
+}
+
 impl ChainWatcher {
     pub(crate) async fn open(chain: Arc<Chain>, ledger: Arc<Ledger>, config: Config) -> Result<Arc<Self>, Error> {
         let mut view = View::default();
@@ -453,15 +458,11 @@ impl ChainWatcher {
 
     /// What the next run must not go back behind.
     pub(crate) fn row(&self) -> Option<ViewRow> {
-        let Look { head, confirmed, .. } = self.last()?;
-        let (number, hash) = (head.number, head.hash);
-        Some(ViewRow { number, hash, confirmed: confirmed.number, confirmed_hash: confirmed.hash })
+        self.last().map(|look| row_of(&look))
     }
 
     /// Makes the view durable. Nobody waits for it.
     fn remember(&self, look: Look) {
-        let (number, hash) = (look.head.number, look.head.hash);
-        let (confirmed, confirmed_hash) = (look.confirmed.number, look.confirmed.hash);
         let mut remembered = self.remembered.lock();
         if remembered.is_some_and(|at| at.elapsed() < REMEMBER) {
             return;
@@ -469,7 +470,7 @@ impl ChainWatcher {
         *remembered = Some(Instant::now());
         drop(remembered);
         let mut batch = Batch::new();
-        match batch.put(view_key(), &ViewRow { number, hash, confirmed, confirmed_hash }) {
+        match batch.put(view_key(), &row_of(&look)) {
             Ok(_) => drop(self.ledger.submit(batch)),
             Err(error) => tracing::error!(%error, "could not store the view of the chain"),
         }

@@ -117,7 +117,8 @@ impl Exposure {
                 still_thin |= !owed.is_zero() && leaves_little(seen, owed);
                 let (Some(open), Some(cheque)) = (&mut line.open, line.highest) else { continue };
                 let is_due = open.due.is_some_and(|due| due <= now);
-                if owed.is_zero() || under_way.get(&beneficiary).is_some_and(|amount| *amount >= line_amount(&cheque)) {
+                if owed.is_zero() || under_way.get(&beneficiary).is_some_and(|amount| *amount >= cheque.cheque().amount)
+                {
                     if is_due {
                         open.due = open.mode.interval().and_then(|interval| now.checked_add(interval));
                     }
@@ -239,11 +240,6 @@ fn candidates(jobs: &[Job], out: &BTreeSet<Address>) -> Vec<Candidate> {
         may_overdraw: job.open.policy.overdraw_at_end,
     };
     left.map(candidate).collect()
-}
-
-/// The cumulative amount of a cheque, in wei.
-const fn line_amount(cheque: &SignedCheque) -> U256 {
-    cheque.cheque().amount
 }
 
 /// Whether others could cash as much, and leave too little.

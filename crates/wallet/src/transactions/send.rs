@@ -6,7 +6,7 @@ use alloy::{
     consensus::TxEip1559,
     eips::BlockId,
     network::TransactionBuilder,
-    primitives::{Bytes, TxKind, U256},
+    primitives::{Address, Bytes, TxKind, U256},
     rpc::types::TransactionRequest,
 };
 use async_trait::async_trait;
@@ -39,6 +39,13 @@ pub(crate) struct Call {
     /// In wei.
     pub(crate) value: U256,
     pub(crate) input: Bytes,
+}
+
+impl Call {
+    /// What only uses up a nonce of the account.
+    const fn nothing(account: Address) -> Self {
+        Self { to: TxKind::Call(account), value: U256::ZERO, input: Bytes::new() }
+    }
 }
 
 /// What a transaction needs and offers.
@@ -228,11 +235,7 @@ impl Account {
                 }
             };
             let Some(refusal) = refusal.filter(|refusal| answer(refusal.kind) != Answer::Accepted) else {
-                self.with(id, |slot| {
-                    slot.is_accepted = true;
-                    slot.set(Status::Pending, None);
-                })?;
-                return Ok(());
+                return self.accepted(id);
             };
             tracing::warn!(account = %id.0, nonce = id.1, %refusal, "node refuses a transaction");
             let answered = match answer(refusal.kind) {
@@ -254,6 +257,13 @@ impl Account {
             last = Some(refusal);
         }
         last.map_or(Ok(()), |refusal| self.report(id, refusal))
+    }
+
+    fn accepted(&self, id: Id) -> Result<(), Error> {
+        self.with(id, |slot| {
+            slot.is_accepted = true;
+            slot.set(Status::Pending, None);
+        })
     }
 
     pub(super) fn report(&self, id: Id, refusal: Refusal) -> Result<(), Error> {
@@ -319,18 +329,14 @@ impl Account {
                 self.report(id, refusal.clone())?;
                 Err(Error::NodeRefused { nonce: id.1, refusal })
             }
-            _ => self.with(id, |slot| {
-                slot.is_accepted = true;
-                slot.set(Status::Pending, None);
-            }),
+            _ => self.accepted(id),
         }
     }
 
     /// Replaces it with one that does nothing.
     pub(super) async fn replace_with_nothing(&self, id: Id) -> Result<(), Error> {
         let Some(now) = self.offer(id)? else { return Err(Error::AlreadyFinal { nonce: id.1 }) };
-        let account = self.address();
-        let nothing = Call { to: TxKind::Call(account), value: U256::ZERO, input: Bytes::new() };
+        let nothing = Call::nothing(self.address());
         let (gas, fees) = tokio::try_join!(self.estimate(&nothing), self.newest_fees())?;
         let least = Offer { max_fee: fees.base.saturating_mul(2).saturating_add(fees.tip), tip: fees.tip };
         let offer = match raise(now.offer, least, gas, &self.config) {
@@ -363,7 +369,7 @@ impl Account {
     /// Gives a nonce that nothing uses to a transaction that does nothing.
     pub(super) async fn fill(self: &Arc<Self>, nonce: u64, head: &Head) -> Result<(), Error> {
         let account = self.address();
-        let call = Call { to: TxKind::Call(account), value: U256::ZERO, input: Bytes::new() };
+        let call = Call::nothing(account);
         let Priced { gas, offer, l1_fee, .. } = self.price(call.clone(), head).await?;
         let _signing = self.signing.lock().await;
         let id = (account, nonce);

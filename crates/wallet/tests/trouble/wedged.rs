@@ -22,8 +22,15 @@ use tokio::{
 
 use crate::doubles::{Gate, Mood, Moody};
 use crate::{
-    DAY, Payer, chain, config, eventually, key, policy, rogue, sim::Act, terms, wallet, wallet_with, wei, who,
+    DAY, Payer, Sim, chain, config, eventually, key, policy, rogue, sim::Act, terms, wallet, wallet_with, wei, who,
 };
+
+async fn blocks_every_12_seconds(sim: Sim) {
+    loop {
+        sleep(Duration::from_secs(12)).await;
+        sim.mine(1);
+    }
+}
 
 /* THE VIEW */
 
@@ -496,15 +503,7 @@ async fn w4_a_signer_that_refuses_makes_no_chain_unreachable() {
     sim.validators_tip(1_000);
     let deposit = book.deposit(wei(5)).await.unwrap();
     device.set(Mood::Refuses);
-    let blocks = tokio::spawn({
-        let sim = sim.clone();
-        async move {
-            loop {
-                sleep(Duration::from_secs(12)).await;
-                sim.mine(1);
-            }
-        }
-    });
+    let blocks = tokio::spawn(blocks_every_12_seconds(sim.clone()));
     let waited = timeout(Duration::from_secs(1_200), deposit.included()).await;
     blocks.abort();
     assert!(!matches!(waited, Ok(Err(Error::Unreachable { .. }))), "{waited:?}");
@@ -601,15 +600,7 @@ async fn w4_an_old_account_without_money_makes_no_chain_unreachable() {
     let book = Chequebook::open(&new, contract, key("payer")).await.unwrap();
     sim.validators_tip(1_000_000_000);
     let deposit = book.deposit(wei(7)).await.unwrap();
-    let blocks = tokio::spawn({
-        let sim = sim.clone();
-        async move {
-            loop {
-                sleep(Duration::from_secs(12)).await;
-                sim.mine(1);
-            }
-        }
-    });
+    let blocks = tokio::spawn(blocks_every_12_seconds(sim.clone()));
     let waited = timeout(Duration::from_secs(1_200), deposit.included()).await;
     blocks.abort();
     assert!(!matches!(waited, Ok(Err(Error::Unreachable { .. }))), "{waited:?}");

@@ -243,14 +243,19 @@ async fn w3_a_limited_range_of_events_is_halved() -> Result<()> {
 
 /* W4 */
 
+fn sent_transaction(method: &str, parameters: &serde_json::Value) -> Option<TxEnvelope> {
+    let raw = (method == "eth_sendRawTransaction").then(|| hex::decode(parameters[0].as_str()?).ok())??;
+    TxEnvelope::decode_2718_exact(&raw).ok()
+}
+
+fn recipient(method: &str, parameters: &serde_json::Value) -> Option<Address> {
+    sent_transaction(method, parameters)?.to()
+}
+
 /// What a node's rules are, in geth's words.
 fn pool(tip: u128, cap: u128) -> impl Fn(&str, &serde_json::Value) -> Option<Script> {
     move |method, parameters| {
-        if method != "eth_sendRawTransaction" {
-            return None;
-        }
-        let raw = hex::decode(parameters[0].as_str()?).ok()?;
-        let sent = TxEnvelope::decode_2718_exact(&raw).ok()?;
+        let sent = sent_transaction(method, parameters)?;
         let offered = sent.max_priority_fee_per_gas()?;
         if offered < tip {
             let words = format!("transaction underpriced: gas tip cap {offered}, minimum needed {tip}");
@@ -279,9 +284,15 @@ async fn w4_a_pool_with_a_minimum_tip_gets_it() -> Result<()> {
         matches!(&error, Error::NodeRefused { refusal, .. } if refusal.message.contains("250000000000")),
         "{error}"
     );
-    proxy.behave();
+    // The pool goes on refusing the deposit, which is offered with each block: once it took it, nothing could be cancelled.
+    let address = book.address();
+    proxy.script(move |method, parameters| {
+        (recipient(method, parameters)? == address)
+            .then(|| Script::Error(-32_000, "transaction underpriced".to_owned()))
+    });
     deposit.cancel().await?;
-    assert!(matches!(deposit.confirmed().await, Err(Error::Cancelled { .. })));
+    let error = deposit.confirmed().await.unwrap_err();
+    assert!(matches!(error, Error::Cancelled { .. }), "{error}");
     assert_eq!(book.balance().await?.funded, gwei(105));
     Ok(())
 }

@@ -1,10 +1,17 @@
 //! What we ask the node, and what we believe of its answers.
 
+mod calls;
+mod look;
 mod node;
+mod read;
 mod view;
+mod watched;
 mod watcher;
 
 pub(crate) use self::{
+    calls::Call,
+    look::{Look, Ticket},
     node::{Chain, Fees, Head},
-    watcher::{ChainWatcher, Look, Seen, Subject, Ticket, WatchedChequebook, Watching},
+    watched::{Seen, Subject, WatchedChequebook, Watching},
+    watcher::ChainWatcher,
 };

@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -26,11 +26,11 @@ use chequebook::{
     },
     factory,
 };
-use futures_util::{StreamExt, stream};
 use parking_lot::Mutex;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::calls::Batching;
 use crate::{
     Error,
     answer::{FailureKind, NodeFailure, Refusal},
@@ -45,29 +45,12 @@ const FIRST_DELAY: Duration = Duration::from_millis(50);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// How many questions may be under way at once.
-const AT_ONCE: usize = 16;
-/// How many calls one question contains.
-const CALLS: usize = 500;
-/// From how many calls on they are put into one question.
-const WORTH_A_BATCH: usize = 8;
+pub(super) const AT_ONCE: usize = 16;
 
-/// Multicall3, which stands at this address on most chains. It is only read.
-const MULTICALL: Address = address!("0xcA11bde05977b3631167028862bE2a173976CA11");
 /// Where OP-stack rollups say what a transaction costs on the chain below.
 const OP_FEES: Address = address!("0x420000000000000000000000000000000000000F");
 
 sol! {
-    struct Call3 {
-        address target;
-        bool allowFailure;
-        bytes callData;
-    }
-    struct Answer3 {
-        bool success;
-        bytes returnData;
-    }
-    function aggregate3(Call3[] calls) returns (Answer3[] answers);
-    function getEthBalance(address account) returns (uint256 balance);
     function getL1Fee(bytes transaction) returns (uint256 fee);
 }
 
@@ -78,8 +61,7 @@ pub(crate) struct Chain {
     config: Config,
     /// The number of blocks in one request for events. It falls when the node refuses more.
     log_range: AtomicU64,
-    /// Whether the contract that answers many calls was seen.
-    has_multicall: AtomicBool,
+    pub(super) batching: Batching,
     pace: Mutex<Pace>,
 }
 
@@ -212,8 +194,8 @@ impl Chain {
     /// Asks which chain this is.
     pub(crate) async fn connect(provider: DynProvider, config: Config) -> Result<Self, Error> {
         let log_range = AtomicU64::new(config.log_range.max(1));
-        let has_multicall = AtomicBool::new(false);
-        let mut chain = Self { provider, id: 0, config, log_range, has_multicall, pace: Mutex::default() };
+        let mut chain =
+            Self { provider, id: 0, config, log_range, batching: Batching::default(), pace: Mutex::default() };
         chain.id = chain.ask::<_, U64>("eth_chainId", ()).await?.to();
         Ok(chain)
     }
@@ -324,68 +306,9 @@ impl Chain {
         C::abi_decode_returns(&output).map_err(|_| Error::NotGenuine { contract })
     }
 
-    async fn call(&self, contract: Address, input: Bytes, block: BlockId) -> Result<Bytes, Error> {
+    pub(super) async fn call(&self, contract: Address, input: Bytes, block: BlockId) -> Result<Bytes, Error> {
         let request = TransactionRequest::default().with_to(contract).with_input(input);
         self.ask("eth_call", (request, block)).await
-    }
-
-    /// Calls contracts that we know at one block, each with one answer, in as few questions as possible. A failure of
-    /// one question is no failure of the others.
-    pub(crate) async fn read_many(&self, calls: Vec<(Address, Bytes)>, block: &Head) -> Vec<Result<Bytes, Error>> {
-        if calls.len() < WORTH_A_BATCH || !self.has_multicall(block).await {
-            let calls = calls.into_iter().map(|(contract, input)| self.read_one(contract, input, block));
-            return stream::iter(calls).buffered(AT_ONCE).collect().await;
-        }
-        let chunks: Vec<Vec<_>> = calls.chunks(CALLS).map(<[_]>::to_vec).collect();
-        let chunks = chunks.into_iter().map(|chunk| self.read_chunk(chunk, block));
-        let answers: Vec<Vec<_>> = stream::iter(chunks).buffered(AT_ONCE).collect().await;
-        answers.into_iter().flatten().collect()
-    }
-
-    /// A call of [`Self::read_many`] that asks for a balance.
-    pub(crate) fn balance_call(account: Address) -> (Address, Bytes) {
-        (MULTICALL, getEthBalanceCall { account }.abi_encode().into())
-    }
-
-    async fn read_one(&self, contract: Address, input: Bytes, block: &Head) -> Result<Bytes, Error> {
-        // Without the contract that answers many calls, a balance is another question.
-        match getEthBalanceCall::abi_decode(&input) {
-            Ok(call) if contract == MULTICALL => {
-                let balance = self.balance(call.account, block.id()).await?;
-                Ok(balance.to_be_bytes::<32>().into())
-            }
-            _ => self.call(contract, input, block.id()).await,
-        }
-    }
-
-    async fn read_chunk(&self, chunk: Vec<(Address, Bytes)>, block: &Head) -> Vec<Result<Bytes, Error>> {
-        let one =
-            |(target, input): &(Address, Bytes)| Call3 { target: *target, allowFailure: true, callData: input.clone() };
-        let call = aggregate3Call { calls: chunk.iter().map(one).collect() };
-        let answers = match self.read(MULTICALL, call, block.id()).await {
-            Ok(answers) if answers.len() == chunk.len() => answers,
-            // It may be too much for this node: one by one.
-            Ok(_) | Err(Error::Rpc { failure: NodeFailure { kind: FailureKind::Answered, .. }, .. }) => {
-                let calls = chunk.into_iter().map(|(contract, input)| self.read_one(contract, input, block));
-                return stream::iter(calls).buffered(AT_ONCE).collect().await;
-            }
-            Err(error) => return chunk.iter().map(|_| Err(again(&error))).collect(),
-        };
-        let calls = answers.into_iter().zip(chunk);
-        let answer = |(answer, (contract, _)): (Answer3, (Address, Bytes))| {
-            if answer.success { Ok(answer.returnData) } else { Err(Error::NotGenuine { contract }) }
-        };
-        calls.map(answer).collect()
-    }
-
-    /// Once it was seen, one answer without its code is no reason to ask hundreds of questions.
-    async fn has_multicall(&self, block: &Head) -> bool {
-        if self.has_multicall.load(Ordering::Relaxed) {
-            return true;
-        }
-        let found = self.code(MULTICALL, block.id()).await.is_ok_and(|code| !code.is_empty());
-        self.has_multicall.fetch_or(found, Ordering::Relaxed);
-        found
     }
 
     /* TRANSACTIONS */
@@ -585,15 +508,6 @@ impl Chain {
                 Err(Error::Rpc { method, failure })
             }
         }
-    }
-}
-
-/// The same error of a question, for all who share it.
-fn again(error: &Error) -> Error {
-    match error {
-        Error::Rpc { method, failure } => Error::Rpc { method, failure: failure.clone() },
-        Error::RpcTimeout { method, timeout } => Error::RpcTimeout { method, timeout: *timeout },
-        _ => Error::NotGenuine { contract: MULTICALL },
     }
 }
 

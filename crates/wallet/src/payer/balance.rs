@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Error,
-    chain::{Chain, Head},
+    chain::{Call, Chain, Head},
     store::{
         Batch,
         schema::{ChequebookRow, Paid, Promise, address_at_end, chequebook_key, issued_key, paid_key, table},
@@ -157,7 +157,7 @@ impl Book {
         let mut calls = Vec::with_capacity(rows.len());
         for (key, _) in &rows {
             let beneficiary = address_at_end(table::ISSUED, key)?;
-            calls.push((self.contract, sentCall { beneficiary }.abi_encode().into()));
+            calls.push(Call::new(self.contract, sentCall { beneficiary }));
         }
         let later = cashed.iter().filter(|cashed| cashed.block > sum.block && cashed.block <= head.number);
         let expected = self::sum(sum.total, later)?;
@@ -196,7 +196,7 @@ impl Book {
         let paid = by_beneficiary(cashed)?;
         let new = paid.iter().filter(|(beneficiary, paid)| asking.checked.get(*beneficiary) != Some(*paid));
         let beneficiaries: Vec<Address> = new.map(|(&beneficiary, _)| beneficiary).collect();
-        let call = |&beneficiary: &Address| (self.contract, sentCall { beneficiary }.abi_encode().into());
+        let call = |&beneficiary: &Address| Call::new(self.contract, sentCall { beneficiary });
         let sent = shared.chain.read_many(beneficiaries.iter().map(call).collect(), head).await;
         for (beneficiary, sent) in beneficiaries.into_iter().zip(sent) {
             let answer = sent?;

@@ -1,0 +1,212 @@
+//! Many calls in few questions, through Multicall3 where the chain has it.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use alloy::{
+    primitives::{Address, Bytes, U256, address},
+    sol,
+    sol_types::SolCall,
+};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream};
+
+use super::node::{AT_ONCE, Chain, Head};
+use crate::{
+    Error,
+    answer::{FailureKind, NodeFailure},
+};
+
+/// How many calls one question contains at most. With 10,000 gas for each, it stays below the 50 million that nodes allow.
+const MOST: usize = 3_000;
+/// From how many calls on it is asked whether the chain has Multicall3.
+const WORTH_A_BATCH: usize = 8;
+/// After how many questions in a row that were answered the next contains more calls again.
+const GROW_AFTER: usize = 16;
+/// How often a question that was refused is halved before the rest has to wait for the next block.
+const HALVINGS: u32 = 3;
+
+/// Multicall3, which stands at this address on most chains. It is only read.
+const MULTICALL: Address = address!("0xcA11bde05977b3631167028862bE2a173976CA11");
+
+sol! {
+    struct Call3 {
+        address target;
+        bool allowFailure;
+        bytes callData;
+    }
+    struct Answer3 {
+        bool success;
+        bytes returnData;
+    }
+    function aggregate3(Call3[] calls) returns (Answer3[] answers);
+    function getEthBalance(address account) returns (uint256 balance);
+}
+
+/// A call of a contract without a transaction.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    contract: Address,
+    input: Bytes,
+    /// Whether it must not be in one question with others: a contract that we do not know could use up their gas.
+    is_alone: bool,
+}
+
+impl Call {
+    pub(crate) fn new(contract: Address, call: impl SolCall) -> Self {
+        Self { contract, input: call.abi_encode().into(), is_alone: false }
+    }
+
+    pub(super) fn alone(self) -> Self {
+        Self { is_alone: true, ..self }
+    }
+}
+
+/// A call that answers with a balance, in wei.
+pub(super) fn balance_call(account: Address) -> Call {
+    Call::new(MULTICALL, getEthBalanceCall { account })
+}
+
+/// What is known of Multicall3 on this chain.
+#[derive(Debug)]
+pub(super) struct Batching {
+    /// Whether it was seen.
+    is_there: AtomicBool,
+    /// How many calls a question contains now.
+    limit: AtomicUsize,
+    /// How many questions in a row were answered.
+    answered: AtomicUsize,
+}
+
+impl Default for Batching {
+    fn default() -> Self {
+        let (is_there, answered) = Default::default();
+        Self { is_there, limit: AtomicUsize::new(MOST), answered }
+    }
+}
+
+impl Batching {
+    /// So many calls were answered in one question.
+    fn succeed(&self, calls: usize) {
+        let limit = self.limit.load(Ordering::Relaxed);
+        if calls < limit || limit >= MOST {
+            return;
+        }
+        if self.answered.fetch_add(1, Ordering::Relaxed) >= GROW_AFTER {
+            self.answered.store(0, Ordering::Relaxed);
+            self.limit.store(limit.saturating_mul(2).min(MOST), Ordering::Relaxed);
+        }
+    }
+
+    /// So many were too much.
+    fn fail(&self, calls: usize) {
+        self.answered.store(0, Ordering::Relaxed);
+        self.limit.fetch_min((calls / 2).max(1), Ordering::Relaxed);
+    }
+}
+
+impl Chain {
+    /// Calls contracts at one block, each with one answer, in as few questions as possible. A failure of one question is
+    /// no failure of the others.
+    pub(crate) async fn read_many(&self, calls: Vec<Call>, block: &Head) -> Vec<Result<Bytes, Error>> {
+        let mut answers: Vec<Option<Result<Bytes, Error>>> = Vec::new();
+        answers.resize_with(calls.len(), || None);
+        let (alone, shared): (Vec<_>, Vec<_>) = calls.into_iter().enumerate().partition(|(_, call)| call.is_alone);
+        let is_batched = shared.len() > 1 && self.has_multicall(shared.len(), block).await;
+        let size = if is_batched { self.batching.limit.load(Ordering::Relaxed).max(1) } else { 1 };
+        let chunks = shared.chunks(size).chain(alone.chunks(1)).map(<[_]>::to_vec);
+        let questions = chunks.map(|chunk| {
+            let (indexes, calls): (Vec<_>, Vec<_>) = chunk.into_iter().unzip();
+            async move { (indexes, self.read_chunk(calls, block, HALVINGS).await) }
+        });
+        let mut questions = stream::iter(questions.collect::<Vec<_>>()).buffer_unordered(AT_ONCE);
+        while let Some((indexes, chunk)) = questions.next().await {
+            for (index, answer) in indexes.into_iter().zip(chunk) {
+                if let Some(place) = answers.get_mut(index) {
+                    *place = Some(answer);
+                }
+            }
+        }
+        answers.into_iter().map(|answer| answer.unwrap_or(Err(Error::NotGenuine { contract: MULTICALL }))).collect()
+    }
+
+    async fn read_one(&self, call: &Call, block: &Head) -> Result<Bytes, Error> {
+        // Without the contract that answers many calls, a balance is another question.
+        match getEthBalanceCall::abi_decode(&call.input) {
+            Ok(balance) if call.contract == MULTICALL => {
+                let balance: U256 = self.balance(balance.account, block.id()).await?;
+                Ok(balance.to_be_bytes::<32>().into())
+            }
+            _ => self.call(call.contract, call.input.clone(), block.id()).await,
+        }
+    }
+
+    /// One question, with one answer for each call. What is too much for this node is halved.
+    fn read_chunk<'a>(
+        &'a self,
+        chunk: Vec<Call>,
+        block: &'a Head,
+        halvings: u32,
+    ) -> BoxFuture<'a, Vec<Result<Bytes, Error>>> {
+        async move {
+            if let [call] = chunk.as_slice() {
+                return vec![self.read_one(call, block).await];
+            }
+            let one = |call: &Call| Call3 { target: call.contract, allowFailure: true, callData: call.input.clone() };
+            let call = aggregate3Call { calls: chunk.iter().map(one).collect() };
+            let error = match self.read(MULTICALL, call, block.id()).await {
+                Ok(answers) if answers.len() == chunk.len() => {
+                    self.batching.succeed(chunk.len());
+                    let answer = |(answer, call): (Answer3, Call)| {
+                        let failed = Error::NotGenuine { contract: call.contract };
+                        if answer.success { Ok(answer.returnData) } else { Err(failed) }
+                    };
+                    return answers.into_iter().zip(chunk).map(answer).collect();
+                }
+                Ok(_) => Error::NotGenuine { contract: MULTICALL },
+                Err(error) => error,
+            };
+            let is_too_much = matches!(
+                error,
+                Error::NotGenuine { .. } | Error::Rpc { failure: NodeFailure { kind: FailureKind::Answered, .. }, .. }
+            );
+            // What timed out is not asked again at once, but in smaller questions with the next block.
+            if is_too_much || matches!(error, Error::RpcTimeout { .. }) {
+                self.batching.fail(chunk.len());
+            }
+            match halvings.checked_sub(1).filter(|_| is_too_much) {
+                Some(left) => {
+                    let mut first = chunk;
+                    let second = first.split_off(first.len() / 2);
+                    let (mut answers, rest) =
+                        tokio::join!(self.read_chunk(first, block, left), self.read_chunk(second, block, left));
+                    answers.extend(rest);
+                    answers
+                }
+                None => chunk.iter().map(|_| Err(again(&error))).collect(),
+            }
+        }
+        .boxed()
+    }
+
+    /// Whether it is worth it, and the chain has it. Once it was seen, one answer without its code is no reason to ask
+    /// hundreds of questions.
+    async fn has_multicall(&self, calls: usize, block: &Head) -> bool {
+        if self.batching.is_there.load(Ordering::Relaxed) {
+            return true;
+        }
+        if calls < WORTH_A_BATCH {
+            return false;
+        }
+        let found = self.code(MULTICALL, block.id()).await.is_ok_and(|code| !code.is_empty());
+        self.batching.is_there.fetch_or(found, Ordering::Relaxed);
+        found
+    }
+}
+
+/// The same error of a question, for all who share it.
+fn again(error: &Error) -> Error {
+    match error {
+        Error::Rpc { method, failure } => Error::Rpc { method, failure: failure.clone() },
+        Error::RpcTimeout { method, timeout } => Error::RpcTimeout { method, timeout: *timeout },
+        _ => Error::NotGenuine { contract: MULTICALL },
+    }
+}

@@ -1,6 +1,7 @@
 #![cfg_attr(feature = "redb", doc = include_str!("../README.md"))]
 #![cfg_attr(not(feature = "redb"), doc = "Payer and payee of a chequebook contract, with a store of your own.")]
 
+mod agenda;
 mod answer;
 mod backup;
 mod cashing;

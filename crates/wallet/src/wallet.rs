@@ -23,6 +23,7 @@ use tokio::{
 
 use crate::{
     Error,
+    agenda::Agenda,
     cashing::Cashing,
     chain::{Chain, ChainWatcher},
     config::Config,
@@ -52,6 +53,16 @@ type Opened = Arc<Mutex<HashSet<(Address, Option<Address>)>>>;
 #[derive(Clone)]
 pub struct Wallet(Arc<Shared>);
 
+/// A wallet that may have ended.
+#[derive(Clone)]
+pub(crate) struct WeakWallet(Weak<Shared>);
+
+impl WeakWallet {
+    pub(crate) fn upgrade(&self) -> Option<Wallet> {
+        self.0.upgrade().map(Wallet)
+    }
+}
+
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) chain: Arc<Chain>,
@@ -60,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) account: Arc<Account>,
     /// What each chequebook owes to this wallet's beneficiaries.
     pub(crate) exposures: Registry,
+    /// Which of them are to be looked at.
+    pub(crate) agenda: Arc<Agenda>,
     factory: Factory,
     cashing: Cashing,
     health: watch::Sender<Health>,
@@ -116,6 +129,7 @@ impl Wallet {
             ledger: Arc::clone(ledger),
             account,
             exposures: Registry::default(),
+            agenda: Arc::default(),
             factory,
             cashing,
             health,
@@ -204,6 +218,11 @@ impl Wallet {
         }
         self.0.health.send_modify(|health| health.ended = true);
         self.0.ledger.close().await;
+    }
+
+    /// This wallet, for what must not keep it.
+    pub(crate) fn downgrade(&self) -> WeakWallet {
+        WeakWallet(Arc::downgrade(&self.0))
     }
 
     pub(crate) fn shared(&self) -> &Shared {

@@ -108,6 +108,7 @@ impl ChainWatcher {
         }
         if before.is_none() {
             *self.advanced.lock() = Some(at);
+            self.news.block();
         }
         *self.last.lock() = Some(look);
         self.remember(look);

@@ -80,6 +80,10 @@ pub(crate) struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
+    pub(crate) const fn contract(&self) -> Address {
+        self.contract
+    }
+
     /// A chequebook that the factory has created.
     pub(crate) const fn at(contract: Address) -> Self {
         Self { contract, creation: None, accept_unproven: false }

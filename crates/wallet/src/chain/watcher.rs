@@ -6,7 +6,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     sync::{
         Arc, Weak,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -47,31 +47,38 @@ use crate::{
 /// From how many on it is looked for chequebooks that nobody uses any more.
 const SWEEP: usize = 64;
 
-/// Chequebooks of which something changed since somebody looked.
+/// What happened since somebody looked.
 #[derive(Default)]
 pub(crate) struct News {
     changed: Mutex<BTreeSet<Address>>,
+    is_new_block: AtomicBool,
     wake: Notify,
 }
 
 impl News {
+    /// More than the blocks changed of a chequebook.
     pub(super) fn report(&self, contract: Address) {
         self.changed.lock().insert(contract);
     }
 
-    /// Tells who listens that a look has ended.
+    /// There is another block.
+    pub(super) fn block(&self) {
+        self.is_new_block.store(true, Ordering::Relaxed);
+    }
+
+    /// Tells who listens.
     pub(super) fn publish(&self) {
         self.wake.notify_one();
     }
 
-    /// Waits for the end of a look.
-    pub(crate) async fn looked(&self) {
+    /// Waits for news.
+    pub(crate) async fn published(&self) {
         self.wake.notified().await;
     }
 
-    /// What changed since the last call.
-    pub(crate) fn take(&self) -> BTreeSet<Address> {
-        std::mem::take(&mut self.changed.lock())
+    /// Whether there is another block since the last call, and the chequebooks of which something changed.
+    pub(crate) fn take(&self) -> (bool, BTreeSet<Address>) {
+        (self.is_new_block.swap(false, Ordering::Relaxed), std::mem::take(&mut self.changed.lock()))
     }
 }
 
@@ -268,6 +275,7 @@ impl ChainWatcher {
         for (watched, seen) in self.read_all(std::slice::from_ref(watched), look).await {
             self.note(&watched, seen?);
             watched.is_failing.store(false, Ordering::Relaxed);
+            self.news.publish();
         }
         Ok(())
     }

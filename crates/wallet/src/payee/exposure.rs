@@ -9,11 +9,7 @@ use std::{
 use alloy::primitives::{Address, B256, U256};
 use chequebook::{Creation, SignedCheque, State};
 use parking_lot::Mutex;
-use tokio::{
-    sync::{Mutex as AsyncMutex, Notify},
-    task::AbortHandle,
-    time::Instant,
-};
+use tokio::{sync::Mutex as AsyncMutex, task::AbortHandle, time::Instant};
 
 use super::{auto_cash::Mode, policy::Policy};
 use crate::{
@@ -36,7 +32,9 @@ pub(super) struct Line {
     /// What was acknowledged, and nobody was told: the store did not answer in time, or the caller was dropped. In wei.
     unanswered: U256,
     /// While its inbox is open.
-    pub(super) open: Option<Open>,
+    pub(super) open: Option<Box<Open>>,
+    /// Keeps what it was paid among what is read at each block.
+    watching: Option<Watching>,
 }
 
 /// What a cheque adds, until the caller is told.
@@ -110,7 +108,9 @@ impl Line {
 /// All beneficiaries of one chequebook.
 #[derive(Default)]
 pub(super) struct Lines {
-    pub(super) by_beneficiary: HashMap<Address, Line>,
+    pub(super) by_beneficiary: HashMap<Address, Box<Line>>,
+    /// How many inboxes are open.
+    opened: usize,
     /// What is acknowledged and not cashed, in wei, at a block: computed once for each block.
     uncashed: Option<(B256, U256)>,
 }
@@ -135,86 +135,128 @@ pub(crate) struct Exposure {
     pub(super) wallet: Wallet,
     pub(super) watched: Arc<WatchedChequebook>,
     pub(super) lines: Mutex<Lines>,
-    /// Wakes the keeper.
-    pub(super) wake: Arc<Notify>,
-    /// The task that cashes automatically, while an inbox is open.
-    pub(super) keeper: Mutex<Option<AbortHandle>>,
+    /// The task that cashes what is due, while there is something.
+    pub(super) job: Mutex<Job>,
+    /// What was there when it was last looked for what is due, in wei.
+    pub(super) last_balance: Mutex<Option<U256>>,
     /// Whether payments to others left little, and not all is cashed since.
     pub(super) is_thin: AtomicBool,
     /// What a cash cost when it was last asked.
     pub(super) price: Mutex<Option<Price>>,
     /// One creation of the chequebook at a time. It guards no state.
     creating: AsyncMutex<()>,
-    /// Keep what was paid to the beneficiaries among what is read at each block.
-    watching: Mutex<HashMap<Address, Watching>>,
 }
 
+/// The task that cashes what is due of one chequebook.
+#[derive(Default)]
+pub(super) struct Job {
+    pub(super) task: Option<AbortHandle>,
+    pub(super) is_running: bool,
+    /// Whether something happened since it began.
+    pub(super) is_outdated: bool,
+}
+
+/// A chequebook whose inboxes are to be opened, and their beneficiaries.
+pub(super) type Wanted<'a> = (Subject<'a>, Vec<Address>);
+
+/// What is owed by a chequebook, and what keeps the payments to the wanted beneficiaries among what is read.
+pub(super) type Opened = (Arc<Exposure>, Vec<Watching>);
+
 impl Exposure {
-    /// The exposure to a chequebook, with all cheques that the store has of it.
-    pub(super) async fn open(wallet: &Wallet, subject: Subject<'_>) -> Result<Arc<Self>, Error> {
+    /// The exposures to chequebooks, each of them once in `wanted`, with all cheques that the store has of them. A failure
+    /// of one is none of the others.
+    pub(super) async fn open(wallet: &Wallet, wanted: &[Wanted<'_>]) -> Result<Vec<Result<Opened, Error>>, Error> {
         let shared = wallet.shared();
-        let watched = shared.watcher.watch(subject).await?;
-        let contract = watched.contract;
-        if let Some(found) = shared.exposures.find(contract) {
-            return Ok(found);
+        let mut rows = Vec::with_capacity(wanted.len());
+        let mut all = Vec::with_capacity(wanted.len());
+        for (subject, beneficiaries) in wanted {
+            let mut known = Vec::new();
+            if shared.exposures.find::<Self>(subject.contract()).is_none() {
+                for (key, row) in shared.ledger.scan::<Received>(table::RECEIVED, subject.contract().as_slice()).await?
+                {
+                    let (contract, beneficiary) = received_of(&key)?;
+                    known.push((beneficiary, row.cheque.cheque(contract, beneficiary, wallet.chain_id())?, row));
+                }
+            }
+            let both = beneficiaries.iter().copied().chain(known.iter().map(|(beneficiary, ..)| *beneficiary));
+            all.push((*subject, both.collect()));
+            rows.push(known);
         }
-        let mut by_beneficiary = HashMap::new();
-        for (key, row) in shared.ledger.scan::<Received>(table::RECEIVED, contract.as_slice()).await? {
-            let (_, beneficiary) = received_of(&key)?;
-            let highest = row.cheque.cheque(contract, beneficiary, wallet.chain_id())?;
-            by_beneficiary.insert(beneficiary, Line { highest, acknowledged: row.acknowledged, ..Line::default() });
-        }
-        let beneficiaries: Vec<Address> = by_beneficiary.keys().copied().collect();
-        let watching = shared.watcher.attend(&watched, &beneficiaries).await?;
-        let new = Arc::new(Self {
+        let watched = shared.watcher.watch_many(&all).await?;
+        let exposures = watched.into_iter().zip(rows).zip(wanted).map(|((watched, rows), (_, beneficiaries))| {
+            let (watched, mut watching) = watched?;
+            let known = watching.split_off(beneficiaries.len());
+            if let Some(found) = shared.exposures.find(watched.contract) {
+                return Ok((found, watching));
+            }
+            let mut by_beneficiary = HashMap::with_capacity(rows.len());
+            for ((beneficiary, highest, row), watching) in rows.into_iter().zip(known) {
+                let (acknowledged, watching) = (row.acknowledged, Some(watching));
+                by_beneficiary
+                    .insert(beneficiary, Box::new(Line { highest, acknowledged, watching, ..Line::default() }));
+            }
+            let new = Self::new(wallet, watched, by_beneficiary);
+            Ok((shared.exposures.insert(new.watched.contract, Arc::new(new)), watching))
+        });
+        Ok(exposures.collect())
+    }
+
+    fn new(wallet: &Wallet, watched: Arc<WatchedChequebook>, by_beneficiary: HashMap<Address, Box<Line>>) -> Self {
+        Self {
             wallet: wallet.clone(),
             watched,
-            lines: Mutex::new(Lines { by_beneficiary, uncashed: None }),
-            wake: Arc::default(),
-            keeper: Mutex::default(),
+            lines: Mutex::new(Lines { by_beneficiary, opened: 0, uncashed: None }),
+            job: Mutex::default(),
+            last_balance: Mutex::default(),
             is_thin: AtomicBool::new(true), // what happened before is not known
             price: Mutex::default(),
             creating: AsyncMutex::default(),
-            watching: Mutex::new(beneficiaries.into_iter().zip(watching).collect()),
-        });
-        Ok(shared.exposures.insert(contract, new))
+        }
     }
 
-    /// Opens the line of a beneficiary.
-    pub(super) async fn open_line(&self, beneficiary: Address, open: Open) -> Result<(), Error> {
-        let new = !self.watching.lock().contains_key(&beneficiary);
-        if new {
-            let watching = self.wallet.shared().watcher.attend(&self.watched, &[beneficiary]).await?;
-            self.watching.lock().extend(watching.into_iter().map(|watching| (beneficiary, watching)));
-        }
+    /// Opens the line of a beneficiary, whose payments are watched.
+    pub(super) fn open_line(&self, beneficiary: Address, open: Open, watching: Watching) {
         let mut lines = self.lines.lock();
-        lines.by_beneficiary.entry(beneficiary).or_default().open = Some(open);
+        let line = lines.by_beneficiary.entry(beneficiary).or_default();
+        if line.open.replace(Box::new(open)).is_none() {
+            lines.opened = lines.opened.saturating_add(1);
+        }
+        if let Some(line) = lines.by_beneficiary.get_mut(&beneficiary) {
+            line.watching.get_or_insert(watching);
+        }
         drop(lines);
-        self.wake.notify_one();
-        Ok(())
+        self.look_now();
     }
 
     /// Closes the line of a beneficiary. What it is owed counts on.
     pub(super) fn close_line(&self, beneficiary: Address) {
         let mut lines = self.lines.lock();
         let Some(line) = lines.by_beneficiary.get_mut(&beneficiary) else { return };
-        line.open = None;
-        let unused = line.highest.is_none();
-        if unused {
-            lines.by_beneficiary.remove(&beneficiary);
-        }
-        // Without an open inbox nobody wants the keeper, which may wait for the node, and would keep the wallet.
-        let keeper = if lines.by_beneficiary.values().any(|line| line.open.is_some()) {
-            None
-        } else {
-            self.keeper.lock().take()
-        };
+        let was_open = line.open.take().is_some();
+        let unused = if line.highest.is_none() { lines.by_beneficiary.remove(&beneficiary) } else { None };
+        lines.opened = lines.opened.saturating_sub(usize::from(was_open));
+        let is_last = lines.opened == 0;
         drop(lines);
-        if let Some(keeper) = keeper {
-            keeper.abort();
+        drop(unused); // ends a watch, which takes a lock
+        if is_last {
+            // Nobody wants the task now, which may wait for the node, and would keep the wallet.
+            self.wallet.shared().agenda.remove(self.watched.contract);
+            let mut job = self.job.lock();
+            job.is_running = false;
+            if let Some(task) = job.task.take() {
+                task.abort();
+            }
         }
-        let unwatched = if unused { self.watching.lock().remove(&beneficiary) } else { None };
-        drop(unwatched); // takes a lock of its own
+    }
+
+    /// Whether an inbox is open.
+    pub(super) fn is_open(&self) -> bool {
+        self.lines.lock().opened > 0
+    }
+
+    /// Has the keeper look for what is due.
+    pub(super) fn look_now(&self) {
+        self.wallet.shared().agenda.now(self.watched.contract);
     }
 
     /// Changes what an open inbox wants.
@@ -224,7 +266,7 @@ impl Exposure {
             change(open);
         }
         drop(lines);
-        self.wake.notify_one();
+        self.look_now();
     }
 
     pub(super) fn highest(&self, beneficiary: Address) -> Option<SignedCheque> {

@@ -1,6 +1,10 @@
 //! The handle that a payee uses.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use alloy::primitives::{Address, U256};
 use chequebook::{Cheque, Creation, Overdraft, SignedCheque, Terms};
@@ -14,7 +18,7 @@ use super::{
 };
 use crate::{
     Error,
-    chain::Subject,
+    chain::{Subject, Watching},
     store::{Batch, Durable},
     transactions::Transaction,
     wallet::{Claim, Wallet},
@@ -78,12 +82,80 @@ impl Inbox {
     ) -> Result<Self, Error> {
         let claim = wallet.claim(contract, Some(beneficiary))?;
         let subject = Subject::at(contract).created_by(creation.as_ref()).accept_unproven(policy.accept_unproven);
-        let exposure = Exposure::open(wallet, subject).await?;
-        let open = Open { policy, mode: Mode::default(), due: None, creation };
-        exposure.open_line(beneficiary, open).await?;
-        keeper::ensure(&exposure);
-        let wallet = wallet.clone();
-        Ok(Self(Arc::new(Handle { wallet, exposure, beneficiary, policy, creation, _claim: claim })))
+        let mut opened = Exposure::open(wallet, &[(subject, vec![beneficiary])]).await?;
+        let (exposure, watching) = opened.pop().ok_or(Error::NotGenuine { contract })??;
+        let watching = watching.into_iter().next().ok_or(Error::NotGenuine { contract })?;
+        Ok(Self::on(exposure, claim, beneficiary, policy, creation, watching))
+    }
+
+    /// Opens many inboxes, each a chequebook and a beneficiary, with as few questions to the node as possible. The answers
+    /// are in their order: a failure of one is none of the others.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`], or an error from the node about its newest block. For each inbox those of [`open`](Self::open).
+    pub async fn open_many(
+        wallet: &Wallet,
+        inboxes: &[(Address, Address)],
+        policy: Policy,
+    ) -> Result<Vec<Result<Self, Error>>, Error> {
+        let mut claims = Vec::with_capacity(inboxes.len());
+        let mut wanted: BTreeMap<Address, Vec<Address>> = BTreeMap::new();
+        for &(contract, beneficiary) in inboxes {
+            let claim = wallet.claim(contract, Some(beneficiary));
+            if claim.is_ok() {
+                wanted.entry(contract).or_default().push(beneficiary);
+            }
+            claims.push(claim);
+        }
+        let subject =
+            |(contract, beneficiaries)| (Subject::at(contract).accept_unproven(policy.accept_unproven), beneficiaries);
+        let wanted: Vec<_> = wanted.into_iter().map(subject).collect();
+        let opened = Exposure::open(wallet, &wanted).await?;
+        let mut exposures = HashMap::new();
+        let mut failures = HashMap::new();
+        for ((subject, beneficiaries), opened) in wanted.into_iter().zip(opened) {
+            match opened {
+                Ok((exposure, watching)) => {
+                    for (beneficiary, watching) in beneficiaries.into_iter().zip(watching) {
+                        exposures.insert((subject.contract(), beneficiary), (Arc::clone(&exposure), watching));
+                    }
+                }
+                Err(error) => _ = failures.insert(subject.contract(), error),
+            }
+        }
+        let mut answers = Vec::with_capacity(inboxes.len());
+        for (&(contract, beneficiary), claim) in inboxes.iter().zip(claims) {
+            answers.push(match (claim, exposures.remove(&(contract, beneficiary))) {
+                (Err(error), _) => Err(error),
+                (Ok(claim), Some((exposure, watching))) => {
+                    Ok(Self::on(exposure, claim, beneficiary, policy, None, watching))
+                }
+                (Ok(claim), None) => match failures.remove(&contract) {
+                    Some(error) => Err(error),
+                    // Another inbox of the same chequebook has the error.
+                    None => {
+                        drop(claim);
+                        Self::open(wallet, contract, beneficiary, policy).await
+                    }
+                },
+            });
+        }
+        Ok(answers)
+    }
+
+    fn on(
+        exposure: Arc<Exposure>,
+        claim: Claim,
+        beneficiary: Address,
+        policy: Policy,
+        creation: Option<Creation>,
+        watching: Watching,
+    ) -> Self {
+        exposure.open_line(beneficiary, Open { policy, mode: Mode::default(), due: None, creation }, watching);
+        keeper::ensure(&exposure.wallet);
+        let wallet = exposure.wallet.clone();
+        Self(Arc::new(Handle { wallet, exposure, beneficiary, policy, creation, _claim: claim }))
     }
 
     /* READ */
@@ -219,7 +291,7 @@ impl Handle {
         match self.judge(cheque).await {
             Ok((durable, added)) => {
                 durable.await?;
-                self.exposure.wake.notify_one();
+                self.exposure.look_if_wanted(self.beneficiary);
                 Ok(added.tell())
             }
             // It says that nothing is to be kept.
@@ -227,7 +299,7 @@ impl Handle {
             Err(error) => {
                 if let Some(durable) = self.exposure.keep(cheque)? {
                     durable.await?;
-                    self.exposure.wake.notify_one();
+                    self.exposure.look_if_wanted(self.beneficiary);
                 }
                 Err(error)
             }

@@ -1,25 +1,23 @@
-//! The task that cashes automatically: one for each chequebook, so that trouble with one is no trouble for the others.
+//! The task that cashes automatically. Each chequebook has a task of its own while something of it is due, so that trouble
+//! with one is no trouble for the others, and those that rest cost nothing.
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
 };
 
 use alloy::primitives::{Address, U256};
 use chequebook::{Overdraft, SignedCheque, State};
 use futures_util::future::join_all;
-use tokio::{
-    task::AbortHandle,
-    time::{Instant, sleep_until},
-};
+use tokio::time::{Instant, sleep_until};
 
 use super::{
     auto_cash::Mode,
-    exposure::{Exposure, Open, Price},
+    exposure::{Exposure, Line, Open, Price},
     plan::{Candidate, plan},
 };
-use crate::{Error, chain::Seen};
+use crate::{Error, chain::Seen, wallet::Wallet};
 
 /// A cheque that is to be cashed, and what its inbox wants.
 #[derive(Clone, Copy)]
@@ -29,47 +27,38 @@ struct Job {
     owed: U256,
 }
 
-/// Starts the keeper of a chequebook, unless it runs. It ends with the last inbox of the chequebook, or with the wallet.
-pub(super) fn ensure(exposure: &Arc<Exposure>) {
-    let mut keeper = exposure.keeper.lock();
-    if keeper.as_ref().is_none_or(AbortHandle::is_finished) {
-        *keeper = Some(start(exposure));
+/// Starts the task that finds what is due, unless it runs. What is due of a chequebook is cashed by a task of its own.
+pub(super) fn ensure(wallet: &Wallet) {
+    let shared = wallet.shared();
+    if !shared.agenda.begin() {
+        return;
     }
-}
-
-fn start(exposure: &Arc<Exposure>) -> AbortHandle {
-    let weak = Arc::downgrade(exposure);
-    let retry = exposure.wallet.shared().config.poll_interval;
-    let changes = exposure.watched.changes();
-    // The task must not keep the inboxes open, so it holds only what wakes it.
-    let wake = Arc::clone(&exposure.wake);
-    exposure.wallet.supervise("cashing", move || {
-        let (weak, wake, mut changes) = (weak.clone(), Arc::clone(&wake), changes.clone());
+    let (weak, agenda, watcher) = (wallet.downgrade(), Arc::clone(&shared.agenda), Arc::clone(&shared.watcher));
+    let _ends_with_the_wallet = wallet.supervise("cashing", move || {
+        let (weak, agenda, watcher) = (weak.clone(), Arc::clone(&agenda), Arc::clone(&watcher));
         async move {
-            let mut balance = None;
-            let mut again = Some(Instant::now());
             loop {
-                let due = weak.upgrade().and_then(|exposure| exposure.next_due());
+                let next = agenda.next();
                 tokio::select! {
-                    () = wake.notified() => {}
-                    () = wait_until(due) => {}
-                    () = wait_until(again) => {}
-                    changed = changes.changed() => if changed.is_err() { return },
+                    () = agenda.changed() => {}
+                    () = wait_until(next) => {}
+                    () = watcher.news().published() => {
+                        let (is_new_block, changed) = watcher.news().take();
+                        agenda.all_now(changed);
+                        if is_new_block {
+                            agenda.block();
+                        }
+                    }
                 }
-                let Some(exposure) = weak.upgrade() else { return };
-                let now = exposure.watched.read(|seen| seen.balance);
-                if balance.replace(now).is_some_and(|before| now < before) {
-                    exposure.is_thin.store(true, Ordering::Relaxed);
-                }
-                again = None;
-                if let Err(error) = exposure.cash_what_is_due().await {
-                    let contract = exposure.watched.contract;
-                    tracing::warn!(%contract, %error, "could not cash automatically, will try again");
-                    again = Instant::now().checked_add(retry);
+                let Some(wallet) = weak.upgrade() else { return };
+                for contract in agenda.take(Instant::now()) {
+                    if let Some(exposure) = wallet.shared().exposures.find::<Exposure>(contract) {
+                        exposure.start_job();
+                    }
                 }
             }
         }
-    })
+    });
 }
 
 async fn wait_until(next: Option<Instant>) {
@@ -79,18 +68,84 @@ async fn wait_until(next: Option<Instant>) {
     }
 }
 
+impl Line {
+    /// What of it is a reason to cash, in wei. Before the end, what was not acknowledged is none: the payer may pass it
+    /// again.
+    fn reason(&self, seen: &Seen, beneficiary: Address) -> U256 {
+        let is_ending = matches!(seen.state, State::Ending { .. });
+        let amount = if is_ending { self.amount() } else { self.acknowledged() };
+        amount.saturating_sub(seen.sent(beneficiary))
+    }
+}
+
 impl Exposure {
-    /// When the next interval of an automatic cash ends.
-    fn next_due(&self) -> Option<Instant> {
+    /// Looks for what is due, in a task of its own. If that runs already, it looks once more.
+    fn start_job(self: &Arc<Self>) {
+        if !self.is_open() {
+            return;
+        }
+        let mut job = self.job.lock();
+        if std::mem::replace(&mut job.is_running, true) {
+            job.is_outdated = true;
+            return;
+        }
+        job.is_outdated = false;
+        let weak = Arc::downgrade(self);
+        job.task = Some(self.wallet.supervise("cashing of one chequebook", move || {
+            let weak = Weak::clone(&weak);
+            async move {
+                if let Some(exposure) = weak.upgrade() {
+                    exposure.work().await;
+                }
+            }
+        }));
+    }
+
+    async fn work(&self) {
+        loop {
+            if let Err(error) = self.cash_what_is_due().await {
+                tracing::warn!(contract = %self.watched.contract, %error, "could not cash automatically, will try again");
+                let retry = self.wallet.shared().config.poll_interval;
+                if let Some(again) = Instant::now().checked_add(retry) {
+                    self.wallet.shared().agenda.at(again, self.watched.contract);
+                }
+            }
+            let mut job = self.job.lock();
+            if !std::mem::take(&mut job.is_outdated) {
+                job.is_running = false;
+                return;
+            }
+        }
+    }
+
+    /// Looks for what is due if the cheque of this beneficiary is a reason to cash.
+    pub(super) fn look_if_wanted(&self, beneficiary: Address) {
         let now = Instant::now();
+        let is_thin = self.is_thin.load(Ordering::Relaxed);
         let lines = self.lines.lock();
-        // What is due already waits for the next block.
-        lines.by_beneficiary.values().filter_map(|line| line.open.as_ref()?.due).filter(|due| *due > now).min()
+        let wanted = lines.by_beneficiary.get(&beneficiary).is_some_and(|line| {
+            self.watched.read(|seen| {
+                let reason = line.reason(seen, beneficiary);
+                line.open.as_ref().is_some_and(|open| {
+                    !reason.is_zero() && wants(open.mode, seen, reason, open.due.is_some_and(|due| due <= now), is_thin)
+                })
+            })
+        });
+        drop(lines);
+        if wanted {
+            self.look_now();
+        }
     }
 
     /// Cashes what there is a reason to cash, and what it is worth. A reason lasts until it is cashed.
     async fn cash_what_is_due(&self) -> Result<(), Error> {
         let (mut jobs, seen) = self.jobs();
+        let agenda = &self.wallet.shared().agenda;
+        // What is not worth its gas, or under way, is looked at with each block.
+        agenda.with_blocks(self.watched.contract, seen.is_unsettled);
+        if let Some(due) = seen.next_due {
+            agenda.at(due, self.watched.contract);
+        }
         if jobs.is_empty() || seen.state == State::Dead {
             return Ok(());
         }
@@ -101,8 +156,12 @@ impl Exposure {
     /// What there is a reason to cash.
     fn jobs(&self) -> (Vec<Job>, Now) {
         let now = Instant::now();
+        let balance = self.watched.read(|seen| seen.balance);
+        if self.last_balance.lock().replace(balance).is_some_and(|before| balance < before) {
+            self.is_thin.store(true, Ordering::Relaxed);
+        }
         let is_thin = self.is_thin.load(Ordering::Relaxed);
-        let mut still_thin = false;
+        let (mut still_thin, mut next_due) = (false, None::<Instant>);
         let mut lines = self.lines.lock();
         let (jobs, seen) = self.watched.read(|seen| {
             let under_way = self.wallet.cashing().under_way(self.watched.contract, seen);
@@ -111,11 +170,13 @@ impl Exposure {
             let mut jobs = Vec::new();
             for (&beneficiary, line) in &mut lines.by_beneficiary {
                 let owed = line.amount().saturating_sub(seen.sent(beneficiary));
-                // Before the end, what was not acknowledged is no reason: the payer may pass it again.
-                let is_ending = matches!(seen.state, State::Ending { .. });
-                let reason = if is_ending { owed } else { line.acknowledged().saturating_sub(seen.sent(beneficiary)) };
+                let reason = line.reason(seen, beneficiary);
                 still_thin |= !owed.is_zero() && leaves_little(seen, owed);
-                let (Some(open), Some(cheque)) = (&mut line.open, line.highest) else { continue };
+                let Some(open) = &mut line.open else { continue };
+                let Some(cheque) = line.highest else {
+                    next_due = open.due.filter(|due| *due > now).into_iter().chain(next_due).min();
+                    continue;
+                };
                 let is_due = open.due.is_some_and(|due| due <= now);
                 if owed.is_zero() || under_way.get(&beneficiary).is_some_and(|amount| *amount >= cheque.cheque().amount)
                 {
@@ -123,10 +184,13 @@ impl Exposure {
                         open.due = open.mode.interval().and_then(|interval| now.checked_add(interval));
                     }
                 } else if !reason.is_zero() && wants(open.mode, seen, reason, is_due, is_thin) {
-                    jobs.push(Job { cheque, open: *open, owed });
+                    jobs.push(Job { cheque, open: **open, owed });
                 }
+                // What is due already waits for the next block.
+                next_due = open.due.filter(|due| *due > now).into_iter().chain(next_due).min();
             }
-            (jobs, Now { state: seen.state, balance: seen.balance, reserved })
+            let is_unsettled = seen.state != State::Dead && !(jobs.is_empty() && under_way.is_empty());
+            (jobs, Now { state: seen.state, balance: seen.balance, reserved, next_due, is_unsettled })
         });
         drop(lines);
         // Until nothing is owed that others could take, there is a reason to cash.
@@ -230,6 +294,10 @@ struct Now {
     state: State,
     balance: U256,
     reserved: U256,
+    /// When the next interval of an automatic cash ends.
+    next_due: Option<Instant>,
+    /// Whether something is to be cashed, or under way.
+    is_unsettled: bool,
 }
 
 fn candidates(jobs: &[Job], out: &BTreeSet<Address>) -> Vec<Candidate> {

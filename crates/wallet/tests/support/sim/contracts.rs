@@ -46,6 +46,23 @@ impl Sim {
         };
     }
 
+    /// Creates chequebooks of these creations, each with so much ether, in one block and without a transaction.
+    pub(crate) fn plant(&self, creations: &[Creation], wei: U256) {
+        let mut chain = self.lock();
+        let mut block = chain.empty_block();
+        let number = chain.environment.number(block.header.number);
+        for creation in creations {
+            let Terms { owner, notice_period: notice, .. } = creation.terms;
+            let (form, signer, killable_at) = (CLONE, creation.terms.effective_signer(), U256::ZERO);
+            let (sent, paid) = Default::default();
+            let book = Book { form, owner, signer, notice, born_at: number, killable_at, sent, paid };
+            let contract = creation.address(CHAIN_ID).expect("it has an owner");
+            block.state.books.insert(contract, book);
+            *block.state.balances.entry(contract).or_default() += wei;
+        }
+        chain.push(block);
+    }
+
     /// Removes Multicall3: not every chain has it.
     pub(crate) fn no_multicall(&self) {
         self.lock().environment.multicall = false;

@@ -1,6 +1,10 @@
 //! The state of the simulated chain, and a second implementation of the chequebook's rules.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
 
 use alloy::{
     eips::eip7702::SignedAuthorization,
@@ -40,12 +44,36 @@ pub(crate) struct Book {
     pub(crate) paid: BTreeMap<Address, U256>,
 }
 
+/// A map of which a copy costs nothing until one of the two is changed.
+#[derive(Clone, Debug)]
+pub(crate) struct Map<K, V>(Arc<BTreeMap<K, V>>);
+
+impl<K, V> Default for Map<K, V> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<K, V> Deref for Map<K, V> {
+    type Target = BTreeMap<K, V>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl<K: Clone, V: Clone> DerefMut for Map<K, V> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
 /// All accounts at one block.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
-    pub(crate) balances: BTreeMap<Address, U256>,
-    pub(crate) nonces: BTreeMap<Address, u64>,
-    pub(crate) books: BTreeMap<Address, Book>,
+    pub(crate) balances: Map<Address, U256>,
+    pub(crate) nonces: Map<Address, u64>,
+    pub(crate) books: Map<Address, Book>,
     /// The accounts that run the code of another one (EIP-7702).
     pub(crate) delegations: BTreeMap<Address, Address>,
 }
@@ -120,6 +148,9 @@ impl State {
 
     /// Moves ether that is there.
     pub(super) fn transfer(&mut self, from: Address, to: Address, value: U256) {
+        if value.is_zero() {
+            return;
+        }
         let left = self.balance(from).checked_sub(value).expect("a transfer that is not covered");
         self.balances.insert(from, left);
         *self.balances.entry(to).or_default() += value;
@@ -178,7 +209,7 @@ impl State {
 
     /// Refuses what a dead chequebook refuses.
     fn alive(&mut self, contract: Address) -> Result<(), Bytes> {
-        if self.book(contract).killable_at == U256::MAX { Err(Dead {}.abi_encode().into()) } else { Ok(()) }
+        if self.books[&contract].killable_at == U256::MAX { Err(Dead {}.abi_encode().into()) } else { Ok(()) }
     }
 
     /// Calls a function of a chequebook.
@@ -192,7 +223,7 @@ impl State {
         if let Some((cheque, signature, only_if_covered)) = cheque_in(contract, &call) {
             return self.cash(cheque, signature, only_if_covered, message, environment);
         }
-        let book = self.book(contract);
+        let book = &self.books[&contract];
         let answer = match call {
             ChequebookCalls::owner(_) => ownerCall::abi_encode_returns(&book.owner),
             ChequebookCalls::signer(_) => signerCall::abi_encode_returns(&book.signer),
@@ -211,12 +242,12 @@ impl State {
 
     /// The functions that only the owner may call.
     fn command(&mut self, contract: Address, message: &Message, command: &ChequebookCalls) -> Outcome {
-        let (now, owner) = (U256::from(message.time), self.book(contract).owner);
+        let (now, owner) = (U256::from(message.time), self.books[&contract].owner);
         if message.from != owner {
             return Err(NotOwner { caller: message.from }.abi_encode().into());
         }
         self.alive(contract)?;
-        let Book { notice, killable_at, .. } = *self.book(contract);
+        let Book { notice, killable_at, .. } = self.books[&contract];
         let log = match command {
             ChequebookCalls::announceKill(_) => {
                 let killable_at = now + U256::from(notice);
@@ -244,7 +275,7 @@ impl State {
     /// Pays everything to one account, and nothing from then on.
     fn die(&mut self, contract: Address, recipient: Address, block: u64) -> Result<(), Bytes> {
         self.alive(contract)?;
-        if self.book(contract).born_at == block {
+        if self.books[&contract].born_at == block {
             return Err(BornThisBlock {}.abi_encode().into());
         }
         self.book(contract).killable_at = U256::MAX;

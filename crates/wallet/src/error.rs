@@ -6,7 +6,7 @@ use alloy::{
     eips::BlockNumberOrTag,
     primitives::{Address, B256, BlockNumber, ChainId, U256},
 };
-use chequebook::{ErrorClass, Scheme};
+use chequebook::{Error as ChequeError, ErrorClass, Scheme};
 
 use crate::{
     answer::{NodeFailure, Refusal},
@@ -97,6 +97,31 @@ pub enum Error {
         balance: U256,
         /// What the inboxes of this wallet could cash, in wei.
         uncashed: U256,
+    },
+
+    /// The payer's cheques have not brought enough.
+    #[error("the payer of chequebook {contract} has {available} left of what its cheques brought, expected {amount}")]
+    InsufficientCredit {
+        /// The chequebook.
+        contract: Address,
+        /// What is to be spent, in the smallest unit of its asset.
+        amount: U256,
+        /// What there is.
+        available: U256,
+    },
+
+    /// More unknown chequebooks wait to be looked up than the limits of the cashier allow. Try again.
+    #[error("{max} unknown chequebooks are being looked up already, expected fewer")]
+    Busy {
+        /// How many may wait.
+        max: usize,
+    },
+
+    /// The cashier has as many open inboxes as its limits allow, and none that it may forget.
+    #[error("{max} inboxes are open, and each has something to be cashed, expected fewer")]
+    Full {
+        /// How many may be open.
+        max: usize,
     },
 
     /// Nothing can be promised, deposited or cashed with an amount of zero.
@@ -433,6 +458,31 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same error, for another caller that shares its cause.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Cheque(ChequeError::Unproven { contract }) => ChequeError::Unproven { contract: *contract }.into(),
+            &Self::Cheque(ChequeError::WrongAsset { contract, found, expected }) => {
+                ChequeError::WrongAsset { contract, found, expected }.into()
+            }
+            Self::Store(error) => Self::Store(error.clone()),
+            Self::Rpc { method, failure } => Self::Rpc { method, failure: failure.clone() },
+            &Self::RpcTimeout { method, timeout } => Self::RpcTimeout { method, timeout },
+            &Self::NoCode { contract } => Self::NoCode { contract },
+            &Self::NotGenuine { contract } => Self::NotGenuine { contract },
+            &Self::Dead { contract } => Self::Dead { contract },
+            &Self::AlreadyOpen { contract } => Self::AlreadyOpen { contract },
+            &Self::NoBlock { block } => Self::NoBlock { block },
+            &Self::Reorganised { block } => Self::Reorganised { block },
+            &Self::NodeBehind { found, expected } => Self::NodeBehind { found, expected },
+            &Self::StaleHead { number, age, max } => Self::StaleHead { number, age, max },
+            Self::Contradiction { contract, what } => Self::Contradiction { contract: *contract, what: what.clone() },
+            Self::Panicked => Self::Panicked,
+            Self::ShutDown => Self::ShutDown,
+            error => Self::Unreachable { silence: Duration::ZERO, reason: error.to_string() },
+        }
+    }
+
     /// The kind of this error.
     pub const fn class(&self) -> ErrorClass {
         match self {
@@ -447,7 +497,9 @@ impl Error {
             | Self::NoticeTooShort { .. }
             | Self::NotCovered { .. }
             | Self::NotCreated { .. } => ErrorClass::Policy,
+            Self::Busy { .. } | Self::Full { .. } => ErrorClass::Policy,
             Self::InsufficientDeposit { .. }
+            | Self::InsufficientCredit { .. }
             | Self::InsufficientFunds { .. }
             | Self::WouldBounce { .. }
             | Self::FeeTooHigh { .. } => ErrorClass::Funds,

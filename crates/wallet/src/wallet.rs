@@ -27,6 +27,7 @@ use crate::{
     cashing::Cashing,
     chain::{Chain, ChainWatcher},
     config::Config,
+    credit::Credits,
     factory::Factory,
     health::{Health, note},
     registry::Registry,
@@ -73,6 +74,8 @@ pub(crate) struct Shared {
     pub(crate) exposures: Registry,
     /// Which of them are to be looked at.
     pub(crate) agenda: Arc<Agenda>,
+    /// What payers may use up.
+    pub(crate) credits: Credits,
     factory: Factory,
     cashing: Cashing,
     health: watch::Sender<Health>,
@@ -130,6 +133,7 @@ impl Wallet {
             account,
             exposures: Registry::default(),
             agenda: Arc::default(),
+            credits: Credits::default(),
             factory,
             cashing,
             health,

@@ -1,17 +1,11 @@
 //! W5: what ten thousand of them cost in questions to the node.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
+#![allow(clippy::arithmetic_side_effects, clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
+#[path = "support/many.rs"]
+mod many;
 #[allow(dead_code, reason = "not every test looks at everything")]
 #[path = "support/sim/mod.rs"]
 mod sim;
-#[path = "support/many.rs"]
-mod many;
 
 use std::time::{Duration, Instant};
 

@@ -91,7 +91,7 @@ impl Cashing {
                     }
                     // It is signed, and goes on by itself, or not at all.
                     Err((error, batch)) if batch.is_empty() => {
-                        answers.extend(indexes.into_iter().map(|index| (index, Err(again(&error)))));
+                        answers.extend(indexes.into_iter().map(|index| (index, Err(error.again()))));
                     }
                     Err((error, batch)) => {
                         tracing::debug!(%error, cheques = batch.len(), "could not cash the batch, will cash singly");
@@ -223,15 +223,6 @@ impl Inner {
         };
         let sent = self.account.send_and(call, purpose, signed).await;
         sent.map_err(|error| (error, items.into_inner()))
-    }
-}
-
-/// The same error, for all cheques of a batch.
-fn again(error: &Error) -> Error {
-    match error {
-        Error::Store(error) => Error::Store(error.clone()),
-        Error::Panicked => Error::Panicked,
-        _ => Error::ShutDown,
     }
 }
 

@@ -181,7 +181,7 @@ impl Chain {
                     answers.extend(rest);
                     answers
                 }
-                None => chunk.iter().map(|_| Err(again(&error))).collect(),
+                None => chunk.iter().map(|_| Err(error.again())).collect(),
             }
         }
         .boxed()
@@ -199,14 +199,5 @@ impl Chain {
         let found = self.code(MULTICALL, block.id()).await.is_ok_and(|code| !code.is_empty());
         self.batching.is_there.fetch_or(found, Ordering::Relaxed);
         found
-    }
-}
-
-/// The same error of a question, for all who share it.
-fn again(error: &Error) -> Error {
-    match error {
-        Error::Rpc { method, failure } => Error::Rpc { method, failure: failure.clone() },
-        Error::RpcTimeout { method, timeout } => Error::RpcTimeout { method, timeout: *timeout },
-        _ => Error::NotGenuine { contract: MULTICALL },
     }
 }

@@ -77,6 +77,8 @@ pub(crate) struct Subject<'a> {
     /// Proves its terms, also before it is created.
     pub(super) creation: Option<&'a Creation>,
     pub(super) accept_unproven: bool,
+    /// Whether it is asked no more than whether it is proven.
+    pub(super) is_brief: bool,
 }
 
 impl<'a> Subject<'a> {
@@ -86,7 +88,7 @@ impl<'a> Subject<'a> {
 
     /// A chequebook that the factory has created.
     pub(crate) const fn at(contract: Address) -> Self {
-        Self { contract, creation: None, accept_unproven: false }
+        Self { contract, creation: None, accept_unproven: false, is_brief: false }
     }
 
     /// The chequebook at `contract`, which is the address of `creation` if there is one.
@@ -97,6 +99,11 @@ impl<'a> Subject<'a> {
     /// Whether a contract that the factory did not create is watched, too.
     pub(crate) const fn accept_unproven(self, accept_unproven: bool) -> Self {
         Self { accept_unproven, ..self }
+    }
+
+    /// Whether no more is asked of a contract that is not proven, and not accepted.
+    pub(crate) const fn brief(self, is_brief: bool) -> Self {
+        Self { is_brief, ..self }
     }
 }
 

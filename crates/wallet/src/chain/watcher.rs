@@ -319,7 +319,7 @@ impl ChainWatcher {
         answers: Option<[Result<Bytes, Error>; 3]>,
         head: Head,
     ) -> Result<(Terms, Option<Bytes>), Error> {
-        let Subject { contract, creation, accept_unproven } = subject;
+        let Subject { contract, creation, accept_unproven, is_brief } = subject;
         let record = record.transpose()?.flatten();
         let form = creation.map(|creation| creation.terms.form).or(record.map(|record| record.form));
         if let Some(found @ Asset::Token(_)) = form.map(Form::asset) {
@@ -333,6 +333,9 @@ impl ChainWatcher {
             if !owner.is_empty() {
                 return Ok((terms_of(contract, record.form, &owner, &signer, &notice_period)?, None));
             }
+        }
+        if record.is_none() && is_brief && !accept_unproven {
+            return Err(ChequeError::Unproven { contract }.into());
         }
         let code = self.chain.code(contract, head.id()).await?;
         match record {

@@ -15,6 +15,7 @@ use super::{auto_cash::Mode, policy::Policy};
 use crate::{
     Error,
     chain::{Seen, Subject, WatchedChequebook, Watching},
+    credit::Purse,
     store::{
         Batch, Durable,
         schema::{Promise, Received, received_key, received_of, table},
@@ -35,6 +36,8 @@ pub(super) struct Line {
     pub(super) open: Option<Box<Open>>,
     /// Keeps what it was paid among what is read at each block.
     watching: Option<Watching>,
+    /// Where a cashier keeps its credit.
+    purse: Option<Arc<Purse>>,
 }
 
 /// What a cheque adds, until the caller is told.
@@ -59,6 +62,17 @@ impl Drop for Added {
             line.unanswered = line.unanswered.saturating_add(self.amount);
         }
     }
+}
+
+/// What is owed to a beneficiary, in the smallest unit of the asset.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Standing {
+    /// Of the highest valid cheque: cumulative.
+    pub(super) amount: U256,
+    pub(super) acknowledged: U256,
+    pub(super) sent: U256,
+    /// Since when something of it is uncashed, in Unix seconds.
+    pub(super) since: Option<u64>,
 }
 
 /// What an open inbox wants.
@@ -294,7 +308,7 @@ impl Exposure {
     ) -> Result<(Durable, Added), Error> {
         let (beneficiary, amount) = (cheque.cheque().beneficiary, cheque.cheque().amount);
         let mut lines = self.lines.lock();
-        let (added, uncashed) = self.watched.read(|seen| {
+        let (brought, uncashed, first_since) = self.watched.read(|seen| {
             let newest = lines.by_beneficiary.get(&beneficiary).map_or(U256::ZERO, |line| line.acknowledged);
             let sent = seen.sent(beneficiary);
             if amount <= newest {
@@ -307,7 +321,9 @@ impl Exposure {
             let uncashed = lines.uncashed(seen).saturating_add(added);
             let under_way = self.unacknowledged(&lines, seen, beneficiary, amount);
             policy.check_chequebook(self.watched.contract, seen, uncashed.saturating_add(under_way))?;
-            Ok((added, uncashed))
+            // Nothing was uncashed before.
+            let first_since = (newest <= sent).then_some(seen.head.timestamp);
+            Ok((added, uncashed, first_since))
         })?;
         let line = lines.by_beneficiary.entry(beneficiary).or_default();
         let before = line.row();
@@ -320,10 +336,16 @@ impl Exposure {
             lines.uncashed = Some((at, uncashed));
         }
         let unanswered = lines.by_beneficiary.get_mut(&beneficiary).map(|line| std::mem::take(&mut line.unanswered));
-        let amount = added.saturating_add(unanswered.unwrap_or_default());
+        let amount = brought.saturating_add(unanswered.unwrap_or_default());
         let added = Added { exposure: Arc::clone(self), beneficiary, amount };
+        let purse = lines.by_beneficiary.get(&beneficiary).and_then(|line| line.purse.clone());
         // Under the lock, so that rows reach the store in order.
-        let durable = self.store(beneficiary, before, after);
+        let durable = match purse {
+            None => self.store(beneficiary, before, after),
+            Some(purse) => self.row_of(beneficiary, before, after).and_then(|batch| {
+                purse.accept(batch, brought, first_since, |batch| self.wallet.shared().ledger.submit(batch))
+            }),
+        };
         drop(lines); // before what was added, which takes it
         Ok((durable?, added))
     }
@@ -370,11 +392,37 @@ impl Exposure {
     }
 
     fn store(&self, beneficiary: Address, before: Option<Received>, after: Option<Received>) -> Result<Durable, Error> {
+        Ok(self.wallet.shared().ledger.submit(self.row_of(beneficiary, before, after)?))
+    }
+
+    fn row_of(&self, beneficiary: Address, before: Option<Received>, after: Option<Received>) -> Result<Batch, Error> {
         let mut batch = Batch::new();
         if let Some(after) = after {
             batch.replace(received_key(self.watched.contract, beneficiary), before.as_ref(), &after)?;
         }
-        Ok(self.wallet.shared().ledger.submit(batch))
+        Ok(batch)
+    }
+
+    /* CREDIT */
+
+    /// Counts what the cheques of a beneficiary bring from now on.
+    pub(super) fn count(&self, beneficiary: Address, purse: Arc<Purse>) {
+        if let Some(line) = self.lines.lock().by_beneficiary.get_mut(&beneficiary) {
+            line.purse = Some(purse);
+        }
+    }
+
+    /// What a cashier shows of a beneficiary.
+    pub(super) fn standing(&self, beneficiary: Address) -> Standing {
+        let lines = self.lines.lock();
+        let Some(line) = lines.by_beneficiary.get(&beneficiary) else { return Standing::default() };
+        let sent = self.watched.read(|seen| seen.sent(beneficiary));
+        Standing {
+            amount: line.amount(),
+            acknowledged: line.acknowledged,
+            sent,
+            since: line.purse.as_ref().and_then(|purse| purse.since()),
+        }
     }
 
     /* CREATE */

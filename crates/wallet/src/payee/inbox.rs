@@ -7,7 +7,7 @@ use std::{
 };
 
 use alloy::primitives::{Address, U256};
-use chequebook::{Cheque, Creation, Overdraft, SignedCheque, Terms};
+use chequebook::{Cheque, Creation, Error as ChequeError, Overdraft, SignedCheque, Terms};
 use tokio::time::Instant;
 
 use super::{
@@ -99,6 +99,24 @@ impl Inbox {
         inboxes: &[(Address, Address)],
         policy: Policy,
     ) -> Result<Vec<Result<Self, Error>>, Error> {
+        Self::open_all(wallet, inboxes, policy, false).await
+    }
+
+    /// The same for chequebooks that anybody may have named: whether there is code at all is not asked.
+    pub(super) async fn open_strangers(
+        wallet: &Wallet,
+        inboxes: &[(Address, Address)],
+        policy: Policy,
+    ) -> Result<Vec<Result<Self, Error>>, Error> {
+        Self::open_all(wallet, inboxes, policy, true).await
+    }
+
+    async fn open_all(
+        wallet: &Wallet,
+        inboxes: &[(Address, Address)],
+        policy: Policy,
+        is_brief: bool,
+    ) -> Result<Vec<Result<Self, Error>>, Error> {
         let mut claims = Vec::with_capacity(inboxes.len());
         let mut wanted: BTreeMap<Address, Vec<Address>> = BTreeMap::new();
         for &(contract, beneficiary) in inboxes {
@@ -108,8 +126,9 @@ impl Inbox {
             }
             claims.push(claim);
         }
-        let subject =
-            |(contract, beneficiaries)| (Subject::at(contract).accept_unproven(policy.accept_unproven), beneficiaries);
+        let subject = |(contract, beneficiaries)| {
+            (Subject::at(contract).accept_unproven(policy.accept_unproven).brief(is_brief), beneficiaries)
+        };
         let wanted: Vec<_> = wanted.into_iter().map(subject).collect();
         let opened = Exposure::open(wallet, &wanted).await?;
         let mut exposures = HashMap::new();
@@ -134,6 +153,7 @@ impl Inbox {
                 (Ok(claim), None) => match failures.remove(&contract) {
                     Some(error) => Err(error),
                     // Another inbox of the same chequebook has the error.
+                    None if is_brief => Err(ChequeError::Unproven { contract }.into()),
                     None => {
                         drop(claim);
                         Self::open(wallet, contract, beneficiary, policy).await
@@ -156,6 +176,10 @@ impl Inbox {
         keeper::ensure(&exposure.wallet);
         let wallet = exposure.wallet.clone();
         Self(Arc::new(Handle { wallet, exposure, beneficiary, policy, creation, _claim: claim }))
+    }
+
+    pub(super) fn exposure(&self) -> &Exposure {
+        &self.0.exposure
     }
 
     /* READ */

@@ -1,10 +1,20 @@
 //! The payee, which receives cheques and cashes them.
 
 mod auto_cash;
+mod cashier;
 mod exposure;
 mod inbox;
 mod keeper;
+mod known;
+mod limits;
+mod lookups;
 mod plan;
 mod policy;
 
-pub use self::{auto_cash::AutoCash, inbox::Inbox, policy::Policy};
+pub use self::{
+    auto_cash::AutoCash,
+    cashier::{Cashier, Order, Receipt, Uncashed},
+    inbox::Inbox,
+    limits::{CashierSettings, Limits},
+    policy::Policy,
+};

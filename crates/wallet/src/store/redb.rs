@@ -22,7 +22,7 @@ use super::{
     backend::Store,
     change::{Change, Condition, Conflict, Entry, Key, Table, Write},
     error::StoreError,
-    schema::TABLES,
+    schema::{ADDED, TABLES},
 };
 
 /// A store in one file, of [redb](https://docs.rs/redb/4). It is locked while it is open, accessible to its owner only,
@@ -232,6 +232,13 @@ fn check_format(path: &Path, database: &Database) -> Result<(), StoreError> {
         1 => convert::convert(path, database)?,
         found => return Err(StoreError::UnknownFormat { found, expected: FORMAT }),
     }
+    // Every other table was there from the beginning: without one, the file is not as it was written.
+    transact(database, |transaction| {
+        for table in ADDED {
+            transaction.open_table(definition(*table)).map_err(StoreError::other)?;
+        }
+        Ok(())
+    })?;
     let read = begin()?;
     for table in TABLES {
         read.open_table(definition(*table)).map_err(|error| refusal(path, error))?;

@@ -26,10 +26,14 @@ pub const TABLES: &[Table] = &[
     table::PAID,
     table::ISSUED,
     table::RECEIVED,
+    table::CREDIT,
     table::NONCES,
     table::TRANSACTIONS,
     table::HISTORY,
 ];
+
+/// Those that a file of this [`FORMAT`] may not have yet.
+pub(crate) const ADDED: &[Table] = &[table::CREDIT];
 
 pub(crate) mod table {
     use super::Table;
@@ -48,6 +52,8 @@ pub(crate) mod table {
     pub(crate) const ISSUED: Table = Table("issued");
     /// By chequebook and beneficiary: the highest cheque that we received.
     pub(crate) const RECEIVED: Table = Table("received");
+    /// By chequebook and beneficiary: what a cashier took, and what was spent of it.
+    pub(crate) const CREDIT: Table = Table("credit");
     /// By account: the nonce of its next transaction.
     pub(crate) const NONCES: Table = Table("nonces");
     /// By account and nonce: our transactions whose outcome is not final.
@@ -86,6 +92,10 @@ pub(crate) fn issued_key(contract: Address, beneficiary: Address) -> Key {
 
 pub(crate) fn received_key(contract: Address, beneficiary: Address) -> Key {
     key(table::RECEIVED, &[contract.as_slice(), beneficiary.as_slice()])
+}
+
+pub(crate) fn credit_key(contract: Address, beneficiary: Address) -> Key {
+    key(table::CREDIT, &[contract.as_slice(), beneficiary.as_slice()])
 }
 
 /// Chequebook and beneficiary of a key of [`table::RECEIVED`].
@@ -167,6 +177,20 @@ pub(crate) struct Received {
     pub(crate) cheque: Promise,
     /// The cumulative amount that was acknowledged, in wei: never more than that of the cheque.
     pub(crate) acknowledged: U256,
+}
+
+/// What a payer has with a cashier, in the smallest unit of its asset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CreditRow {
+    /// What its acknowledged cheques brought in all.
+    #[serde(with = "decimal")]
+    pub(crate) accepted: U256,
+    /// What was spent of it: never more.
+    #[serde(with = "decimal")]
+    pub(crate) spent: U256,
+    /// Since when something of it is uncashed, in Unix seconds.
+    pub(crate) since: u64,
 }
 
 /// What was promised to one beneficiary.

@@ -1,0 +1,160 @@
+//! What payers may still use up of what their cheques brought: one owner for each payer and beneficiary.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+};
+
+use alloy::primitives::{Address, U256};
+use parking_lot::Mutex;
+
+use crate::{
+    Error,
+    store::{
+        Batch, Durable, Ledger,
+        schema::{CreditRow, credit_key},
+    },
+};
+
+/// From how many purses on it is looked for those that nobody uses any more.
+const SWEEP: usize = 64;
+
+/// What a payer may use up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Credit {
+    /// What its acknowledged cheques brought in all, in the smallest unit of the chequebook's asset.
+    pub accepted: U256,
+    /// What was spent of it.
+    pub spent: U256,
+}
+
+impl Credit {
+    /// What may still be spent.
+    pub const fn available(&self) -> U256 {
+        self.accepted.saturating_sub(self.spent)
+    }
+}
+
+/// The credit of one payer with one beneficiary.
+pub(crate) struct Purse {
+    contract: Address,
+    beneficiary: Address,
+    /// The row as it was last submitted.
+    row: Mutex<Option<CreditRow>>,
+}
+
+impl Purse {
+    pub(crate) fn credit(&self) -> Credit {
+        let row = self.row.lock().unwrap_or_default();
+        Credit { accepted: row.accepted, spent: row.spent }
+    }
+
+    /// Since when something is uncashed, in Unix seconds.
+    pub(crate) fn since(&self) -> Option<u64> {
+        self.row.lock().map(|row| row.since)
+    }
+
+    /// Adds what a cheque brings, in the batch that acknowledges it, which `submit` submits. `since` is the time of the
+    /// newest block in Unix seconds, unless something was uncashed before.
+    pub(crate) fn accept(
+        &self,
+        mut batch: Batch,
+        amount: U256,
+        since: Option<u64>,
+        submit: impl FnOnce(Batch) -> Durable,
+    ) -> Result<Durable, Error> {
+        let mut row = self.row.lock();
+        let before = row.unwrap_or_default();
+        let accepted = before.accepted.checked_add(amount).ok_or(Error::Overflow)?;
+        let after = CreditRow { accepted, since: since.unwrap_or(before.since), ..before };
+        batch.replace(credit_key(self.contract, self.beneficiary), row.as_ref(), &after)?;
+        *row = Some(after);
+        Ok(submit(batch)) // under the lock, so that rows reach the store in order
+    }
+
+    /// Spends.
+    fn spend(&self, amount: U256, ledger: &Ledger) -> Result<(Credit, Durable), Error> {
+        let mut row = self.row.lock();
+        let before = row.unwrap_or_default();
+        let available = before.accepted.saturating_sub(before.spent);
+        if amount > available {
+            return Err(Error::InsufficientCredit { contract: self.contract, amount, available });
+        }
+        let spent = before.spent.saturating_add(amount); // at most what was accepted
+        let after = CreditRow { spent, ..before };
+        let mut batch = Batch::new();
+        batch.replace(credit_key(self.contract, self.beneficiary), row.as_ref(), &after)?;
+        *row = Some(after);
+        let durable = ledger.submit(batch);
+        drop(row);
+        Ok((Credit { accepted: after.accepted, spent }, durable))
+    }
+}
+
+/// The purses of a wallet, each in memory while somebody uses it.
+#[derive(Default)]
+pub(crate) struct Credits {
+    purses: Mutex<Purses>,
+    /// One is read at a time, so that no two are of the same payer. It guards no state.
+    reading: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct Purses {
+    all: HashMap<(Address, Address), Weak<Purse>>,
+    sweep_at: usize,
+}
+
+impl Purses {
+    fn find(&self, contract: Address, beneficiary: Address) -> Option<Arc<Purse>> {
+        self.all.get(&(contract, beneficiary))?.upgrade()
+    }
+
+    fn insert(&mut self, purse: &Arc<Purse>) {
+        if self.all.len() >= self.sweep_at {
+            self.all.retain(|_, purse| purse.strong_count() > 0);
+            self.sweep_at = self.all.len().saturating_mul(2).max(SWEEP);
+        }
+        self.all.insert((purse.contract, purse.beneficiary), Arc::downgrade(purse));
+    }
+}
+
+impl Credits {
+    /// The purse of a payer with a beneficiary.
+    pub(crate) async fn purse(
+        &self,
+        ledger: &Ledger,
+        contract: Address,
+        beneficiary: Address,
+    ) -> Result<Arc<Purse>, Error> {
+        let found = self.purses.lock().find(contract, beneficiary);
+        if let Some(found) = found {
+            return Ok(found);
+        }
+        let _reading = self.reading.lock().await;
+        let found = self.purses.lock().find(contract, beneficiary);
+        if let Some(found) = found {
+            return Ok(found);
+        }
+        // Nobody has it, so what was submitted last is what counts.
+        let row = ledger.get::<CreditRow>(&credit_key(contract, beneficiary)).await?;
+        let purse = Arc::new(Purse { contract, beneficiary, row: Mutex::new(row) });
+        self.purses.lock().insert(&purse);
+        Ok(purse)
+    }
+
+    /// Spends what a payer has, and returns once that is durable.
+    pub(crate) async fn spend(
+        &self,
+        ledger: &Ledger,
+        contract: Address,
+        beneficiary: Address,
+        amount: U256,
+    ) -> Result<Credit, Error> {
+        let purse = self.purse(ledger, contract, beneficiary).await?;
+        let (credit, durable) = purse.spend(amount, ledger)?;
+        durable.await?;
+        Ok(credit)
+    }
+}

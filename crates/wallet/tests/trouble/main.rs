@@ -3,6 +3,7 @@
 #![allow(clippy::arithmetic_side_effects, clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod absent;
+mod cashier;
 mod contradictions;
 mod cost;
 mod counted;

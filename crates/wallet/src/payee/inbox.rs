@@ -50,9 +50,9 @@ impl Inbox {
     /// # Errors
     ///
     /// [`Error::NoCode`] if there is no chequebook; [`chequebook::Error::Unproven`] if the factory did not create it,
-    /// unless the [policy](Policy::accept_unproven) allows that; [`chequebook::Error::WrongAsset`] if it pays a token:
-    /// this wallet takes ether only; [`Error::Dead`] if its account was erased; [`Error::AlreadyOpen`] if the inbox is
-    /// open; [`Error::Store`]; or an error from the node.
+    /// unless the [policy](Policy::accept_unproven) allows that; [`chequebook::Error::WrongAsset`] if it pays another
+    /// asset than that of the [policy](Policy::asset); [`Error::Dead`] if its account was erased; [`Error::AlreadyOpen`] if
+    /// the inbox is open; [`Error::Store`]; or an error from the node.
     pub async fn open(wallet: &Wallet, contract: Address, beneficiary: Address, policy: Policy) -> Result<Self, Error> {
         Self::open_with(wallet, contract, None, beneficiary, policy).await
     }
@@ -78,6 +78,7 @@ impl Inbox {
     ) -> Result<Self, Error> {
         let claim = wallet.claim(contract, Some(beneficiary))?;
         let subject = Subject::at(contract).created_by(creation.as_ref()).accept_unproven(policy.accept_unproven);
+        let subject = subject.paying(policy.asset);
         let exposure = Exposure::open(wallet, subject).await?;
         let open = Open { policy, mode: Mode::default(), due: None, creation };
         exposure.open_line(beneficiary, open).await?;

@@ -101,9 +101,7 @@ pub enum Error {
     },
 
     /// The payee's policy requires a balance that covers all uncashed amounts.
-    #[error(
-        "chequebook {contract} has {balance}, expected at least the {uncashed} that are uncashed with this cheque"
-    )]
+    #[error("chequebook {contract} has {balance}, expected at least the {uncashed} that are uncashed with this cheque")]
     NotCovered {
         /// The chequebook.
         contract: Address,

@@ -67,8 +67,10 @@ impl Factory {
         {
             return Err(Error::NoCode { contract: token });
         }
-        let (created, balance) =
-            tokio::try_join!(self.chain.record(contract, head.id()), self.chain.balance_of(contract, asset, head.id()))?;
+        let (created, balance) = tokio::try_join!(
+            self.chain.record(contract, head.id()),
+            self.chain.balance_of(contract, asset, head.id())
+        )?;
         if created.is_some() || !balance.is_zero() {
             return Err(Error::NoRecord { contract });
         }

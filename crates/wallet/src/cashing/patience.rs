@@ -54,8 +54,11 @@ impl Patience {
     pub(super) fn refused(&self, contract: Address, beneficiary: Address, refusal: String, cost: Cost) {
         let now = Instant::now();
         let mut all = self.0.lock();
-        let refused =
-            all.entry((contract, beneficiary)).or_insert_with(|| Refused { times: 0, until: now, refusal: String::new() });
+        let refused = all.entry((contract, beneficiary)).or_insert_with(|| Refused {
+            times: 0,
+            until: now,
+            refusal: String::new(),
+        });
         let wait = wait(refused.times, cost);
         (refused.times, refused.refusal) = (refused.times.saturating_add(1), refusal);
         refused.until = now.checked_add(wait).unwrap_or(now);

@@ -136,7 +136,8 @@ impl Chain {
             companies.entry(call.company).or_default().push((index, call));
         }
         let shared = companies.iter().filter(|(company, _)| **company != Company::Alone).map(|(_, calls)| calls.len());
-        let (shared, most) = shared.fold((0_usize, 0), |(sum, most), calls| (sum.saturating_add(calls), most.max(calls)));
+        let (shared, most) =
+            shared.fold((0_usize, 0), |(sum, most), calls| (sum.saturating_add(calls), most.max(calls)));
         let is_batched = most > 1 && self.has_multicall(shared, block).await;
         let size = if is_batched { self.batching.limit.load(Ordering::Relaxed).max(1) } else { 1 };
         let chunks = companies.into_iter().flat_map(|(company, calls)| {
@@ -170,9 +171,10 @@ impl Chain {
         let mut answers = self.read_chunk(calls.clone(), block, HALVINGS).await;
         let mut suspects = BTreeSet::new();
         for _ in 0..SUSPECTS {
-            let failed = answers.iter().enumerate().filter(|(index, answer)| {
-                matches!(answer, Err(Error::NotGenuine { .. })) && !suspects.contains(index)
-            });
+            let failed = answers
+                .iter()
+                .enumerate()
+                .filter(|(index, answer)| matches!(answer, Err(Error::NotGenuine { .. })) && !suspects.contains(index));
             let failed: Vec<usize> = failed.map(|(index, _)| index).collect();
             let Some((first, others)) = failed.split_first().filter(|(_, others)| !others.is_empty()) else { break };
             suspects.insert(*first);

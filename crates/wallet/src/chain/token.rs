@@ -68,7 +68,8 @@ impl Chain {
         if answer.is_empty() || (answer.len() >= 32 && is_one) {
             return Ok(());
         }
-        let answer = answer.get(..32).map_or_else(|| answer.to_string(), |first| Bytes::copy_from_slice(first).to_string());
+        let answer =
+            answer.get(..32).map_or_else(|| answer.to_string(), |first| Bytes::copy_from_slice(first).to_string());
         Err(Error::Refused { refusal: format!("the transfer of token {token} returns {answer}") })
     }
 }

@@ -115,7 +115,7 @@ impl Inbox {
         Ok(highest)
     }
 
-    /// The cumulative amount that was acknowledged, in wei: that of the highest cheque that [`receive`](Self::receive)
+    /// The cumulative amount that was acknowledged: that of the highest cheque that [`receive`](Self::receive)
     /// accepted.
     ///
     /// # Errors
@@ -127,7 +127,7 @@ impl Inbox {
         Ok(acknowledged)
     }
 
-    /// Asks the chain how much of the highest cheque is not yet cashed, in wei. A payment that a reorganisation drops is
+    /// Asks the chain how much of the highest cheque is not yet cashed. A payment that a reorganisation drops is
     /// uncashed again.
     ///
     /// # Errors
@@ -143,7 +143,7 @@ impl Inbox {
     /* RECEIVE */
 
     /// Acknowledges a cheque if it is valid, higher than the latest, and allowed by the policy. Returns once it is
-    /// durable, with the amount that it adds, in wei, to the larger of what was acknowledged before and what the chain
+    /// durable, with the amount that it adds, in the smallest unit of the asset, to the larger of what was acknowledged before and what the chain
     /// shows as paid: give goods for this amount only.
     ///
     /// The chain is asked only if the last look is older than [`Config::max_age`](crate::Config::max_age).

@@ -421,10 +421,11 @@ async fn w3_what_the_issuer_takes_is_not_available() {
     payer.sim.mine(8);
     payer.wallet.refresh().await.unwrap();
     assert_eq!(payer.funds().await, (wei(100), wei(50), wei(0)));
-    // The payee sees it at once.
+    // The payee sees it with its next look.
     let payee = wallet(&payer.sim, "payee").await;
     let inbox = payer.inbox(&payee, who(1)).await;
     payer.sim.seize(payer.token, payer.book.address(), 60);
+    payee.refresh().await.unwrap();
     let cheque = outbox.latest_cheque().await.unwrap().unwrap();
     let error = inbox.receive(&cheque).await.unwrap_err();
     assert!(matches!(error, Error::NotCovered { balance, .. } if balance == wei(40)), "{error:?}");
@@ -473,9 +474,10 @@ async fn w3_a_balance_that_is_said_once_lowers_nothing() {
 
 /// Inboxes of many chequebooks of one token, with a cheque in each.
 async fn many(payer: &Payer, payee: &Wallet, count: u64) -> Vec<Inbox> {
+    payer.sim.mint(payer.token, self::payer(), 20 * count);
     let mut inboxes = Vec::new();
     for index in 1..=count {
-        let new = of(payer.token, 10).salt(U256::from(index).into());
+        let new = of(payer.token, 20).salt(U256::from(index).into());
         let book = Chequebook::create(&payer.wallet, key("payer"), new).await.unwrap();
         let inbox = Inbox::open(payee, book.address(), who(index), taking(payer.token)).await.unwrap();
         inbox.receive(&book.outbox(who(index), Scheme::Typed).issue(wei(5)).await.unwrap()).await.unwrap();
@@ -495,7 +497,7 @@ async fn w4_a_token_harms_only_its_own_chequebooks() {
     let fine = Payer { token: good, book: payer.book.clone(), wallet: payer.wallet.clone(), sim: payer.sim.clone() };
     let mut others = many(&fine, &payee, 12).await;
     for index in 0..12 {
-        let new = terms(10).salt(U256::from(index).into());
+        let new = terms(20).salt(U256::from(index).into());
         let book = Chequebook::create(&payer.wallet, key("payer"), new).await.unwrap();
         others.push(Inbox::open(&payee, book.address(), who(index), policy()).await.unwrap());
     }
@@ -511,14 +513,14 @@ async fn w4_a_token_harms_only_its_own_chequebooks() {
         payer.sim.mine(1);
         payee.refresh().await.unwrap();
         for (index, inbox) in others.iter().enumerate() {
-            let cheque = rogue(inbox.contract(), inbox.beneficiary(), 6 + trouble).await;
+            let cheque = rogue(inbox.contract(), inbox.beneficiary(), 6 + 2 * trouble).await;
             let received = inbox.receive(&cheque).await;
             assert!(received.is_ok(), "{trouble}, {index}: {received:?}");
         }
-        let error = bad[3].receive(&rogue(bad[3].contract(), who(4), 6 + trouble).await).await.unwrap_err();
+        let error = bad[3].receive(&rogue(bad[3].contract(), who(4), 6 + 2 * trouble).await).await.unwrap_err();
         assert!(matches!(error, Error::NotGenuine { .. } | Error::Rpc { .. }), "{trouble}: {error:?}");
         payer.sim.behave(payer.token, |token| *token = Default::default());
-        let again = async || bad[3].receive(&rogue(bad[3].contract(), who(4), 7 + trouble).await).await.is_ok();
+        let again = async || bad[3].receive(&rogue(bad[3].contract(), who(4), 7 + 2 * trouble).await).await.is_ok();
         payer.sim.mine(1);
         payee.refresh().await.unwrap();
         assert!(again().await, "{trouble}");

@@ -12,8 +12,8 @@ use chequebook::{
     bindings::{
         Chequebook,
         ChequebookFactory::{
-            AlreadyCreated, ChequebookFactoryCalls, Created, EtherRefused, InvalidToken, NoForm, ZeroOwner, bornAtCall, createCall,
-            implementationCall, predictCall, recordCall, tokenImplementationCall,
+            AlreadyCreated, ChequebookFactoryCalls, Created, EtherRefused, InvalidToken, NoForm, ZeroOwner, bornAtCall,
+            createCall, implementationCall, predictCall, recordCall, tokenImplementationCall,
         },
         ClearingHouse::{Failed, NoChequebook, NotEnoughGas, Skipped, cashCall},
         IChequebookFactory::{self, Record},

@@ -275,7 +275,8 @@ impl State {
         }
         self.book(contract).killable_at = U256::MAX;
         let balance = self.assets(contract, message, environment)?;
-        match self.book(contract).token {
+        let token = self.book(contract).token;
+        match token {
             Some(token) if self.pay_tokens((token, contract, recipient), balance, message, environment) => {}
             Some(_) => return Err(PaymentFailed {}.abi_encode().into()),
             None => self.transfer(contract, recipient, balance),

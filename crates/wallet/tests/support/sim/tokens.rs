@@ -118,9 +118,12 @@ impl State {
         message: &Message,
         environment: &Environment,
     ) -> bool {
+        if amount.is_zero() {
+            return true; // it makes no transfer of nothing
+        }
         let input = Erc20::transferCall { to, amount }.abi_encode();
         let outcome = self.nested(from, token, input.into(), message, environment);
-        amount.is_zero() || outcome.is_ok_and(|(answer, _)| answer.is_empty() || bool::abi_decode(&answer) == Ok(true))
+        outcome.is_ok_and(|(answer, _)| answer.is_empty() || bool::abi_decode(&answer) == Ok(true))
     }
 }
 

@@ -14,18 +14,22 @@ use crate::{
 
 /// How long it waits after the first refusal; each time twice as long.
 const FIRST: Duration = Duration::from_secs(1);
+/// The longest wait after the node did not estimate it, and did not say that the contract refuses.
+const LONGEST_UNCLEAR: Duration = Duration::from_secs(30);
 /// The longest wait after a refusal that cost nothing.
 const LONGEST_FREE: Duration = Duration::from_secs(600);
 /// The longest wait after one that cost gas.
 const LONGEST_PAID: Duration = Duration::from_secs(3_600);
 
-/// What a refusal cost.
+/// How a payment was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cost {
-    /// An estimate found it.
-    Nothing,
-    /// The transaction was included.
-    Gas,
+pub(super) enum Kind {
+    /// The node did not estimate it: it is the node, or code that uses up all gas.
+    Unclear,
+    /// An estimate found it, which cost nothing.
+    Estimated,
+    /// The transaction was included, and did not pay.
+    Included,
 }
 
 /// The refusals in a row of the payments to one beneficiary.
@@ -51,7 +55,7 @@ impl Patience {
     }
 
     /// Notes that a payment was refused.
-    pub(super) fn refused(&self, contract: Address, beneficiary: Address, refusal: String, cost: Cost) {
+    pub(super) fn refused(&self, contract: Address, beneficiary: Address, refusal: String, kind: Kind) {
         let now = Instant::now();
         let mut all = self.0.lock();
         let refused = all.entry((contract, beneficiary)).or_insert_with(|| Refused {
@@ -59,15 +63,15 @@ impl Patience {
             until: now,
             refusal: String::new(),
         });
-        let wait = wait(refused.times, cost);
+        let wait = wait(refused.times, kind);
         (refused.times, refused.refusal) = (refused.times.saturating_add(1), refusal);
         refused.until = now.checked_add(wait).unwrap_or(now);
     }
 
     /// Notes what an attempt found.
     pub(super) fn found(&self, contract: Address, beneficiary: Address, error: &Error) {
-        if is_refusal(error) {
-            self.refused(contract, beneficiary, error.to_string(), Cost::Nothing);
+        if let Some(kind) = kind_of(error) {
+            self.refused(contract, beneficiary, error.to_string(), kind);
         }
     }
 
@@ -78,25 +82,26 @@ impl Patience {
 }
 
 /// How long to wait after it was refused so many times before.
-fn wait(times: u32, cost: Cost) -> Duration {
-    let longest = match cost {
-        Cost::Nothing => LONGEST_FREE,
-        Cost::Gas => LONGEST_PAID,
+fn wait(times: u32, kind: Kind) -> Duration {
+    let longest = match kind {
+        Kind::Unclear => LONGEST_UNCLEAR,
+        Kind::Estimated => LONGEST_FREE,
+        Kind::Included => LONGEST_PAID,
     };
     let doubled = 1_u32.checked_shl(times).and_then(|factor| FIRST.checked_mul(factor));
     doubled.unwrap_or(longest).min(longest)
 }
 
-/// Whether the contract, or its token, refused, also by using up all gas. A node that is not reached, and an account
-/// without ether, refuse nothing.
-fn is_refusal(error: &Error) -> bool {
+/// Whether the contract, or its token, refused, or may have by using up all gas. A node that is not reached, and an
+/// account without ether, refuse nothing.
+fn kind_of(error: &Error) -> Option<Kind> {
     match error {
-        Error::Refused { .. } | Error::TooMuchGas { .. } => true,
+        Error::Refused { .. } | Error::TooMuchGas { .. } => Some(Kind::Estimated),
         Error::Rpc { failure, .. } => {
             let is_short = Refusal::of(failure).is_some_and(|refusal| refusal.kind == RefusalKind::Funds);
-            failure.kind == FailureKind::Answered && !is_short
+            (failure.kind == FailureKind::Answered && !is_short).then_some(Kind::Unclear)
         }
-        _ => false,
+        _ => None,
     }
 }
 
@@ -113,7 +118,7 @@ mod tests {
         assert!(patience.check(BOOK, PAYEE).is_ok());
         let mut waited = Duration::ZERO;
         for _ in 0..200 {
-            patience.refused(BOOK, PAYEE, "no".to_owned(), Cost::Nothing);
+            patience.refused(BOOK, PAYEE, "no".to_owned(), Kind::Estimated);
             let began = Instant::now();
             while patience.check(BOOK, PAYEE).is_err() {
                 tokio::time::advance(Duration::from_secs(1)).await;
@@ -122,7 +127,7 @@ mod tests {
             waited = began.elapsed();
         }
         assert_eq!(waited, LONGEST_FREE);
-        patience.refused(BOOK, PAYEE, "no".to_owned(), Cost::Gas);
+        patience.refused(BOOK, PAYEE, "no".to_owned(), Kind::Included);
         assert!(patience.check(BOOK, PAYEE).is_err());
         assert!(patience.check(BOOK, BOOK).is_ok() && patience.check(PAYEE, PAYEE).is_ok(), "each for itself");
         patience.paid(BOOK, PAYEE);
@@ -131,11 +136,11 @@ mod tests {
 
     #[test]
     fn a_wait_never_shrinks() {
-        for cost in [Cost::Nothing, Cost::Gas] {
-            let waits: Vec<_> = (0..100).map(|times| wait(times, cost)).collect();
+        for kind in [Kind::Unclear, Kind::Estimated, Kind::Included] {
+            let waits: Vec<_> = (0..100).map(|times| wait(times, kind)).collect();
             assert!(waits.is_sorted());
             assert_eq!(waits.first(), Some(&FIRST));
         }
-        assert_eq!((wait(u32::MAX, Cost::Nothing), wait(40, Cost::Gas)), (LONGEST_FREE, LONGEST_PAID));
+        assert_eq!((wait(u32::MAX, Kind::Estimated), wait(40, Kind::Included)), (LONGEST_FREE, LONGEST_PAID));
     }
 }

@@ -14,7 +14,7 @@ use chequebook::{Cheque, Overdraft, State};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::patience::{Cost, Patience};
+use super::patience::{Kind, Patience};
 use crate::{
     Error,
     chain::{Seen, Watching},
@@ -170,7 +170,7 @@ impl Register {
         let included = cash.transaction.as_ref().map(Transaction::status);
         if let Some(Status::Included { .. } | Status::Reverted { .. } | Status::Confirmed { .. }) = included {
             let refusal = "the last transaction was included, and did not pay".to_owned();
-            self.patience().refused(contract, beneficiary, refusal, Cost::Gas);
+            self.patience().refused(contract, beneficiary, refusal, Kind::Included);
         }
     }
 

@@ -122,6 +122,11 @@ async fn a_token_chequebook_pays_its_token() {
     payee.refresh().await.unwrap();
     let late = rogue(contract, who(1), 81).await;
     assert!(matches!(inbox.receive(&late).await.unwrap_err(), Error::Dead { .. }));
+    // What arrives later pays a cheque that it covers, if somebody cashes it.
+    assert!(matches!(inbox.cash(Overdraft::Consent).await.unwrap_err(), Error::Dead { .. }));
+    payer.sim.mint(payer.token, contract, 1);
+    inbox.cash(Overdraft::Refuse).await.unwrap().confirmed().await.unwrap();
+    assert_eq!(payer.held(who(1)), wei(81));
 }
 
 /// Many tokens return nothing.
@@ -470,6 +475,26 @@ async fn w3_a_balance_that_is_said_once_lowers_nothing() {
     }
 }
 
+/// Neither is it about a block that is not final.
+#[tokio::test(start_paused = true)]
+async fn w3_a_balance_of_the_newest_block_takes_evidence_too() {
+    let payer = Payer::with(100, config().confirmations(3)).await;
+    payer.sim.mine(5);
+    assert_eq!(payer.funds().await, (wei(100), wei(100), wei(0)));
+    payer.sim.mine(1);
+    let (token, newest, mut asked) = (payer.token, payer.sim.hash_of(payer.sim.head()), false);
+    payer.sim.hook(move |method, parameters| {
+        let is_newest = asks_token(token, method, parameters) && parameters[1]["blockHash"] == json!(newest);
+        let first = is_newest && !asked;
+        asked |= is_newest;
+        first.then(|| Act::Answer(json!(Bytes::from(wei(10).to_be_bytes::<32>()))))
+    });
+    assert!(matches!(payer.book.balance().await.unwrap_err(), Error::Contradiction { .. }));
+    payer.sim.unhook();
+    payer.sim.mine(1);
+    assert_eq!(payer.funds().await, (wei(100), wei(100), wei(0)));
+}
+
 /* PAYEE */
 
 /// Inboxes of many chequebooks of one token, with a cheque in each.
@@ -512,11 +537,14 @@ async fn w4_a_token_harms_only_its_own_chequebooks() {
         });
         payer.sim.mine(1);
         payee.refresh().await.unwrap();
+        let before = payer.sim.all_requests();
         for (index, inbox) in others.iter().enumerate() {
             let cheque = rogue(inbox.contract(), inbox.beneficiary(), 6 + 2 * trouble).await;
             let received = inbox.receive(&cheque).await;
             assert!(received.is_ok(), "{trouble}, {index}: {received:?}");
         }
+        let asked = payer.sim.all_requests() - before;
+        assert!(asked <= 4, "{asked} questions: they were read with the block");
         let error = bad[3].receive(&rogue(bad[3].contract(), who(4), 6 + 2 * trouble).await).await.unwrap_err();
         assert!(matches!(error, Error::NotGenuine { .. } | Error::Rpc { .. }), "{trouble}: {error:?}");
         payer.sim.behave(payer.token, |token| *token = Default::default());

@@ -20,6 +20,7 @@ mod scripts;
 mod sigkill;
 mod thin;
 mod token;
+mod tokens;
 mod transaction_outcomes;
 mod trouble;
 mod typed_data;

@@ -1,7 +1,6 @@
 //! What proves a chequebook: its address, and the record of the factory. Nothing else does.
 
 use alloy::{
-    contract::CallBuilder,
     network::TransactionBuilder,
     primitives::{Address, B256, U256, hex},
     providers::Provider,
@@ -19,7 +18,7 @@ use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 
 use crate::{
     chain::Chain,
-    fixture::{Both, PAYEE, PAYER, gwei, somebody},
+    fixture::{Both, PAYER, gwei, somebody},
     thin::start,
 };
 
@@ -194,37 +193,5 @@ async fn a_forged_constructor_proves_nothing_to_the_wallet() -> Result<()> {
     let last = cheque(25).sign(&both.chain.key(PAYER)?).await?;
     payee.cashing().cash(&last, Overdraft::Refuse).await?.confirmed().await?;
     assert_eq!(both.chain.balance(beneficiary).await?, gwei(25));
-    Ok(())
-}
-
-/// The wallet pays and takes ether only, and says so.
-#[tokio::test]
-async fn the_wallet_takes_no_token_chequebook() -> Result<()> {
-    let both = Both::start("osaka", 10).await?;
-    let token = *both.chain.token("StandardToken", 1_000).await?.address();
-    let terms = Terms { notice_period: 86_400, ..Terms::new(Form::Token(token), both.chain.account(PAYER)) };
-    let creation = Creation { terms, salt: B256::ZERO };
-    let book = ChequebookContract::create(both.chain.provider.clone(), &creation, U256::from(100)).await?;
-    let cheque = book.cheque(both.payee.account(), U256::from(5), Scheme::Typed).sign(&both.chain.key(PAYER)?).await?;
-
-    let new = chequebook_wallet::NewChequebook::default().form(Form::Token(token));
-    let refusals = [
-        Chequebook::create(&both.payer, both.chain.key(PAYER)?, new).await.map(drop),
-        Chequebook::prepare(&both.payer, both.chain.key(PAYER)?, new).await.map(drop),
-        Chequebook::recover(&both.payer, book.address(), both.chain.key(PAYER)?, []).await.map(drop),
-        both.payer.factory().create(&creation, U256::ONE).await.map(drop),
-        Inbox::open(&both.payee, book.address(), both.payee.account(), both.policy()).await.map(drop),
-        Inbox::of(&both.payee, &creation, both.payee.account(), both.policy()).await.map(drop),
-        both.payee.cashing().cash(&cheque, Overdraft::Refuse).await.map(drop),
-    ];
-    for refused in refusals.map(Result::unwrap_err) {
-        let Error::Cheque(ChequeError::WrongAsset { found, expected, .. }) = refused else { panic!("{refused:?}") };
-        assert_eq!((found, expected), (Asset::Token(token), Asset::Ether));
-    }
-    // The account of the payee cashes it by the thin crate.
-    let request = CallBuilder::new_raw(&both.chain.provider, cheque.calldata(Overdraft::Refuse));
-    let sent = request.to(book.address()).from(both.chain.account(PAYEE)).send().await?;
-    assert!(sent.get_receipt().await?.status());
-    assert_eq!(book.balance().await?, U256::from(95));
     Ok(())
 }

@@ -6,14 +6,28 @@ use alloy::{
     eips::BlockNumberOrTag,
     primitives::{Address, B256, BlockNumber, ChainId, U256},
 };
-use chequebook::{Error as ChequeError, ErrorClass, Scheme};
+use chequebook::{Asset, Error as ChequeError, ErrorClass, Scheme};
 
 use crate::{
     answer::{NodeFailure, Refusal},
     store::StoreError,
 };
 
-/// What can go wrong with payers, payees and their state.
+/// The unit of an amount, as errors name it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unit(pub(crate) Asset);
+
+impl std::fmt::Display for Unit {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Asset::Ether => formatter.write_str("wei"),
+            Asset::Token(token) => write!(formatter, "units of token {token}"),
+        }
+    }
+}
+
+/// What can go wrong with payers, payees and their state. Amounts are in the smallest unit of the chequebook's asset, wei
+/// or that of its token, unless a unit is given.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -60,11 +74,11 @@ pub enum Error {
     },
 
     /// The amount is not higher than that of the latest cheque.
-    #[error("cheque is over {amount} wei, expected more than the {newest} of the latest one")]
+    #[error("cheque is over {amount}, expected more than the {newest} of the latest one")]
     StaleCheque {
-        /// The cumulative amount of the cheque, in wei.
+        /// The cumulative amount of the cheque.
         amount: U256,
-        /// The cumulative amount of the latest cheque received, in wei.
+        /// The cumulative amount of the latest cheque received.
         newest: U256,
     },
 
@@ -87,15 +101,13 @@ pub enum Error {
     },
 
     /// The payee's policy requires a balance that covers all uncashed amounts.
-    #[error(
-        "chequebook {contract} has {balance} wei, expected at least the {uncashed} that are uncashed with this cheque"
-    )]
+    #[error("chequebook {contract} has {balance}, expected at least the {uncashed} that are uncashed with this cheque")]
     NotCovered {
         /// The chequebook.
         contract: Address,
-        /// The lower bound of its balance, in wei.
+        /// The lower bound of its balance.
         balance: U256,
-        /// What the inboxes of this wallet could cash, in wei.
+        /// What the inboxes of this wallet could cash.
         uncashed: U256,
     },
 
@@ -125,7 +137,7 @@ pub enum Error {
     },
 
     /// Nothing can be promised, deposited or cashed with an amount of zero.
-    #[error("amount is 0 wei, expected more")]
+    #[error("amount is 0, expected more")]
     ZeroAmount,
 
     /// A cheque to the chequebook itself, or to the zero address, pays nobody.
@@ -136,22 +148,23 @@ pub enum Error {
     },
 
     /// The deposit does not cover the amount.
-    #[error("chequebook {contract} cannot promise {amount} wei, expected at most the {available} available")]
+    #[error("chequebook {contract} cannot promise {amount}, expected at most the {available} available")]
     InsufficientDeposit {
         /// The chequebook.
         contract: Address,
-        /// The amount to promise, in wei.
+        /// The amount to promise.
         amount: U256,
-        /// The amount that may still be promised, in wei.
+        /// The amount that may still be promised.
         available: U256,
     },
 
     /// A sum does not fit into 256 bits.
-    #[error("sum of wei is too large, expected at most {}", U256::MAX)]
+    #[error("sum of amounts is too large, expected at most {}", U256::MAX)]
     Overflow,
 
-    /// There is no code at the address: no chequebook was created there, or there is no factory on this chain.
-    #[error("no code at {contract}, expected one of our contracts")]
+    /// There is no code at the address: no chequebook was created there, or there is no factory, or no such token, on this
+    /// chain.
+    #[error("no code at {contract}, expected one of our contracts, or a token")]
     NoCode {
         /// The address.
         contract: Address,
@@ -164,7 +177,8 @@ pub enum Error {
         contract: Address,
     },
 
-    /// The contract at the address does not answer like a chequebook, or not like the factory.
+    /// The contract at the address does not answer like a chequebook, or not like the factory, or its token not like a
+    /// token.
     #[error("contract {contract} does not answer like one of our contracts")]
     NotGenuine {
         /// The address.
@@ -222,20 +236,20 @@ pub enum Error {
     },
 
     /// The cheque is already cashed, or a newer one is.
-    #[error("the cheque for {amount} wei is already cashed: {sent} was paid")]
+    #[error("the cheque for {amount} is already cashed: {sent} was paid")]
     AlreadyCashed {
-        /// The cumulative amount of the cheque, in wei.
+        /// The cumulative amount of the cheque.
         amount: U256,
-        /// The cumulative amount that the beneficiary was paid, in wei.
+        /// The cumulative amount that the beneficiary was paid.
         sent: U256,
     },
 
     /// The balance does not cover the cheque. Cashing it would destroy the chequebook, which needs consent.
-    #[error("cheque would pay {pays} of {owed} wei and destroy the chequebook")]
+    #[error("cheque would pay {pays} of {owed} and destroy the chequebook")]
     WouldBounce {
-        /// What the cheque would pay now, in wei.
+        /// What the cheque would pay now.
         pays: U256,
-        /// What it should pay, in wei.
+        /// What it should pay.
         owed: U256,
     },
 
@@ -308,6 +322,19 @@ pub enum Error {
         /// What it has, in wei, less what its transactions that are under way may cost.
         balance: U256,
         /// What the transaction may cost, in wei.
+        needed: U256,
+    },
+
+    /// The account has too few tokens for a deposit, besides those that are under way.
+    #[error("account {account} has {balance} units of token {token}, expected {needed} for the deposit")]
+    InsufficientTokens {
+        /// The account of the wallet.
+        account: Address,
+        /// The token.
+        token: Address,
+        /// What it has, in the smallest unit of the token, less what its transactions that are under way move.
+        balance: U256,
+        /// What the deposit moves, in the same unit.
         needed: U256,
     },
 
@@ -388,16 +415,16 @@ pub enum Error {
     /// The chain has paid more to a beneficiary than the store knows to have been promised: the store is older than the
     /// last cheque. [`recover`](crate::Chequebook::recover) it before more is promised.
     #[error(
-        "chequebook {contract} paid {paid} wei to {beneficiary}, expected at most the {issued} that the store knows of"
+        "chequebook {contract} paid {paid} to {beneficiary}, expected at most the {issued} that the store knows of"
     )]
     StoreOutdated {
         /// The chequebook.
         contract: Address,
         /// The beneficiary.
         beneficiary: Address,
-        /// What the chain has paid, in wei.
+        /// What the chain has paid.
         paid: U256,
-        /// What the store has as promised, in wei.
+        /// What the store has as promised.
         issued: U256,
     },
 
@@ -501,6 +528,7 @@ impl Error {
             Self::InsufficientDeposit { .. }
             | Self::InsufficientCredit { .. }
             | Self::InsufficientFunds { .. }
+            | Self::InsufficientTokens { .. }
             | Self::WouldBounce { .. }
             | Self::FeeTooHigh { .. } => ErrorClass::Funds,
             Self::ZeroAmount

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use alloy::{
     eips::BlockId,
-    primitives::{Address, BlockNumber, TxKind, U256},
+    primitives::{Address, BlockNumber, U256},
 };
 use chequebook::{Asset, Creation, Error as ChequeError, factory};
 
@@ -29,21 +29,24 @@ impl Factory {
     }
 
     /// Sends the transaction that creates a chequebook, with a deposit in wei, and returns once it is sent. Anyone may
-    /// create any chequebook: for example, a payee that wants to cash. Ether that was sent to the address before is
-    /// part of the deposit.
+    /// create any chequebook: for example, a payee that wants to cash. What was sent to the address before is part of
+    /// the deposit. With a token chequebook comes none: that is a transfer of the token, and another transaction.
     ///
     /// # Errors
     ///
-    /// [`chequebook::Error::ZeroOwner`]; [`chequebook::Error::WrongAsset`] if it pays a token: this wallet pays ether
-    /// only; [`Error::NoCode`] if there is no factory on this chain; [`Error::Refused`] if
-    /// it is already created; [`Error::InsufficientFunds`] and similar errors if the transaction cannot be sent; or an
+    /// [`chequebook::Error::ZeroOwner`], [`chequebook::Error::ZeroToken`]; [`chequebook::Error::WrongAsset`] if it pays a
+    /// token, and a deposit in wei is to come with it; [`Error::NoCode`] if there is no factory on this chain;
+    /// [`Error::Refused`] if it is already created, or its token has no code; [`Error::InsufficientFunds`] and similar errors if the transaction cannot be sent; or an
     /// error from the node.
     pub async fn create(&self, creation: &Creation, deposit: U256) -> Result<Transaction, Error> {
         let contract = creation.address(self.chain.id())?;
-        require_ether(contract, creation)?;
+        let asset = creation.terms.form.asset();
+        if asset != Asset::Ether && !deposit.is_zero() {
+            return Err(ChequeError::WrongAsset { contract, found: asset, expected: Asset::Ether }.into());
+        }
         self.require().await?;
         let input = creation.calldata();
-        let call = Call { to: TxKind::Call(factory()), value: deposit, input };
+        let call = Call::new(factory(), deposit, input);
         let purpose = Purpose::Create { contract, amount: deposit };
         self.account.send(call, purpose).await
     }
@@ -55,11 +58,19 @@ impl Factory {
 
     /// Checks that a chequebook without a record in the store is new, and returns the block at which it was: somebody may
     /// hold cheques of one that was used before.
-    pub(crate) async fn require_unused(&self, contract: Address) -> Result<BlockNumber, Error> {
+    pub(crate) async fn require_unused(&self, contract: Address, asset: Asset) -> Result<BlockNumber, Error> {
         self.require().await?;
         let head = self.watcher.look(Duration::ZERO).await?.head;
-        let (created, balance) =
-            tokio::try_join!(self.chain.record(contract, head.id()), self.chain.balance(contract, head.id()))?;
+        // An address without code has nothing to answer, and the factory creates no chequebook that pays it.
+        if let Asset::Token(token) = asset
+            && self.chain.code(token, head.id()).await?.is_empty()
+        {
+            return Err(Error::NoCode { contract: token });
+        }
+        let (created, balance) = tokio::try_join!(
+            self.chain.record(contract, head.id()),
+            self.chain.balance_of(contract, asset, head.id())
+        )?;
         if created.is_some() || !balance.is_zero() {
             return Err(Error::NoRecord { contract });
         }
@@ -71,14 +82,6 @@ impl Factory {
             return Err(Error::NoCode { contract: factory() });
         }
         Ok(())
-    }
-}
-
-/// Checks that the chequebook at `contract` pays ether.
-pub(crate) fn require_ether(contract: Address, creation: &Creation) -> Result<(), Error> {
-    match creation.terms.form.asset() {
-        Asset::Ether => Ok(()),
-        found @ Asset::Token(_) => Err(ChequeError::WrongAsset { contract, found, expected: Asset::Ether }.into()),
     }
 }
 

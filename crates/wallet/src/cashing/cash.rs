@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use alloy::primitives::{Address, TxKind, U256};
+use alloy::primitives::{Address, U256};
 use chequebook::{Cheque, Overdraft, SignedCheque};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -90,9 +90,9 @@ impl Cashing {
     /// # Errors
     ///
     /// [`Error::WrongChainId`], [`Error::NoCode`], [`Error::NotGenuine`], [`chequebook::Error::WrongSigner`] if the
-    /// cheque is invalid; [`chequebook::Error::WrongAsset`] if it is of a token chequebook;
-    /// [`Error::AlreadyCashed`], [`Error::Dead`] if it would pay nothing; with
-    /// [`Overdraft::Refuse`], [`Error::WouldBounce`]; [`Error::InsufficientFunds`], [`Error::FeeTooHigh`] if the
+    /// cheque is invalid; [`Error::AlreadyCashed`], [`Error::Dead`] if it would pay nothing; with
+    /// [`Overdraft::Refuse`], [`Error::WouldBounce`]; [`Error::Refused`] if the contract, or its token, would refuse to
+    /// pay; [`Error::InsufficientFunds`], [`Error::FeeTooHigh`] if the
     /// transaction cannot be sent; or an error from the node.
     ///
     /// If this future is dropped, the cheque is under way or not; calling it again never sends a second transaction for
@@ -111,7 +111,13 @@ impl Cashing {
     /// What a cash of this cheque would cost now, in wei.
     pub(crate) async fn price(&self, cheque: &SignedCheque, overdraft: Overdraft) -> Result<U256, Error> {
         let head = self.0.watcher.look(self.0.config.max_age).await?.head;
-        self.0.account.price_now(&call(cheque, overdraft), &head).await
+        self.0.note(cheque, self.0.account.price_now(&call(cheque, overdraft), &head).await)
+    }
+
+    /// Refuses what was refused before, until it is worth another try: for what is cashed automatically.
+    pub(crate) fn check_patience(&self, cheque: &SignedCheque) -> Result<(), Error> {
+        let Cheque { contract, beneficiary, .. } = *cheque.cheque();
+        self.0.register.patience().check(contract, beneficiary)
     }
 
     /// The beneficiaries of a chequebook that are being paid, and the cumulative amount of each, in wei.
@@ -199,10 +205,17 @@ impl Inner {
     ) -> Result<Transaction, Error> {
         let Cheque { contract, beneficiary, amount, .. } = *cheque.cheque();
         let purpose = Purpose::Cash { contract, beneficiary, amount };
-        self.account.send_and(call(cheque, overdraft), purpose, move |transaction| reserved.sent(transaction)).await
+        let signed = move |transaction| reserved.sent(transaction);
+        self.note(cheque, self.account.send_and(call(cheque, overdraft), purpose, signed).await)
+    }
+
+    /// Notes whether the contract refuses a cheque.
+    pub(super) fn note<T>(&self, cheque: &SignedCheque, result: Result<T, Error>) -> Result<T, Error> {
+        let Cheque { contract, beneficiary, .. } = *cheque.cheque();
+        result.inspect_err(|error| self.register.patience().found(contract, beneficiary, error))
     }
 }
 
 fn call(cheque: &SignedCheque, overdraft: Overdraft) -> Call {
-    Call { to: TxKind::Call(cheque.cheque().contract), value: U256::ZERO, input: cheque.calldata(overdraft) }
+    Call::new(cheque.cheque().contract, U256::ZERO, cheque.calldata(overdraft))
 }

@@ -5,7 +5,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 use alloy::{
     eips::BlockId,
     network::TransactionBuilder,
-    primitives::{Address, TxKind, U256},
+    primitives::{Address, U256},
     rpc::types::TransactionRequest,
     sol_types::{SolCall, SolEvent},
 };
@@ -46,7 +46,7 @@ pub struct Skipped {
     pub contract: Address,
     /// The beneficiary of the cheque.
     pub beneficiary: Address,
-    /// Its cumulative amount, in wei.
+    /// Its cumulative amount, in the smallest unit of the asset.
     pub amount: U256,
     /// The name of the contract's error, or the selector if the error is unknown.
     pub reason: String,
@@ -134,6 +134,7 @@ impl Cashing {
 
     /// Cashes a cheque, if it is covered, together with others that are to be cashed at about the same time.
     pub(crate) async fn cash_soon(&self, cheque: SignedCheque) -> Result<Transaction, Error> {
+        self.check_patience(&cheque)?;
         let queue = &self.0.waiting;
         let (answer, answered) = oneshot::channel();
         queue.lock().push(Waiting { cheque, answer });
@@ -198,7 +199,7 @@ impl Inner {
         let mut items = Vec::new();
         let mut refused = Vec::new();
         for (estimate, (index, cheque, reserved)) in estimates.into_iter().zip(cheques) {
-            match estimate {
+            match self.note(cheque, estimate) {
                 Ok(estimate) => {
                     // A quarter more, as with every transaction.
                     let gas = estimate.saturating_add(estimate / 4).saturating_sub(TRANSACTION_GAS);
@@ -232,7 +233,7 @@ fn batch_call(items: &[Item<'_>]) -> Result<(Call, Purpose), Error> {
         cheques: items.iter().map(|item| compact(item.cheque)).collect(),
         gasEach: gas.try_into().map_err(|_| Error::TooMuchGas { found: gas, max: u64::from(u32::MAX) })?,
     };
-    let call = Call { to: TxKind::Call(clearing_house()), value: U256::ZERO, input: call.abi_encode().into() };
+    let call = Call::new(clearing_house(), U256::ZERO, call.abi_encode().into());
     let cheques = u64::try_from(items.len()).map_err(|_| Error::Overflow)?;
     Ok((call, Purpose::CashMany { cheques }))
 }

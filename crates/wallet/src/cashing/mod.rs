@@ -3,6 +3,7 @@
 mod batch;
 mod cash;
 mod clearing;
+mod patience;
 mod register;
 
 pub use self::{cash::Cashing, clearing::Skipped};

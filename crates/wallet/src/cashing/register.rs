@@ -14,6 +14,7 @@ use chequebook::{Cheque, Overdraft, State};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use super::patience::{Kind, Patience};
 use crate::{
     Error,
     chain::{Seen, Watching},
@@ -70,6 +71,8 @@ struct Shared {
     cashes: Mutex<Cashes>,
     /// How many decisions there were.
     count: AtomicU64,
+    /// Which payments were refused.
+    patience: Patience,
     /// Changes whenever a decision becomes a transaction, or is dropped.
     changes: watch::Sender<()>,
 }
@@ -122,9 +125,10 @@ impl Register {
         let changes = self.0.changes.subscribe();
         let mut cashes = self.0.cashes.lock();
         let here = cashes.entry(contract).or_default();
-        finished
-            .0
-            .extend(here.extract_if(.., |&beneficiary, cash| !cash.counts(beneficiary, seen)).map(|(_, cash)| cash));
+        for (beneficiary, cash) in here.extract_if(.., |&beneficiary, cash| !cash.counts(beneficiary, seen)) {
+            self.note(contract, beneficiary, &cash, seen.sent(beneficiary));
+            finished.0.push(cash);
+        }
         if let Some(cash) = here.get(&beneficiary) {
             match &cash.transaction {
                 None => return Ok(Decision::Wait(changes)),
@@ -151,6 +155,23 @@ impl Register {
         let mut cashes = self.0.cashes.lock();
         let cash = UnderWay { number: self.number(), amount, transaction: Some(transaction), watching: None };
         cashes.entry(contract).or_default().insert(beneficiary, cash);
+    }
+
+    /// Which payments were refused.
+    pub(super) fn patience(&self) -> &Patience {
+        &self.0.patience
+    }
+
+    /// Notes whether a cash that is over has paid.
+    fn note(&self, contract: Address, beneficiary: Address, cash: &UnderWay, sent: U256) {
+        if cash.amount <= sent {
+            return self.patience().paid(contract, beneficiary);
+        }
+        let included = cash.transaction.as_ref().map(Transaction::status);
+        if let Some(Status::Included { .. } | Status::Reverted { .. } | Status::Confirmed { .. }) = included {
+            let refusal = "the last transaction was included, and did not pay".to_owned();
+            self.patience().refused(contract, beneficiary, refusal, Kind::Included);
+        }
     }
 
     fn number(&self) -> u64 {
@@ -180,6 +201,7 @@ impl Register {
             if !cash.is_over(beneficiary) {
                 continue;
             }
+            let sent = cash.watching.as_ref().map(|watching| watching.watched().read(|seen| seen.sent(beneficiary)));
             let mut cashes = self.0.cashes.lock();
             let Some(here) = cashes.get_mut(&contract) else { continue };
             let is_same = here.get(&beneficiary).is_some_and(|now| now.number == cash.number);
@@ -188,6 +210,9 @@ impl Register {
                 cashes.remove(&contract);
             }
             drop(cashes);
+            if let (Some(over), Some(sent)) = (&over, sent) {
+                self.note(contract, beneficiary, over, sent);
+            }
             drop(over); // ends a watch, which takes a lock
         }
     }

@@ -1,10 +1,13 @@
 //! Which block is the newest that is believed, and how old it is.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, atomic::Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use alloy::primitives::Address;
+use chequebook::Asset;
 use tokio::time::Instant;
 
 use super::{node::Head, view::Verdict, watched::WatchedChequebook, watcher::ChainWatcher};
@@ -100,9 +103,7 @@ impl ChainWatcher {
         let behind = self.all().into_iter().filter(|one| one.read(|seen| seen.head.hash != head.hash));
         // Nobody waits for those that could not be read before: they may take as long as the time limits allow.
         let (failing, sound): (Vec<_>, Vec<_>) = behind.partition(|one| one.is_failing.load(Ordering::Relaxed));
-        for watched in failing {
-            self.retry(watched, look);
-        }
+        self.retry(failing, look);
         for (watched, seen) in self.read_all(&sound, look).await {
             self.settle(&watched, seen);
         }
@@ -116,18 +117,36 @@ impl ChainWatcher {
         Ok(look)
     }
 
-    /// Reads a chequebook again while nobody waits.
-    fn retry(&self, watched: Arc<WatchedChequebook>, look: Look) {
-        let Some(this) = self.this.upgrade().filter(|_| !watched.is_retried.swap(true, Ordering::Relaxed)) else {
-            return;
-        };
-        tokio::spawn(async move {
-            for (watched, seen) in this.read_all(std::slice::from_ref(&watched), look).await {
-                this.settle(&watched, seen);
+    /// Reads chequebooks again while nobody waits: those of one token together, because it may fail for all of them, and
+    /// each other one for itself.
+    fn retry(&self, failing: Vec<Arc<WatchedChequebook>>, look: Look) {
+        let mut groups: BTreeMap<(Option<Address>, Option<Address>), Vec<_>> = BTreeMap::new();
+        for watched in failing {
+            let group = match watched.asset() {
+                Asset::Token(token) => (Some(token), None),
+                Asset::Ether => (None, Some(watched.contract)),
+            };
+            groups.entry(group).or_default().push(watched);
+        }
+        for (_, mut group) in groups {
+            let Some(this) = self.this.upgrade() else { return };
+            group.retain(|watched| !watched.is_retried.swap(true, Ordering::Relaxed));
+            // Each time another one is first: one that uses up the gas of those behind it does so to others.
+            let first = u64::try_from(group.len()).ok().and_then(|count| look.head.number.checked_rem(count));
+            group.rotate_left(first.and_then(|first| usize::try_from(first).ok()).unwrap_or_default());
+            if group.is_empty() {
+                continue;
             }
-            watched.is_retried.store(false, Ordering::Relaxed);
-            this.news.publish();
-        });
+            tokio::spawn(async move {
+                for (watched, seen) in this.read_all(&group, look).await {
+                    this.settle(&watched, seen);
+                }
+                for watched in group {
+                    watched.is_retried.store(false, Ordering::Relaxed);
+                }
+                this.news.publish();
+            });
+        }
     }
 
     /// Decides whether to believe a block that the node calls its newest, and returns the newest that is believed.

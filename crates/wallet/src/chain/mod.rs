@@ -4,6 +4,7 @@ mod calls;
 mod look;
 mod node;
 mod read;
+mod token;
 mod view;
 mod watched;
 mod watcher;
@@ -12,6 +13,7 @@ pub(crate) use self::{
     calls::Call,
     look::{Look, Ticket},
     node::{Chain, Fees, Head},
+    token::{transfer_input, transferred},
     watched::{Seen, Subject, WatchedChequebook, Watching},
     watcher::ChainWatcher,
 };

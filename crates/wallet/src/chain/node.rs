@@ -307,7 +307,11 @@ impl Chain {
     }
 
     pub(super) async fn call(&self, contract: Address, input: Bytes, block: BlockId) -> Result<Bytes, Error> {
-        let request = TransactionRequest::default().with_to(contract).with_input(input);
+        self.call_by(TransactionRequest::default().with_to(contract).with_input(input), block).await
+    }
+
+    /// The same for a call that an account makes.
+    pub(super) async fn call_by(&self, request: TransactionRequest, block: BlockId) -> Result<Bytes, Error> {
         self.ask("eth_call", (request, block)).await
     }
 
@@ -502,7 +506,8 @@ impl Chain {
                     pace.pause = pace.pause.saturating_mul(2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
                     pace.until = Instant::now().checked_add(pace.pause);
                 }
-                if failure.contract_error.is_none() && method == "eth_estimateGas" && NodeFailure::is_revert(&error) {
+                let runs_contract = matches!(method, "eth_estimateGas" | "eth_call");
+                if failure.contract_error.is_none() && runs_contract && NodeFailure::is_revert(&error) {
                     failure.contract_error = Some(failure.message.clone());
                 }
                 Err(Error::Rpc { method, failure })

@@ -10,7 +10,7 @@ use alloy::{
     sol_types::SolCall,
 };
 use chequebook::{
-    State,
+    Asset, State,
     bindings::{
         Chequebook::{killableAtCall, sentCall},
         ChequebookFactory::recordCall,
@@ -20,13 +20,14 @@ use chequebook::{
 use tokio::time::Instant;
 
 use super::{
-    calls::{Call, balance_call},
+    calls::Call,
     look::{Look, Ticket},
     node::{Chain, Head, record_of},
+    token::{balance_call, balance_in},
     watched::{Seen, WatchedChequebook},
     watcher::ChainWatcher,
 };
-use crate::Error;
+use crate::{Error, error::Unit};
 
 /// What is to be read of one chequebook.
 pub(super) struct Wanted {
@@ -35,11 +36,18 @@ pub(super) struct Wanted {
     pub(super) beneficiaries: Vec<Address>,
     /// Whether its code is known to be ours. What another one does with a question must not harm the others.
     pub(super) is_proven: bool,
+    /// What it pays with.
+    pub(super) asset: Asset,
 }
 
 impl Wanted {
     fn of(watched: &WatchedChequebook) -> Self {
-        Self { contract: watched.contract, beneficiaries: watched.beneficiaries(), is_proven: watched.is_proven() }
+        Self {
+            contract: watched.contract,
+            beneficiaries: watched.beneficiaries(),
+            is_proven: watched.is_proven(),
+            asset: watched.asset(),
+        }
     }
 }
 
@@ -80,7 +88,8 @@ impl ChainWatcher {
 
     /// What the rules of the contract exclude is a lie, unless the chain was reorganised.
     async fn check_history(&self, watched: &WatchedChequebook, new: &Seen) -> Result<(), Error> {
-        let (before, what) = watched.read(|before| (before.head, contradiction(before, new)));
+        let asset = watched.asset();
+        let (before, what) = watched.read(|before| (before.head, contradiction(before, new, asset)));
         let Some(what) = what.filter(|_| watched.is_proven()) else { return Ok(()) };
         if self.chain.block(before.number).await?.hash != before.hash {
             return Ok(());
@@ -89,16 +98,20 @@ impl ChainWatcher {
         let look = Look { head: before, confirmed: before, branch: 0, began: Ticket(0), at: Instant::now() };
         let mut again = read(&self.chain, &[Wanted::of(watched)], look).await;
         match again.pop() {
-            Some(Ok(again)) if contradiction(&again, new).is_none() => Ok(()),
+            Some(Ok(again)) if contradiction(&again, new, asset).is_none() => Ok(()),
             _ => Err(Error::Contradiction { contract: watched.contract, what }),
         }
     }
 
     /// Notes what was read of a chequebook. After a failure, what is known of it stays as it was, and all others go on.
     pub(super) fn settle(&self, watched: &WatchedChequebook, seen: Result<Seen, Error>) {
-        watched.is_failing.store(seen.is_err(), Ordering::Relaxed);
+        let was_failing = watched.is_failing.swap(seen.is_err(), Ordering::Relaxed);
         match seen {
             Ok(seen) => self.note(watched, seen),
+            // Ten thousand chequebooks of a token that fails are not reported with each block.
+            Err(error) if was_failing => {
+                tracing::debug!(contract = %watched.contract, %error, "still could not read a chequebook");
+            }
             Err(error) => tracing::warn!(contract = %watched.contract, %error, "could not read a chequebook"),
         }
     }
@@ -112,7 +125,7 @@ impl ChainWatcher {
 }
 
 /// What of `new` cannot follow from `before` on one chain.
-fn contradiction(before: &Seen, new: &Seen) -> Option<String> {
+fn contradiction(before: &Seen, new: &Seen, asset: Asset) -> Option<String> {
     match (before.state, new.state) {
         (State::Dead, State::Dead) | (State::NotDeployed, _) => {}
         (State::Dead, state) | (_, state @ State::NotDeployed) => {
@@ -122,7 +135,7 @@ fn contradiction(before: &Seen, new: &Seen) -> Option<String> {
     }
     let fell = new.sent.iter().find(|(beneficiary, sent)| before.sent.get(*beneficiary) > Some(*sent));
     fell.map(|(beneficiary, sent)| {
-        format!("it sent {} wei to {beneficiary}, and now {sent}", before.sent(*beneficiary))
+        format!("it sent {} {} to {beneficiary}, and now {sent}", before.sent(*beneficiary), Unit(asset))
     })
 }
 
@@ -130,13 +143,13 @@ fn contradiction(before: &Seen, new: &Seen) -> Option<String> {
 pub(super) async fn read(chain: &Chain, wanted: &[Wanted], look: Look) -> Vec<Result<Seen, Error>> {
     let Look { head, confirmed, began, .. } = look;
     let mut calls = Vec::new();
-    for Wanted { contract, beneficiaries, is_proven } in wanted {
+    for Wanted { contract, beneficiaries, is_proven, asset } in wanted {
         let mut ask = |call: Call| calls.push(if *is_proven { call } else { call.alone() });
         ask(Call::new(*contract, killableAtCall {}));
-        ask(balance_call(*contract));
+        ask(balance_call(*contract, *asset));
         beneficiaries.iter().for_each(|&beneficiary| ask(sent_call(*contract, beneficiary)));
     }
-    let balances = wanted.iter().map(|wanted| balance_call(wanted.contract)).collect();
+    let balances = wanted.iter().map(|wanted| balance_call(wanted.contract, wanted.asset)).collect();
     let (now, before) = if confirmed.hash == head.hash {
         (chain.read_many(calls, &head).await, None)
     } else {
@@ -154,10 +167,12 @@ pub(super) async fn read(chain: &Chain, wanted: &[Wanted], look: Look) -> Vec<Re
         let confirmed_balance = before.as_mut().and_then(Iterator::next);
         all.push(async move {
             let state = state_of(chain, *contract, &killable_at?, &head).await?;
-            let balance = balance_of(*contract, &balance?)?;
+            let balance = balance_in(*contract, &balance?)?;
             // Old state may be pruned: then the newest counts all the same.
             let confirmed_balance = match confirmed_balance {
-                Some(answer) => answer.ok().map(|answer| balance_of(*contract, &answer)).transpose()?,
+                // A token that was not there yet.
+                Some(Ok(answer)) if answer.is_empty() => Some(U256::ZERO),
+                Some(answer) => answer.ok().and_then(|answer| balance_in(*contract, &answer).ok()),
                 None => Some(balance),
             };
             let mut paid = HashMap::with_capacity(sent.len());
@@ -180,10 +195,6 @@ pub(super) fn sent_of(contract: Address, answer: &Bytes) -> Result<U256, Error> 
         return Ok(U256::ZERO);
     }
     sentCall::abi_decode_returns(answer).map_err(|_| Error::NotGenuine { contract })
-}
-
-fn balance_of(contract: Address, answer: &Bytes) -> Result<U256, Error> {
-    U256::try_from_be_slice(answer).filter(|_| answer.len() == 32).ok_or(Error::NotGenuine { contract })
 }
 
 /// An account without code is not deployed, or dead: the factory knows.

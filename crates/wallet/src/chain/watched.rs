@@ -6,7 +6,7 @@ use std::{
 };
 
 use alloy::primitives::{Address, Bytes, U256};
-use chequebook::{Creation, State, Terms};
+use chequebook::{Asset, Creation, State, Terms};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -21,11 +21,11 @@ pub(crate) struct Seen {
     /// The newest block that counts as final.
     pub(crate) confirmed: Head,
     pub(crate) state: State,
-    /// In wei, at the head.
+    /// In the smallest unit of its asset, as all amounts, at the head.
     pub(crate) balance: U256,
-    /// In wei, at the confirmed block. `None` if the node never said.
+    /// At the confirmed block. `None` if the node never said.
     pub(crate) confirmed_balance: Option<U256>,
-    /// The cumulative amount paid to each watched beneficiary, in wei, at the head.
+    /// The cumulative amount paid to each watched beneficiary, at the head.
     pub(super) sent: HashMap<Address, U256>,
 }
 
@@ -44,12 +44,12 @@ impl Seen {
         }
     }
 
-    /// The lower bound of the balance, in wei, even if a reorganisation drops the newest deposits.
+    /// The lower bound of the balance, even if a reorganisation drops the newest deposits.
     pub(crate) fn sure_balance(&self) -> U256 {
         self.balance.min(self.confirmed_balance.unwrap_or_default())
     }
 
-    /// The amount that `beneficiary` was paid, in wei. It must be watched.
+    /// The amount that `beneficiary` was paid. It must be watched.
     pub(crate) fn sent(&self, beneficiary: Address) -> U256 {
         self.sent.get(&beneficiary).copied().unwrap_or_default()
     }
@@ -79,6 +79,8 @@ pub(crate) struct Subject<'a> {
     pub(super) accept_unproven: bool,
     /// Whether it is asked no more than whether it is proven.
     pub(super) is_brief: bool,
+    /// What it must pay with. `None`: any asset.
+    pub(super) expected: Option<Asset>,
 }
 
 impl<'a> Subject<'a> {
@@ -88,7 +90,7 @@ impl<'a> Subject<'a> {
 
     /// A chequebook that the factory has created.
     pub(crate) const fn at(contract: Address) -> Self {
-        Self { contract, creation: None, accept_unproven: false, is_brief: false }
+        Self { contract, creation: None, accept_unproven: false, is_brief: false, expected: None }
     }
 
     /// The chequebook at `contract`, which is the address of `creation` if there is one.
@@ -104,6 +106,11 @@ impl<'a> Subject<'a> {
     /// Whether no more is asked of a contract that is not proven, and not accepted.
     pub(crate) const fn brief(self, is_brief: bool) -> Self {
         Self { is_brief, ..self }
+    }
+
+    /// Only a chequebook that pays this asset. One that is unproven counts as one of ether.
+    pub(crate) const fn paying(self, expected: Asset) -> Self {
+        Self { expected: Some(expected), ..self }
     }
 }
 
@@ -143,6 +150,11 @@ impl WatchedChequebook {
     /// Whether the factory created it, or will.
     pub(crate) const fn is_proven(&self) -> bool {
         self.unproven.is_none()
+    }
+
+    /// What it pays with.
+    pub(crate) const fn asset(&self) -> Asset {
+        self.terms.form.asset()
     }
 
     /// Reads what is known. Nothing is asked.

@@ -148,7 +148,7 @@ impl ChainWatcher {
     /// # Errors
     ///
     /// [`Error::NoCode`]; [`ChequeError::Unproven`] unless the subject allows it; [`ChequeError::WrongAsset`] if it pays
-    /// a token; [`Error::Dead`] if its account was erased; [`Error::NotGenuine`] if it does not answer like a
+    /// another asset than the subject expects; [`Error::Dead`] if its account was erased; [`Error::NotGenuine`] if it does not answer like a
     /// chequebook; or an error from the node.
     pub(crate) async fn watch(&self, subject: Subject<'_>) -> Result<Arc<WatchedChequebook>, Error> {
         let contract = subject.contract;
@@ -180,7 +180,10 @@ impl ChainWatcher {
                 Ok(watched) if !watched.is_proven() && !subject.accept_unproven => {
                     Err(ChequeError::Unproven { contract }.into())
                 }
-                Ok(watched) => self.attend(&watched, beneficiaries).await.map(|watching| (watched, watching)),
+                Ok(watched) => match subject.check_asset(watched.asset()) {
+                    Ok(()) => self.attend(&watched, beneficiaries).await.map(|watching| (watched, watching)),
+                    Err(error) => Err(error),
+                },
                 Err(error) => Err(error),
             });
         }
@@ -204,7 +207,8 @@ impl ChainWatcher {
             match identity {
                 Ok((terms, unproven)) => {
                     let (beneficiaries, is_proven) = (beneficiaries.clone(), unproven.is_none());
-                    wanted.push(Wanted { contract, beneficiaries, is_proven });
+                    let asset = terms.form.asset();
+                    wanted.push(Wanted { contract, beneficiaries, is_proven, asset });
                     known.push((terms, unproven));
                 }
                 Err(error) => _ = added.insert(contract, Err(error)),
@@ -293,18 +297,19 @@ impl ChainWatcher {
                 None => records.next().map(|answer| answer.and_then(|answer| record_of(&answer))),
             })
             .collect();
-        let is_ether = |record: &Record| record.form.asset() == Asset::Ether;
+        // Of a chequebook with another asset than is expected, nothing more is asked.
+        let is_wanted = |subject: &Subject<'_>, record: &Record| subject.check_asset(record.form.asset()).is_ok();
         let calls = subjects
             .iter()
             .zip(&records)
-            .filter(|(_, record)| matches!(record, Some(Ok(Some(record))) if is_ether(record)));
+            .filter(|(subject, record)| matches!(record, Some(Ok(Some(record))) if is_wanted(subject, record)));
         let calls = calls.flat_map(|(subject, _)| terms_calls(subject.contract)).collect();
         let mut answers = self.chain.read_many(calls, &head).await.into_iter();
         let mut next = || answers.next().unwrap_or(Err(Error::NotGenuine { contract: factory() }));
         let all = subjects.iter().zip(&mut records).map(|(subject, record)| {
             let record = record.take();
             let answers = match &record {
-                Some(Ok(Some(record))) if is_ether(record) => Some([next(), next(), next()]),
+                Some(Ok(Some(record))) if is_wanted(subject, record) => Some([next(), next(), next()]),
                 _ => None,
             };
             self.identity(*subject, record, answers, head)
@@ -319,11 +324,11 @@ impl ChainWatcher {
         answers: Option<[Result<Bytes, Error>; 3]>,
         head: Head,
     ) -> Result<(Terms, Option<Bytes>), Error> {
-        let Subject { contract, creation, accept_unproven, is_brief } = subject;
+        let Subject { contract, creation, accept_unproven, is_brief, .. } = subject;
         let record = record.transpose()?.flatten();
         let form = creation.map(|creation| creation.terms.form).or(record.map(|record| record.form));
-        if let Some(found @ Asset::Token(_)) = form.map(Form::asset) {
-            return Err(ChequeError::WrongAsset { contract, found, expected: Asset::Ether }.into());
+        if let Some(form) = form {
+            subject.check_asset(form.asset())?;
         }
         if let Some(creation) = creation {
             return Ok((Terms { signer: creation.terms.effective_signer(), ..creation.terms }, None));
@@ -343,7 +348,10 @@ impl ChainWatcher {
             Some(_) => Err(Error::Contradiction { contract, what: "it has code, and did not answer".to_owned() }),
             None if code.is_empty() => Err(Error::NoCode { contract }),
             None if !accept_unproven => Err(ChequeError::Unproven { contract }.into()),
-            None => Ok((self.chain.terms(contract, Form::Direct, head.id()).await?, Some(code))),
+            None => {
+                subject.check_asset(Asset::Ether)?;
+                Ok((self.chain.terms(contract, Form::Direct, head.id()).await?, Some(code)))
+            }
         }
     }
 
@@ -369,6 +377,17 @@ impl ChainWatcher {
         let new = Arc::new(new);
         watched.insert(new.contract, Arc::downgrade(&new));
         new
+    }
+}
+
+impl Subject<'_> {
+    fn check_asset(&self, found: Asset) -> Result<(), Error> {
+        match self.expected {
+            Some(expected) if expected != found => {
+                Err(ChequeError::WrongAsset { contract: self.contract, found, expected }.into())
+            }
+            _ => Ok(()),
+        }
     }
 }
 

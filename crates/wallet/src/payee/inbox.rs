@@ -54,9 +54,9 @@ impl Inbox {
     /// # Errors
     ///
     /// [`Error::NoCode`] if there is no chequebook; [`chequebook::Error::Unproven`] if the factory did not create it,
-    /// unless the [policy](Policy::accept_unproven) allows that; [`chequebook::Error::WrongAsset`] if it pays a token:
-    /// this wallet takes ether only; [`Error::Dead`] if its account was erased; [`Error::AlreadyOpen`] if the inbox is
-    /// open; [`Error::Store`]; or an error from the node.
+    /// unless the [policy](Policy::accept_unproven) allows that; [`chequebook::Error::WrongAsset`] if it pays another
+    /// asset than that of the [policy](Policy::asset); [`Error::Dead`] if its account was erased; [`Error::AlreadyOpen`] if
+    /// the inbox is open; [`Error::Store`]; or an error from the node.
     pub async fn open(wallet: &Wallet, contract: Address, beneficiary: Address, policy: Policy) -> Result<Self, Error> {
         Self::open_with(wallet, contract, None, beneficiary, policy).await
     }
@@ -82,6 +82,7 @@ impl Inbox {
     ) -> Result<Self, Error> {
         let claim = wallet.claim(contract, Some(beneficiary))?;
         let subject = Subject::at(contract).created_by(creation.as_ref()).accept_unproven(policy.accept_unproven);
+        let subject = subject.paying(policy.asset);
         let mut opened = Exposure::open(wallet, &[(subject, vec![beneficiary])]).await?;
         let (exposure, watching) = opened.pop().ok_or(Error::NotGenuine { contract })??;
         let watching = watching.into_iter().next().ok_or(Error::NotGenuine { contract })?;
@@ -127,7 +128,8 @@ impl Inbox {
             claims.push(claim);
         }
         let subject = |(contract, beneficiaries)| {
-            (Subject::at(contract).accept_unproven(policy.accept_unproven).brief(is_brief), beneficiaries)
+            let subject = Subject::at(contract).accept_unproven(policy.accept_unproven).paying(policy.asset);
+            (subject.brief(is_brief), beneficiaries)
         };
         let wanted: Vec<_> = wanted.into_iter().map(subject).collect();
         let opened = Exposure::open(wallet, &wanted).await?;
@@ -210,7 +212,7 @@ impl Inbox {
         Ok(highest)
     }
 
-    /// The cumulative amount that was acknowledged, in wei: that of the highest cheque that [`receive`](Self::receive)
+    /// The cumulative amount that was acknowledged: that of the highest cheque that [`receive`](Self::receive)
     /// accepted.
     ///
     /// # Errors
@@ -222,7 +224,7 @@ impl Inbox {
         Ok(acknowledged)
     }
 
-    /// Asks the chain how much of the highest cheque is not yet cashed, in wei. A payment that a reorganisation drops is
+    /// Asks the chain how much of the highest cheque is not yet cashed. A payment that a reorganisation drops is
     /// uncashed again.
     ///
     /// # Errors
@@ -238,7 +240,7 @@ impl Inbox {
     /* RECEIVE */
 
     /// Acknowledges a cheque if it is valid, higher than the latest, and allowed by the policy. Returns once it is
-    /// durable, with the amount that it adds, in wei, to the larger of what was acknowledged before and what the chain
+    /// durable, with the amount that it adds, in the smallest unit of the asset, to the larger of what was acknowledged before and what the chain
     /// shows as paid: give goods for this amount only.
     ///
     /// The chain is asked only if the last look is older than [`Config::max_age`](crate::Config::max_age).

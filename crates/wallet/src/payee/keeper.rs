@@ -256,10 +256,14 @@ impl Exposure {
 
     /// Whether a cash that pays this much, in wei, is worth its gas.
     async fn is_worth(&self, job: &Job, pays: U256, overdraft: Overdraft) -> Result<bool, Error> {
-        if job.open.policy.min_gas_multiple == 0 {
+        self.wallet.cashing().check_patience(&job.cheque)?;
+        if pays < job.open.policy.min_cash {
+            return Ok(false);
+        }
+        let multiple = U256::from(job.open.policy.gas_multiple());
+        if multiple.is_zero() {
             return Ok(true);
         }
-        let multiple = U256::from(job.open.policy.min_gas_multiple);
         let (hash, base_fee) = self.watched.read(|seen| (seen.head.hash, seen.head.base_fee));
         let last = *self.price.lock();
         // The price of the last estimate, at today's base fee: nothing is asked for what is not worth that.

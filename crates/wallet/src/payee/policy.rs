@@ -1,7 +1,7 @@
 //! Which cheques a payee accepts.
 
 use alloy::primitives::{Address, U256};
-use chequebook::{Cheque, Scheme, SignedCheque, State, Terms};
+use chequebook::{Asset, Cheque, Scheme, SignedCheque, State, Terms};
 
 use crate::{Error, chain::Seen, setters::setters};
 
@@ -26,12 +26,18 @@ pub struct Policy {
     /// Accept a cheque only if the final balance covers it together with all that was acknowledged to beneficiaries of
     /// this wallet, with open inboxes or not, and is not cashed. Otherwise [`Error::NotCovered`]. This is no guarantee, because other payees hold cheques too.
     pub require_covered: bool,
-    /// An automatic cash waits until it pays at least this many times the cost of its gas.
+    /// An automatic cash of ether waits until it pays at least this many times the cost of its gas.
     pub min_gas_multiple: u64,
     /// Once the end is announced, take what is there even if it is less than what is owed. What the balance covers is
     /// cashed first, then at most one cheque that it does not cover, which ends the chequebook. In all other cases, an
     /// automatic cash never overdraws.
     pub overdraw_at_end: bool,
+    /// The asset that is taken: ether, or one token. A chequebook that pays another is
+    /// [`chequebook::Error::WrongAsset`]. Take only tokens that you chose: their code decides about your money.
+    pub asset: Asset,
+    /// The least that an automatic cash must pay, in the smallest unit of the asset. What a token is worth in gas is not
+    /// known, so that for tokens this alone decides; for ether, `min_gas_multiple` must hold, too.
+    pub min_cash: U256,
 }
 
 setters!(Policy {
@@ -43,11 +49,13 @@ setters!(Policy {
     require_covered: bool,
     min_gas_multiple: u64,
     overdraw_at_end: bool,
+    asset: Asset,
+    min_cash: U256,
 });
 
 impl Default for Policy {
     /// Both schemes, no counterfactual and no unproven chequebook, a notice period of one day, covered by what is final, no
-    /// automatic cash below twice the cost of its gas, no overdraft before the end is announced.
+    /// automatic cash below twice the cost of its gas, no overdraft before the end is announced, only ether.
     fn default() -> Self {
         Self {
             accept_packed: true,
@@ -58,11 +66,21 @@ impl Default for Policy {
             require_covered: true,
             min_gas_multiple: 2,
             overdraw_at_end: true,
+            asset: Asset::Ether,
+            min_cash: U256::ZERO,
         }
     }
 }
 
 impl Policy {
+    /// How many times the cost of its gas a cash must pay. Zero: the gas is no reason to wait.
+    pub(super) const fn gas_multiple(&self) -> u64 {
+        match self.asset {
+            Asset::Ether => self.min_gas_multiple,
+            Asset::Token(_) => 0,
+        }
+    }
+
     /// Checks what never changes.
     pub(super) fn check_cheque(&self, cheque: &SignedCheque, terms: &Terms) -> Result<(), Error> {
         let Cheque { contract, scheme, .. } = *cheque.cheque();

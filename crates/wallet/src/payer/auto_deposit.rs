@@ -7,16 +7,16 @@ use alloy::primitives::U256;
 use crate::setters::setters;
 
 /// When a chequebook deposits automatically. The settings apply to the funds: the available amount plus pending
-/// deposits. More settings may be added: start from [`default`](Self::default), and set what you need.
+/// deposits. The default is made for ether: set both amounts for a token, in its smallest unit. More settings may be added: start from [`default`](Self::default), and set what you need.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AutoDeposit {
     /// How often to check whether the funds are below the buffer. With `None`, or with a threshold that is not below
     /// the buffer, only the issue of a cheque starts a check.
     pub interval: Option<Duration>,
-    /// Deposit if the funds are below this when a cheque is issued. In wei.
+    /// Deposit if the funds are below this when a cheque is issued. In the smallest unit of the asset.
     pub threshold: U256,
-    /// A deposit raises the funds to this. In wei.
+    /// A deposit raises the funds to this. In the smallest unit of the asset.
     pub buffer: U256,
 }
 

@@ -21,7 +21,7 @@ use alloy::{
     sol_types::{SolCall, SolEvent},
 };
 use chequebook::{
-    State,
+    Asset, State,
     bindings::{
         Chequebook::{Cashed, sentCall},
         ChequebookFactory::Created,
@@ -72,9 +72,12 @@ impl Book {
         let shown = Shown { block: confirmed.number, hash: confirmed.hash, balance, paid, is_dead };
         let now = Shown { block: head.number, hash: head.hash, balance: newest, paid: up_to(head.number)?, is_dead };
         let history = async {
-            self.check_history(&shown).await?;
+            self.check_history(&shown, &confirmed, reorganised).await?;
+            if now == shown {
+                return Ok(());
+            }
             // Also what is not final yet: a payment whose event is missing is noticed at once.
-            self.check_history(&now).await
+            self.check_history(&now, &head, reorganised).await
         };
         match history.await {
             Ok(()) => *self.doubt.lock() = None,
@@ -84,7 +87,12 @@ impl Book {
             }
             Err(error) => return Err(error),
         }
-        self.funds.lock().believe(shown);
+        let newest = matches!(self.watched.asset(), Asset::Token(_)).then(|| now.funded()).transpose()?;
+        {
+            let mut funds = self.funds.lock();
+            funds.believe(shown);
+            funds.believe_newest(newest);
+        }
 
         // A sum is stored once a later look has found it, too, and the state does not contradict it.
         if let Some((candidate, found_at)) = asking.candidate.take() {
@@ -104,10 +112,11 @@ impl Book {
     }
 
     /// Checks that what the chain shows can follow from what was believed, unless that block was dropped.
-    async fn check_history(&self, new: &Shown) -> Result<(), Error> {
+    async fn check_history(&self, new: &Shown, at: &Head, reorganised: bool) -> Result<(), Error> {
+        let asset = self.watched.asset();
         let (believed, what) = {
             let funds = self.funds.lock();
-            (funds.believed(), funds.contradiction(new)?)
+            (funds.believed(), funds.contradiction(new, asset, reorganised)?)
         };
         let (Some(what), Some((number, hash))) = (what, believed) else { return Ok(()) };
         let chain = &self.wallet.shared().chain;
@@ -117,10 +126,52 @@ impl Book {
         }
         // One of the two is wrong: what the node says of the earlier block now tells whether that was the balance then.
         let then = self.funds.lock().believed_balance();
-        if new.paid >= self.funds.lock().believed_paid() && chain.balance(self.contract, block.id()).await? != then {
-            return Ok(());
+        if new.paid >= self.funds.lock().believed_paid() {
+            if chain.balance_of(self.contract, asset, block.id()).await? != then {
+                return Ok(());
+            }
+            if matches!(asset, Asset::Token(_)) && self.was_taken(new, at).await? {
+                tracing::warn!(contract = %self.contract, %what, "the token has taken from the deposit");
+                return Ok(());
+            }
         }
         Err(Error::Contradiction { contract: self.contract, what })
+    }
+
+    /// Whether a token has really lowered the balance, as only its own code can: asked again, it is the same at that
+    /// block, and no payment is left out that would explain it.
+    async fn was_taken(&self, new: &Shown, at: &Head) -> Result<bool, Error> {
+        let again = self.wallet.shared().chain.balance_of(self.contract, self.watched.asset(), at.id()).await?;
+        if again != new.balance {
+            return Ok(false);
+        }
+        let sent = self.sent_to_all(at).await?;
+        if sent != new.paid {
+            tracing::warn!(contract = %self.contract, %sent, paid = %new.paid, "the node leaves out payments");
+        }
+        Ok(sent == new.paid)
+    }
+
+    /// What the contract has `sent` at a block to all to whom it was ever promised.
+    async fn sent_to_all(&self, at: &Head) -> Result<U256, Error> {
+        let shared = self.wallet.shared();
+        let mut total = U256::ZERO;
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = shared.ledger.durable_page(table::ISSUED, self.contract.as_slice(), after.as_deref(), AUDITED);
+            let rows = page.await?;
+            let mut calls = Vec::with_capacity(rows.len());
+            for (key, _) in &rows {
+                calls.push(Call::new(self.contract, sentCall { beneficiary: address_at_end(table::ISSUED, key)? }));
+            }
+            for answer in shared.chain.read_many(calls, at).await {
+                total = total.checked_add(sent_in(self.contract, &answer?)?).ok_or(Error::Overflow)?;
+            }
+            match rows.into_iter().last() {
+                Some((key, _)) => after = Some(key),
+                None => return Ok(total),
+            }
+        }
     }
 
     /// The stored sum, if its block is still part of the chain; otherwise nothing, before the first payment.
@@ -259,6 +310,14 @@ impl Book {
             }
         })
     }
+}
+
+/// What a contract has sent. One that is not there has sent nothing.
+fn sent_in(contract: Address, answer: &[u8]) -> Result<U256, Error> {
+    if answer.is_empty() {
+        return Ok(U256::ZERO);
+    }
+    sentCall::abi_decode_returns(answer).map_err(|_| Error::NotGenuine { contract })
 }
 
 /// A payment, as an event tells it.

@@ -2,15 +2,19 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use alloy::primitives::{Address, B256, BlockNumber, TxKind, U256};
-use chequebook::{Creation, State};
+use alloy::primitives::{Address, B256, BlockNumber, U256};
+use chequebook::{Asset, Creation, State};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::{auto_deposit::AutoDeposit, funds::Funds, order::Order};
+use super::{
+    auto_deposit::AutoDeposit,
+    funds::{Balance, Funds},
+    order::Order,
+};
 use crate::{
     Error,
-    chain::{Subject, Ticket, WatchedChequebook},
+    chain::{Subject, Ticket, WatchedChequebook, transfer_input},
     signer::SharedSigner,
     store::{
         Batch, Durable, Key,
@@ -177,10 +181,48 @@ impl Book {
         let shared = self.wallet.shared();
         shared.watcher.refresh(&self.watched, Duration::ZERO).await?;
         self.check_alive()?;
-        let call = Call { to: TxKind::Call(self.contract), value: amount, input: Default::default() };
+        let call = match self.watched.asset() {
+            Asset::Ether => Call::new(self.contract, amount, Default::default()),
+            Asset::Token(token) => {
+                let input = transfer_input(self.contract, amount);
+                Call { moves: Some(amount), ..Call::new(token, U256::ZERO, input) }
+            }
+        };
         let purpose = Purpose::Deposit { contract: self.contract, amount };
         // As soon as it is signed, it counts as a transaction.
         shared.account.send_and(call, purpose, move |_| drop(depositing)).await
+    }
+
+    /// Creates a token chequebook, unless it is created, and deposits what is missing of its first deposit: what was
+    /// ever deposited counts, and what is under way.
+    pub(super) async fn create_of_token(&self, creation: &Creation, deposit: U256) -> Result<(), Error> {
+        let shared = self.wallet.shared();
+        shared.watcher.refresh(&self.watched, Duration::ZERO).await?;
+        if self.watched.state() == State::NotDeployed {
+            // Perhaps an earlier run has sent it.
+            let created = match self.wallet.factory().pending(self.contract) {
+                Some(pending) => pending.included().await,
+                None => match self.wallet.factory().create(creation, U256::ZERO).await {
+                    Ok(created) => created.included().await,
+                    Err(error) => Err(error),
+                },
+            };
+            shared.watcher.refresh(&self.watched, Duration::ZERO).await?;
+            // Somebody else may have been first.
+            if let Err(error) = created
+                && self.watched.state() == State::NotDeployed
+            {
+                return Err(error);
+            }
+        }
+        self.check_alive()?;
+        let Balance { funded, pending, .. } = self.newest_balance().await?;
+        let missing = deposit.saturating_sub(funded).saturating_sub(pending);
+        if missing.is_zero() {
+            return Ok(());
+        }
+        self.deposit(missing).await?.included().await?;
+        self.ask_funds().await
     }
 
     /// Deposits into a chequebook that we tried to create and that somebody else created. `error` is the failure of our

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alloy::primitives::{Address, U256};
-use chequebook::{Creation, Scheme, Terms};
+use chequebook::{Asset, Creation, Scheme, Terms};
 use parking_lot::Mutex;
 
 use super::{
@@ -18,7 +18,6 @@ use super::{
 };
 use crate::{
     Error,
-    factory::require_ether,
     signer::{IntoSigner, SharedSigner},
     store::{
         Batch,
@@ -51,16 +50,25 @@ impl Chequebook {
     /// [`Wallet::transactions`] before you create again: a creation that has started continues, and a second one would
     /// deposit again.
     ///
+    /// The deposit of a token chequebook is a transaction of its own, after the creation. If that fails, or the process
+    /// dies between the two, the chequebook is created: create it again, which deposits what is missing of the first
+    /// deposit, and nothing twice.
+    ///
     /// # Errors
     ///
     /// Those of [`prepare`](Self::prepare); [`Error::InsufficientFunds`] and similar errors if the transaction cannot be
     /// sent, [`Error::Refused`], [`Error::Reverted`] or [`Error::Replaced`] if it failed; [`Error::Dead`] or
-    /// [`Error::KillAnnounced`] if somebody else created it, and it has ended or is about to; or an error from the node.
+    /// [`Error::KillAnnounced`] if somebody else created it, and it has ended or is about to; those of
+    /// [`deposit`](Self::deposit) for a token; or an error from the node.
     #[tracing::instrument(skip_all)]
     pub async fn create<K>(wallet: &Wallet, signer: impl IntoSigner<K>, new: NewChequebook) -> Result<Self, Error> {
         let signer = signer.into_signer();
         let creation = new.creation(wallet, &signer);
         let book = Self::prepare_creation(wallet, signer, creation).await?;
+        if matches!(creation.terms.form.asset(), Asset::Token(_)) {
+            book.0.book.create_of_token(&creation, new.deposit).await?;
+            return Ok(book);
+        }
         let created = async { wallet.factory().create(&creation, new.deposit).await?.included().await };
         match created.await {
             Ok(_) => {}
@@ -74,7 +82,7 @@ impl Chequebook {
         Ok(book)
     }
 
-    /// Prepares a chequebook without a transaction. Cheques may be issued once ether that was sent to its address, for
+    /// Prepares a chequebook without a transaction. Cheques may be issued once what was sent to its address, for
     /// example by [`deposit`](Self::deposit), is confirmed. Anyone, including a payee, can create it later with
     /// [`Factory::create`](crate::Factory::create). Until then it is counterfactual, and the [policy](crate::Policy) of
     /// each payee decides whether its cheques are accepted. The deposit of `new` is not sent.
@@ -82,9 +90,8 @@ impl Chequebook {
     /// # Errors
     ///
     /// [`Error::NoRecord`] if the chequebook was created or funded before, and the store has no record of it: use
-    /// another salt, or recover it with [`recover_of`](Self::recover_of). [`chequebook::Error::WrongAsset`] if its form is that of a token,
-    /// [`Error::NoCode`] if there is no factory on this chain, [`chequebook::Error::ZeroOwner`],
-    /// [`Error::AlreadyOpen`]; or an error from the node.
+    /// another salt, or recover it with [`recover_of`](Self::recover_of). [`Error::NoCode`] if there is no factory, or no such token, on this
+    /// chain, [`chequebook::Error::ZeroOwner`], [`chequebook::Error::ZeroToken`], [`Error::AlreadyOpen`]; or an error from the node.
     pub async fn prepare<K>(wallet: &Wallet, signer: impl IntoSigner<K>, new: NewChequebook) -> Result<Self, Error> {
         let signer = signer.into_signer();
         let creation = new.creation(wallet, &signer);
@@ -93,11 +100,10 @@ impl Chequebook {
 
     async fn prepare_creation(wallet: &Wallet, signer: SharedSigner, creation: Creation) -> Result<Self, Error> {
         let contract = creation.address(wallet.chain_id())?;
-        require_ether(contract, &creation)?;
         let claim = wallet.claim(contract, None)?;
         let shared = wallet.shared();
         if shared.ledger.get::<ChequebookRow>(&chequebook_key(contract)).await?.is_none() {
-            let unused_at = wallet.factory().require_unused(contract).await?;
+            let unused_at = wallet.factory().require_unused(contract, creation.terms.form.asset()).await?;
             let mut batch = Batch::new();
             let row = ChequebookRow { signer: signer.address(), creation: Some(creation), scan_from: Some(unused_at) };
             batch.replace(chequebook_key(contract), None, &row)?.put(total_key(contract), &U256::ZERO)?;
@@ -113,8 +119,7 @@ impl Chequebook {
     ///
     /// [`Error::NoRecord`] if the store has none: only [`recover`](Self::recover) opens such a chequebook.
     /// [`Error::NotOurSigner`] if `signer` is not its signer, [`Error::NoCode`] if there is no chequebook,
-    /// [`chequebook::Error::Unproven`] if the factory did not create it, [`chequebook::Error::WrongAsset`] if it pays a
-    /// token, [`Error::Dead`] if it has ended; [`Error::StoreOutdated`] if the chain has paid what the store does not know
+    /// [`chequebook::Error::Unproven`] if the factory did not create it, [`Error::Dead`] if it has ended; [`Error::StoreOutdated`] if the chain has paid what the store does not know
     /// of; [`Error::AlreadyOpen`] if it is open; or an error from the node.
     pub async fn open<K>(wallet: &Wallet, contract: Address, signer: impl IntoSigner<K>) -> Result<Self, Error> {
         let signer = signer.into_signer();
@@ -181,14 +186,17 @@ impl Chequebook {
 
     /* DEPOSIT */
 
-    /// Sends a deposit of `amount`, in wei, from the account of the wallet, and returns once it is sent. It counts once
-    /// it is confirmed: [`Transaction::confirmed`] waits for that.
+    /// Sends a deposit of `amount` from the account of the wallet, in wei, or in the smallest unit of the token, and
+    /// returns once it is sent. It counts once it is confirmed: [`Transaction::confirmed`] waits for that. Of a token,
+    /// what arrives is what counts, and the [balance](Self::balance) shows it: a token may take a fee, or say that it
+    /// made a transfer that it did not make.
     ///
     /// # Errors
     ///
     /// [`Error::ZeroAmount`]; [`Error::Dead`] or [`Error::KillAnnounced`] if the chequebook has ended or is about to;
-    /// [`Error::InsufficientFunds`] and similar
-    /// errors if the transaction cannot be sent; or an error from the node.
+    /// [`Error::InsufficientTokens`] if the account has too few besides the deposits that are under way;
+    /// [`Error::Refused`] if the token would refuse the transfer; [`Error::InsufficientFunds`] and similar errors if the
+    /// transaction cannot be sent; or an error from the node.
     ///
     /// If this future is dropped, look into [`Wallet::transactions`] before you deposit again: a deposit that has
     /// started continues.

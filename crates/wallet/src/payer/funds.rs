@@ -2,13 +2,16 @@
 
 use alloy::primitives::{B256, BlockNumber, U256};
 
-use crate::Error;
+use chequebook::Asset;
 
-/// What a chequebook is funded with, and what was promised from it. All in wei.
+use crate::{Error, error::Unit};
+
+/// What a chequebook is funded with, and what was promised from it. All in the smallest unit of its asset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Balance {
-    /// The total that was ever deposited and not withdrawn, in blocks that count as final.
+    /// The total that was ever deposited and not withdrawn, in blocks that count as final. If the issuer of a token has
+    /// taken some, it is what is left at the newest block.
     pub funded: U256,
     /// The total that was ever promised by cheques.
     pub issued: U256,
@@ -31,7 +34,7 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    fn funded(&self) -> Result<U256, Error> {
+    pub(super) fn funded(&self) -> Result<U256, Error> {
         self.balance.checked_add(self.paid).ok_or(Error::Overflow)
     }
 }
@@ -41,6 +44,8 @@ impl Shown {
 pub(super) struct Funds {
     /// `None` until the chain was asked.
     shown: Option<Shown>,
+    /// Of a token: what it is funded with at the newest block, which may be less, because its issuer took some.
+    newest: Option<U256>,
     /// In wei: the total that the store has, or will have after the next commit.
     pub(super) issued: U256,
     /// In wei: reserved for cheques that are being signed.
@@ -52,7 +57,7 @@ pub(super) struct Funds {
 impl Funds {
     /// Funded with nothing until the chain is asked.
     pub(super) const fn new(issued: U256) -> Self {
-        Self { shown: None, issued, reserved: U256::ZERO, depositing: U256::ZERO }
+        Self { shown: None, newest: None, issued, reserved: U256::ZERO, depositing: U256::ZERO }
     }
 
     /// The last block that counts. Zero if the chain was not asked.
@@ -60,23 +65,28 @@ impl Funds {
         self.shown.map_or(0, |shown| shown.block)
     }
 
-    /// In wei.
+    /// In the smallest unit of the asset, as all amounts.
     pub(super) fn funded(&self) -> Result<U256, Error> {
-        self.shown.map_or(Ok(U256::ZERO), |shown| shown.funded())
+        let shown = self.shown.map_or(Ok(U256::ZERO), |shown| shown.funded())?;
+        Ok(self.newest.map_or(shown, |newest| newest.min(shown)))
     }
 
-    /// In wei. Zero if more was issued than is funded now, which only a deep reorganisation or the owner can cause.
+    /// Zero if more was issued than is funded now, which only a deep reorganisation, the owner, or the issuer of a token
+    /// can cause.
     pub(super) fn available(&self) -> Result<U256, Error> {
         Ok(self.funded()?.saturating_sub(self.issued).saturating_sub(self.reserved))
     }
 
     /// What is wrong with what the chain shows, if the last block that was believed is still part of it: what is funded
-    /// never falls on one chain but by the death of the chequebook, and neither does what was paid.
-    pub(super) fn contradiction(&self, new: &Shown) -> Result<Option<String>, Error> {
+    /// never falls on one chain but by the death of the chequebook or, of a token, by what its issuer does, and what was
+    /// paid never does.
+    pub(super) fn contradiction(&self, new: &Shown, asset: Asset, reorganised: bool) -> Result<Option<String>, Error> {
         let Some(before) = self.shown else { return Ok(None) };
-        let (was, is) = (before.funded()?, new.funded()?);
+        // After a reorganisation, what the newest block showed is no fact any more.
+        let was = if reorganised { before.funded()? } else { self.funded()? };
+        let is = new.funded()?;
         let fell = |what: &str, was: U256, is: U256| {
-            Some(format!("it {what} {was} wei in block {}, and {is} in block {}", before.block, new.block))
+            Some(format!("it {what} {was} {} in block {}, and {is} in block {}", Unit(asset), before.block, new.block))
         };
         Ok(if new.paid < before.paid {
             fell("had paid", before.paid, new.paid)
@@ -105,6 +115,11 @@ impl Funds {
     /// Believes what the chain shows.
     pub(super) const fn believe(&mut self, new: Shown) {
         self.shown = Some(new);
+    }
+
+    /// Believes what a token chequebook is funded with at the newest block. `None` for ether.
+    pub(super) const fn believe_newest(&mut self, newest: Option<U256>) {
+        self.newest = newest;
     }
 }
 

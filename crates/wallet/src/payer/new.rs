@@ -14,9 +14,9 @@ pub struct NewChequebook {
     pub owner: Option<Address>,
     /// The minimum time between the announcement of the end and the end, in seconds. Payees may require one.
     pub notice_period: u32,
-    /// The first deposit, in wei.
+    /// The first deposit, in the smallest unit of the asset: wei, or that of the token.
     pub deposit: U256,
-    /// Direct or clone: this wallet pays ether only.
+    /// Direct or clone, which pay ether, or a token, which is its asset.
     pub form: Form,
     /// Distinguishes chequebooks with the same terms. The same terms and the same salt are the same chequebook.
     pub salt: B256,

@@ -44,7 +44,7 @@ impl Outbox {
         self.scheme
     }
 
-    /// The cumulative amount promised to the beneficiary, in wei.
+    /// The cumulative amount promised to the beneficiary, in the smallest unit of the asset.
     ///
     /// # Errors
     ///
@@ -57,7 +57,7 @@ impl Outbox {
         Ok(self.open.book.wallet.shared().ledger.get(&self.key()).await?)
     }
 
-    /// Signs a cheque that promises the beneficiary `amount` more, in wei, in addition to all earlier promises. Returns
+    /// Signs a cheque that promises the beneficiary `amount` more, in the smallest unit of the asset, in addition to all earlier promises. Returns
     /// once it is durable.
     ///
     /// If this future is dropped, call [`latest_cheque`](Self::latest_cheque) to see whether the cheque was issued.

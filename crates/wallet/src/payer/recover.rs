@@ -12,7 +12,6 @@ use super::{
 };
 use crate::{
     Error,
-    factory::require_ether,
     signer::{IntoSigner, SharedSigner},
     store::{
         Batch,
@@ -47,7 +46,7 @@ impl Chequebook {
     ///
     /// # Errors
     ///
-    /// [`chequebook::Error::ZeroOwner`], [`chequebook::Error::WrongAsset`], and those of [`recover`](Self::recover).
+    /// [`chequebook::Error::ZeroOwner`], [`chequebook::Error::ZeroToken`], and those of [`recover`](Self::recover).
     pub async fn recover_of<K>(
         wallet: &Wallet,
         creation: &Creation,
@@ -55,7 +54,6 @@ impl Chequebook {
         cheques: impl IntoIterator<Item = SignedCheque>,
     ) -> Result<Self, Error> {
         let contract = creation.address(wallet.chain_id())?;
-        require_ether(contract, creation)?;
         Self::recover_with(wallet, contract, Some(*creation), signer.into_signer(), cheques).await
     }
 

@@ -234,12 +234,12 @@ impl Promise {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum Purpose {
-    /// To deposit ether.
+    /// To deposit ether or tokens.
     #[serde(rename_all = "camelCase")]
     Deposit {
         /// The chequebook.
         contract: Address,
-        /// In wei.
+        /// In the smallest unit of the asset.
         #[serde(with = "decimal")]
         amount: U256,
     },
@@ -250,7 +250,7 @@ pub enum Purpose {
         contract: Address,
         /// Whom it pays.
         beneficiary: Address,
-        /// The cumulative amount of the cheque, in wei.
+        /// The cumulative amount of the cheque.
         #[serde(with = "decimal")]
         amount: U256,
     },
@@ -259,7 +259,7 @@ pub enum Purpose {
     Create {
         /// Its address.
         contract: Address,
-        /// The deposit that comes with it, in wei.
+        /// The deposit that comes with it, in wei; none with a token chequebook.
         #[serde(with = "decimal")]
         amount: U256,
     },
@@ -274,7 +274,7 @@ pub enum Purpose {
     FillGap,
 }
 
-/// Wei as decimal digits in formats that people read, as in a cheque.
+/// An amount as decimal digits in formats that people read, as in a cheque.
 pub(crate) mod decimal {
     use alloy::primitives::U256;
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     Error,
     answer::Refusal,
-    chain::{Chain, ChainWatcher, Ticket},
+    chain::{Chain, ChainWatcher, Ticket, transferred},
     config::Config,
     health::Health,
     store::{
@@ -111,6 +111,18 @@ impl Slot {
         Ok(most.saturating_add(self.row.l1_fee))
     }
 
+    /// The most of a token that any of its variants moves, in its smallest unit.
+    fn moves(&self, id: Id, token: Address) -> Result<U256, StoreError> {
+        let mut most = U256::ZERO;
+        for raw in &self.row.variants {
+            let transaction = unsigned(id, raw)?;
+            if transaction.to() == Some(token) {
+                most = most.max(transferred(&transaction.input).unwrap_or_default());
+            }
+        }
+        Ok(most)
+    }
+
     /// What its newest variant offers.
     pub(super) fn offer(&self, id: Id) -> Result<Offer, StoreError> {
         let transaction = unsigned(id, self.row.latest())?;
@@ -148,6 +160,14 @@ impl State {
     pub(super) fn outflow(&self, account: Address, nonce: u64) -> Result<U256, StoreError> {
         let under_way = self.open.range((account, nonce)..=(account, u64::MAX));
         under_way.map(|(&id, slot)| slot.cost(id)).try_fold(U256::ZERO, |sum, cost| Ok(sum.saturating_add(cost?)))
+    }
+}
+
+impl State {
+    /// What the transactions that are under way move of a token, in its smallest unit: those of `account` from `nonce` on.
+    pub(super) fn token_outflow(&self, account: Address, nonce: u64, token: Address) -> Result<U256, StoreError> {
+        let mut under_way = self.open.range((account, nonce)..=(account, u64::MAX));
+        under_way.try_fold(U256::ZERO, |sum, (&id, slot)| Ok(sum.saturating_add(slot.moves(id, token)?)))
     }
 }
 

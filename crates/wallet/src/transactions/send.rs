@@ -10,6 +10,7 @@ use alloy::{
     rpc::types::TransactionRequest,
 };
 use async_trait::async_trait;
+use chequebook::Asset;
 use tokio::time::timeout;
 
 use super::{
@@ -39,12 +40,23 @@ pub(crate) struct Call {
     /// In wei.
     pub(crate) value: U256,
     pub(crate) input: Bytes,
+    /// What it takes from the account of the token that it calls, in the token's smallest unit.
+    pub(crate) moves: Option<U256>,
 }
 
 impl Call {
+    pub(crate) const fn new(to: Address, value: U256, input: Bytes) -> Self {
+        Self { to: TxKind::Call(to), value, input, moves: None }
+    }
+
+    /// The token that it takes from the account, and how much.
+    fn tokens(&self) -> Option<(Address, U256)> {
+        Some((*self.to.to()?, self.moves?))
+    }
+
     /// What only uses up a nonce of the account.
     const fn nothing(account: Address) -> Self {
-        Self { to: TxKind::Call(account), value: U256::ZERO, input: Bytes::new() }
+        Self::new(account, U256::ZERO, Bytes::new())
     }
 }
 
@@ -121,6 +133,11 @@ impl Account {
 
     /// Estimates gas and fees of a call.
     async fn price(&self, call: Call, head: &Head) -> Result<Priced, Error> {
+        if let Some((token, _)) = call.tokens() {
+            let used = self.chain.nonce(self.address(), head.id()).await?;
+            self.check_tokens(&call, head, used).await?;
+            self.chain.check_transfer(self.address(), token, call.input.clone()).await?;
+        }
         let (gas, fees) = tokio::try_join!(self.estimate(&call), self.chain.fees(head))?;
         // The cost of a storage slot may change before the transaction is included.
         let gas = gas.saturating_add(gas / 4);
@@ -130,6 +147,19 @@ impl Account {
         let offer = first_offer(fees, gas, &self.config)?;
         let l1_fee = self.chain.l1_fee(call.input.clone()).await?;
         Ok(Priced { call, gas, offer, l1_fee })
+    }
+
+    /// Checks that the account has the tokens that a call takes, besides what is under way, where `used` nonces are used
+    /// at `head`.
+    async fn check_tokens(&self, call: &Call, head: &Head, used: u64) -> Result<(), Error> {
+        let (account, Some((token, needed))) = (self.address(), call.tokens()) else { return Ok(()) };
+        let balance = self.chain.balance_of(account, Asset::Token(token), head.id()).await?;
+        let under_way = self.state.lock().token_outflow(account, used, token)?;
+        let balance = balance.saturating_sub(under_way);
+        if balance < needed {
+            return Err(Error::InsufficientTokens { account, token, balance, needed });
+        }
+        Ok(())
     }
 
     async fn estimate(&self, call: &Call) -> Result<u64, Error> {
@@ -173,6 +203,7 @@ impl Account {
         if left < needed {
             return Err(Error::InsufficientFunds { account, balance: left, needed });
         }
+        self.check_tokens(&call, &head, used.min(nonce)).await?;
         Ok(TxEip1559 {
             chain_id: self.chain.id(),
             nonce,

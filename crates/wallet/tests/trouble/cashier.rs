@@ -99,8 +99,7 @@ async fn w1_a_cheque_and_its_credit_are_one_change() {
     let receipt = cashier.receive(&rogue(book, who(0), 10).await).await.unwrap();
     assert_eq!((receipt.added, credit(receipt.credit)), (wei(10), (wei(10), wei(0))));
     cashier.spend(book, who(0), wei(4)).await.unwrap();
-    let noted: Vec<_> =
-        changes.lock().unwrap().iter().filter(|change| change.contains(&"received")).cloned().collect();
+    let noted: Vec<_> = changes.lock().unwrap().iter().filter(|change| change.contains(&"received")).cloned().collect();
     assert_eq!(noted, [vec!["received", "credit"]]);
 
     // The process dies before it is written: neither the cheque nor its credit was there.
@@ -147,9 +146,12 @@ async fn w2_spends_no_more_than_was_brought() {
     }
     let results = tasks.join_all().await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 50);
-    assert!(results.iter().flat_map(|result| result.as_ref().err()).all(|error| {
-        matches!(error, Error::InsufficientCredit { available, .. } if available.is_zero())
-    }));
+    assert!(
+        results
+            .iter()
+            .flat_map(|result| result.as_ref().err())
+            .all(|error| { matches!(error, Error::InsufficientCredit { available, .. } if available.is_zero()) })
+    );
     wallet.shutdown().await;
     drop((first, wallet));
     let (_wallet, cashier) = cashier_on(&sim, &disk, settings()).await;
@@ -205,7 +207,9 @@ async fn w5_strangers_cost_little() {
     };
     let before = sim.all_requests();
     let cheques: Vec<_> = (0..20_000).map(|index| cheque(1_000 + index)).collect();
-    for answers in join_all(cheques.chunks(5_000).map(|chunk| join_all(chunk.iter().map(|one| cashier.receive(one))))).await {
+    for answers in
+        join_all(cheques.chunks(5_000).map(|chunk| join_all(chunk.iter().map(|one| cashier.receive(one))))).await
+    {
         for answer in answers {
             let error = answer.unwrap_err();
             assert!(matches!(error, Error::Cheque(ChequeError::Unproven { .. })), "{error}");

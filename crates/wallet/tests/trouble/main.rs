@@ -16,6 +16,7 @@ mod refusal;
 #[path = "../support/sim/mod.rs"]
 mod sim;
 mod stress;
+mod tokens;
 mod twice;
 mod under_way;
 mod view;

@@ -12,8 +12,8 @@ use chequebook::{
     bindings::{
         Chequebook,
         ChequebookFactory::{
-            AlreadyCreated, ChequebookFactoryCalls, Created, InvalidToken, NoForm, ZeroOwner, bornAtCall, createCall,
-            implementationCall, predictCall, recordCall, tokenImplementationCall,
+            AlreadyCreated, ChequebookFactoryCalls, Created, EtherRefused, InvalidToken, NoForm, ZeroOwner, bornAtCall,
+            createCall, implementationCall, predictCall, recordCall, tokenImplementationCall,
         },
         ClearingHouse::{Failed, NoChequebook, NotEnoughGas, Skipped, cashCall},
         IChequebookFactory::{self, Record},
@@ -30,6 +30,7 @@ use super::{
 /// As the factory numbers the forms.
 const DIRECT: u8 = 1;
 const CLONE: u8 = 2;
+const TOKEN: u8 = 3;
 /// What the clearing house itself needs for each cheque.
 const OWN_GAS: u64 = 8_000;
 /// What a transaction costs before it does anything.
@@ -55,7 +56,7 @@ impl Sim {
             let Terms { owner, notice_period: notice, .. } = creation.terms;
             let (form, signer, killable_at) = (CLONE, creation.terms.effective_signer(), U256::ZERO);
             let (sent, paid) = Default::default();
-            let book = Book { form, owner, signer, notice, born_at: number, killable_at, sent, paid };
+            let book = Book { form, owner, signer, notice, born_at: number, killable_at, sent, paid, token: None };
             let contract = creation.address(CHAIN_ID).expect("it has an owner");
             block.state.books.insert(contract, book);
             *block.state.balances.entry(contract).or_default() += wei;
@@ -90,10 +91,10 @@ pub(super) fn estimate(to: Option<Address>, input: &[u8], gas: u64) -> u64 {
 }
 
 impl State {
-    /// Direct chequebooks and clones are created. No token has code here, so the factory refuses token chequebooks.
-    pub(super) fn call_factory(&mut self, message: &Message) -> Outcome {
+    /// Creates chequebooks and tells what it knows of them.
+    pub(super) fn call_factory(&mut self, message: &Message, environment: &Environment) -> Outcome {
         let answer = match ChequebookFactoryCalls::abi_decode(&message.input).map_err(|_| Bytes::new())? {
-            ChequebookFactoryCalls::create(call) => return self.create(&call, message),
+            ChequebookFactoryCalls::create(call) => return self.create(&call, message, environment),
             _ if !message.value.is_zero() => return Err(Bytes::new()),
             ChequebookFactoryCalls::predict(predictCall { form, terms, salt }) => {
                 predictCall::abi_encode_returns(&predict(form, &terms, salt)?.0)
@@ -101,7 +102,8 @@ impl State {
             ChequebookFactoryCalls::record(recordCall { chequebook }) => {
                 let known = self.books.get(&chequebook);
                 let (born_at, form) = known.map_or((0, 0), |book| (book.born_at, book.form));
-                recordCall::abi_encode_returns(&Record { bornAt: born_at, form, token: Address::ZERO })
+                let token = known.and_then(|book| book.token).unwrap_or_default();
+                recordCall::abi_encode_returns(&Record { bornAt: born_at, form, token })
             }
             ChequebookFactoryCalls::bornAt(bornAtCall { chequebook }) => {
                 let born_at = self.books.get(&chequebook).map_or(0, |book| book.born_at);
@@ -116,17 +118,25 @@ impl State {
     }
 
     /// Creates a chequebook with a deposit, once.
-    fn create(&mut self, call: &createCall, message: &Message) -> Outcome {
+    fn create(&mut self, call: &createCall, message: &Message, environment: &Environment) -> Outcome {
         let (created, terms) = predict(call.form, &call.terms, call.salt)?;
+        let token = match terms.form {
+            Form::Token(token) if !environment.tokens.contains_key(&token) => {
+                return Err(InvalidToken { form: TOKEN, token }.abi_encode().into());
+            }
+            Form::Token(_) if !message.value.is_zero() => return Err(EtherRefused {}.abi_encode().into()),
+            Form::Token(token) => Some(token),
+            Form::Direct | Form::Clone => None,
+        };
         if self.books.contains_key(&created) {
             return Err(AlreadyCreated { chequebook: created }.abi_encode().into());
         }
         let (owner, signer, notice) = (terms.owner, terms.effective_signer(), terms.notice_period);
         let (form, born_at, killable_at) = (call.form, message.block, U256::ZERO);
         let (sent, paid) = Default::default();
-        self.books.insert(created, Book { form, owner, signer, notice, born_at, killable_at, sent, paid });
+        self.books.insert(created, Book { form, owner, signer, notice, token, born_at, killable_at, sent, paid });
         self.transfer(message.from, created, message.value);
-        let event = Created { owner, chequebook: created, token: Address::ZERO };
+        let event = Created { owner, chequebook: created, token: token.unwrap_or_default() };
         Ok((createCall::abi_encode_returns(&created).into(), logs(factory(), vec![event.encode_log_data()])))
     }
 
@@ -193,7 +203,14 @@ impl State {
         match IMulticall3Calls::abi_decode(&message.input).map_err(|_| Bytes::new())? {
             IMulticall3Calls::aggregate3(aggregate3Call { calls }) => {
                 let (mut answers, mut events) = (Vec::new(), Vec::new());
+                let mut is_burned = false;
                 for call in calls {
+                    // What is left of the gas is not enough for those behind.
+                    is_burned |= environment.burns(call.target, &call.callData);
+                    if is_burned {
+                        answers.push(IMulticall3::Result { success: false, returnData: Bytes::new() });
+                        continue;
+                    }
                     let outcome = self.nested(MULTICALL, call.target, call.callData, message, environment);
                     if outcome.is_err() && !call.allowFailure {
                         return Err(Revert::from("Multicall3: call failed").abi_encode().into());
@@ -224,7 +241,7 @@ impl State {
     }
 
     /// A call from one contract to another. After an error, it has changed nothing.
-    fn nested(
+    pub(super) fn nested(
         &mut self,
         from: Address,
         to: Address,
@@ -245,6 +262,7 @@ fn predict(form: u8, terms: &IChequebookFactory::Terms, salt: B256) -> Result<(A
         _ if terms.owner == Address::ZERO => return Err(ZeroOwner {}.abi_encode().into()),
         DIRECT if token == Address::ZERO => Form::Direct,
         CLONE if token == Address::ZERO => Form::Clone,
+        TOKEN if token != Address::ZERO => Form::Token(token),
         other => return Err(InvalidToken { form: other, token }.abi_encode().into()),
     };
     let terms = Terms { form, owner: terms.owner, signer: terms.signer, notice_period: terms.noticePeriod };

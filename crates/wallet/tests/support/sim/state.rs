@@ -18,10 +18,11 @@ use chequebook::{
         KillCancelled, Killed, NotAnnounced, NotCovered, NotOwner, NoticeRunning, Overdraft, PaymentFailed,
         StaleCheque, killableAtCall, noticePeriodCall, ownerCall, sentCall, signerCall,
     },
+    bindings::ChequebookFactory::EtherRefused,
     clearing_house, factory,
 };
 
-use super::GAS;
+use super::{GAS, tokens::Behaviour};
 
 pub(crate) const CHAIN_ID: u64 = 31_337;
 pub(crate) const COINBASE: Address = address!("0x00000000000000000000000000000000c01bba5e");
@@ -36,6 +37,8 @@ pub(crate) struct Book {
     pub(crate) owner: Address,
     pub(crate) signer: Address,
     pub(crate) notice: u32,
+    /// What it pays with. `None`: ether.
+    pub(crate) token: Option<Address>,
     pub(crate) born_at: u64,
     pub(crate) killable_at: U256,
     /// What the contract reports as paid.
@@ -76,6 +79,8 @@ pub(crate) struct State {
     pub(crate) books: Map<Address, Book>,
     /// The accounts that run the code of another one (EIP-7702).
     pub(crate) delegations: BTreeMap<Address, Address>,
+    /// The balances of each token.
+    pub(crate) tokens: BTreeMap<Address, BTreeMap<Address, U256>>,
 }
 
 /// What a test decides about all blocks at once.
@@ -83,6 +88,8 @@ pub(crate) struct State {
 pub(super) struct Environment {
     /// The accounts that take no payment.
     pub(super) refusing: BTreeSet<Address>,
+    /// The tokens that have code, and what it does.
+    pub(super) tokens: BTreeMap<Address, Behaviour>,
     /// Whether there is a Multicall3.
     pub(super) multicall: bool,
     /// What contracts see as the number of a block, less the number that nodes tell.
@@ -93,7 +100,7 @@ pub(super) struct Environment {
 
 impl Default for Environment {
     fn default() -> Self {
-        Self { refusing: BTreeSet::new(), multicall: true, number_offset: 0, gas: GAS }
+        Self { refusing: BTreeSet::new(), tokens: BTreeMap::new(), multicall: true, number_offset: 0, gas: GAS }
     }
 }
 
@@ -172,13 +179,16 @@ impl State {
         }
         let to = to.ok_or(Bytes::new())?;
         if to == factory() {
-            return self.call_factory(message);
+            return self.call_factory(message, environment);
         }
         if to == clearing_house() {
             return self.call_clearing_house(message, environment);
         }
         if to == MULTICALL && environment.multicall {
             return self.call_multicall(message, environment);
+        }
+        if environment.tokens.contains_key(&to) {
+            return self.call_token(to, message, environment);
         }
         if input.is_empty() || !self.books.contains_key(&to) {
             if !value.is_zero() || self.books.contains_key(&to) {
@@ -199,7 +209,11 @@ impl State {
         if contract || environment.refusing.contains(&account) {
             return Err(Bytes::new());
         }
-        if self.books.contains_key(&account) { self.alive(account) } else { Ok(()) }
+        match self.books.get(&account) {
+            Some(book) if book.token.is_some() => Err(EtherRefused {}.abi_encode().into()),
+            Some(_) => self.alive(account),
+            None => Ok(()),
+        }
     }
 
     /// The chequebook, which exists.
@@ -233,7 +247,7 @@ impl State {
                 sentCall::abi_encode_returns(&book.sent.get(&call.beneficiary).copied().unwrap_or_default())
             }
             ChequebookCalls::announceKill(_) | ChequebookCalls::cancelKill(_) | ChequebookCalls::kill(_) => {
-                return self.command(contract, message, &call);
+                return self.command(contract, message, &call, environment);
             }
             _ => return Err(Bytes::new()), // nobody asks for the domain
         };
@@ -241,7 +255,13 @@ impl State {
     }
 
     /// The functions that only the owner may call.
-    fn command(&mut self, contract: Address, message: &Message, command: &ChequebookCalls) -> Outcome {
+    fn command(
+        &mut self,
+        contract: Address,
+        message: &Message,
+        command: &ChequebookCalls,
+        environment: &Environment,
+    ) -> Outcome {
         let (now, owner) = (U256::from(message.time), self.books[&contract].owner);
         if message.from != owner {
             return Err(NotOwner { caller: message.from }.abi_encode().into());
@@ -264,8 +284,8 @@ impl State {
                 return Err(NoticeRunning { killableAt: killable_at, time: now }.abi_encode().into());
             }
             _ => {
-                let refund = self.balance(contract);
-                self.die(contract, owner, message.block)?;
+                let refund = self.assets(contract, message, environment)?;
+                self.die(contract, owner, message, environment)?;
                 Killed { refund }.encode_log_data()
             }
         };
@@ -273,14 +293,34 @@ impl State {
     }
 
     /// Pays everything to one account, and nothing from then on.
-    fn die(&mut self, contract: Address, recipient: Address, block: u64) -> Result<(), Bytes> {
+    fn die(
+        &mut self,
+        contract: Address,
+        recipient: Address,
+        message: &Message,
+        environment: &Environment,
+    ) -> Result<(), Bytes> {
         self.alive(contract)?;
-        if self.books[&contract].born_at == block {
+        if self.books[&contract].born_at == message.block {
             return Err(BornThisBlock {}.abi_encode().into());
         }
         self.book(contract).killable_at = U256::MAX;
-        self.transfer(contract, recipient, self.balance(contract));
+        let balance = self.assets(contract, message, environment)?;
+        let token = self.book(contract).token;
+        match token {
+            Some(token) if self.pay_tokens((token, contract, recipient), balance, message, environment) => {}
+            Some(_) => return Err(PaymentFailed {}.abi_encode().into()),
+            None => self.transfer(contract, recipient, balance),
+        }
         Ok(())
+    }
+
+    /// What a chequebook has of its asset, as far as it knows.
+    fn assets(&mut self, contract: Address, message: &Message, environment: &Environment) -> Result<U256, Bytes> {
+        match self.book(contract).token {
+            Some(token) => self.told(token, contract, message, environment),
+            None => Ok(self.balance(contract)),
+        }
     }
 
     /// Pays a cheque, or what is left for it.
@@ -293,7 +333,7 @@ impl State {
         environment: &Environment,
     ) -> Outcome {
         let Cheque { contract, beneficiary, amount, .. } = cheque;
-        let balance = self.balance(contract);
+        let balance = self.assets(contract, message, environment);
         let book = self.book(contract);
         let already = book.sent.get(&beneficiary).copied().unwrap_or_default();
         if beneficiary == contract {
@@ -306,18 +346,22 @@ impl State {
         let signed = SignedCheque::new(cheque, signature).and_then(|signed| signed.verify(book.signer));
         signed.map_err(|_| InvalidSignature {}.abi_encode())?;
 
-        let owed = amount - already;
+        let (owed, balance) = (amount - already, balance?);
         let paid = owed.min(balance);
         if paid < owed && only_if_covered {
             return Err(NotCovered { owed, balance }.abi_encode().into());
         }
         book.sent.insert(beneficiary, already + paid);
         *book.paid.entry(beneficiary).or_default() += paid;
-        let deadbeat = book.owner;
+        let (deadbeat, token) = (book.owner, book.token);
         let mut data = vec![Cashed { beneficiary, paid }.encode_log_data()];
         if paid < owed {
             data.push(Overdraft { deadbeat }.encode_log_data());
-            self.die(contract, beneficiary, message.block)?;
+            self.die(contract, beneficiary, message, environment)?;
+        } else if let Some(token) = token {
+            if !self.pay_tokens((token, contract, beneficiary), paid, message, environment) {
+                return Err(PaymentFailed {}.abi_encode().into());
+            }
         } else {
             self.accepts(beneficiary, environment).map_err(|_| PaymentFailed {}.abi_encode())?;
             self.transfer(contract, beneficiary, paid);
@@ -332,7 +376,8 @@ impl State {
         }
         let known = account == factory() || account == clearing_house() || self.books.contains_key(&account);
         let multicall = account == MULTICALL && environment.multicall;
-        if known || multicall || environment.refusing.contains(&account) { bytes!("fe") } else { Bytes::new() }
+        let token = environment.tokens.contains_key(&account);
+        if known || multicall || token || environment.refusing.contains(&account) { bytes!("fe") } else { Bytes::new() }
     }
 }
 

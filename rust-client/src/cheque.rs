@@ -70,6 +70,13 @@ impl Cheque {
         SignedCheque::new(self, signature.normalized_s().as_bytes())
     }
 
+    /// What it still pays, in wei or in the smallest unit of the token, after `sent` was paid to its beneficiary.
+    #[cfg(feature = "provider")]
+    pub(crate) fn owed(&self, sent: U256) -> Result<U256, Error> {
+        let amount = self.amount;
+        amount.checked_sub(sent).filter(|owed| !owed.is_zero()).ok_or(Error::AlreadyCashed { amount, sent })
+    }
+
     fn domain(&self) -> Eip712Domain {
         eip712_domain! {
             name: "Chequebook",

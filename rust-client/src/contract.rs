@@ -331,10 +331,8 @@ impl<P: Provider + Clone> ChequebookContract<P> {
     /// does not cover it; or an error from the node.
     pub async fn payable(&self, cheque: &SignedCheque, overdraft: Overdraft) -> Result<U256, Error> {
         self.verify(cheque)?;
-        let Cheque { contract, beneficiary, amount, .. } = *cheque.cheque();
-        let sent = self.sent(beneficiary).await?;
-        let owed =
-            amount.checked_sub(sent).filter(|owed| !owed.is_zero()).ok_or(Error::AlreadyCashed { amount, sent })?;
+        let Cheque { contract, beneficiary, .. } = *cheque.cheque();
+        let owed = cheque.cheque().owed(self.sent(beneficiary).await?)?;
         let balance = self.balance().await?;
         if owed <= balance {
             return Ok(owed);
@@ -400,7 +398,7 @@ fn expect(contract: Address, found: Asset, expected: Asset) -> Result<(), Error>
 
 /// Simulates a transaction, then sends it. Without the simulation, a provider that counts nonces itself could count one
 /// for a transaction whose gas it cannot estimate, and all later ones would wait for it.
-async fn send<P: Provider, D: CallDecoder, E: SolInterface + std::fmt::Debug>(
+pub(crate) async fn send<P: Provider, D: CallDecoder, E: SolInterface + std::fmt::Debug>(
     contract: Address,
     call: &CallBuilder<P, D>,
 ) -> Result<PendingTransactionBuilder<Ethereum>, Error> {
@@ -428,7 +426,7 @@ fn refused<E: SolInterface + std::fmt::Debug>(contract: Address, source: alloy::
 }
 
 /// The failure of a question.
-fn failed(contract: Address, source: alloy::contract::Error) -> Error {
+pub(crate) fn failed(contract: Address, source: alloy::contract::Error) -> Error {
     match source {
         source if source.as_revert_data().is_some() => Error::Call { contract, source: Box::new(source) },
         alloy::contract::Error::TransportError(error) => Error::Rpc(error),

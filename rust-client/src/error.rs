@@ -1,9 +1,8 @@
 //! What can go wrong with cheques and contracts. Amounts are in wei, or in the smallest unit of the token.
 
-use alloy::primitives::{Address, ChainId, SignatureError, U256};
+use alloy::primitives::{Address, B256, ChainId, SignatureError, U256};
 #[cfg(feature = "provider")]
 use alloy::{
-    primitives::B256,
     providers::PendingTransactionError,
     transports::{RpcError, TransportErrorKind},
 };
@@ -142,6 +141,10 @@ pub enum Error {
         expected: ChainId,
     },
 
+    /// The cheque is typed, and a chequebook of 2016 knows only packed ones.
+    #[error("cheque is typed, expected a packed one")]
+    NotPacked,
+
     /// The cheque is already cashed, or a newer one is.
     #[error("the cheque for {amount} is already cashed: {sent} was paid")]
     AlreadyCashed {
@@ -172,6 +175,15 @@ pub enum Error {
     Unproven {
         /// The address.
         contract: Address,
+    },
+
+    /// The contract is an early one of 2016, which pays all or nothing, but not what a cheque says.
+    #[error("contract {contract} has the defective code {code_hash} of 2016, expected that of go-ethereum 1.8")]
+    Defective {
+        /// The address.
+        contract: Address,
+        /// The hash of its code.
+        code_hash: B256,
     },
 
     /// The chequebook pays with another asset than the caller expects.
@@ -259,12 +271,13 @@ impl Error {
             | Self::WrongSigner { .. }
             | Self::WrongContract { .. }
             | Self::WrongChainId { .. }
+            | Self::NotPacked
             | Self::AlreadyCashed { .. } => ErrorClass::BadCheque,
             Self::ZeroOwner | Self::ZeroToken | Self::NoToken { .. } => ErrorClass::InvalidInput,
             Self::WrongAsset { .. } => ErrorClass::Policy,
             Self::Signer(_) => ErrorClass::Signer,
             Self::WouldBounce { .. } => ErrorClass::Funds,
-            Self::NoCode { .. } | Self::Unproven { .. } => ErrorClass::WrongChain,
+            Self::NoCode { .. } | Self::Unproven { .. } | Self::Defective { .. } => ErrorClass::WrongChain,
             Self::Dead { .. } | Self::KillAnnounced { .. } => ErrorClass::Ended,
             Self::Refused { .. } => ErrorClass::Transaction,
             #[cfg(feature = "provider")]

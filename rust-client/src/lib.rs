@@ -10,6 +10,7 @@ mod cheque;
 mod contract;
 mod creation;
 mod error;
+pub mod geth;
 mod state;
 mod terms;
 mod wire;

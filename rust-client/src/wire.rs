@@ -57,7 +57,7 @@ impl TryFrom<Wire> for SignedCheque {
     }
 }
 
-fn parse_address(field: &'static str, value: String) -> Result<Address, Error> {
+pub(crate) fn parse_address(field: &'static str, value: String) -> Result<Address, Error> {
     let Some(bytes) = parse_hex(&value) else { return Err(Error::InvalidAddress { field, value }) };
     let address = Address::from(bytes);
 
@@ -69,7 +69,7 @@ fn parse_address(field: &'static str, value: String) -> Result<Address, Error> {
     Ok(address)
 }
 
-fn parse_amount(value: String) -> Result<U256, Error> {
+pub(crate) fn parse_amount(value: String) -> Result<U256, Error> {
     let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     let leading_zero = value.len() > 1 && value.starts_with('0');
     if !digits || leading_zero {

@@ -2,13 +2,13 @@
 
 use alloy::{
     primitives::{Address, U256},
-    signers::local::PrivateKeySigner,
+    signers::{Signer, local::PrivateKeySigner},
 };
 use chequebook::{Cheque, Scheme, SignedCheque};
 use proptest::prelude::*;
 
 /// Signs `cheque`, and stops the test if that fails.
-pub(crate) fn sign(cheque: Cheque, signer: &PrivateKeySigner) -> SignedCheque {
+pub(crate) fn sign(cheque: Cheque, signer: &(impl Signer + Sync)) -> SignedCheque {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(cheque.sign(signer)).unwrap()
 }

@@ -23,6 +23,13 @@ pub(crate) const CORES: u64 = 2;
 /// How many tasks, or payers, work at the same time.
 pub(crate) const MANY: usize = 64;
 
+/// A key in memory, which signs with libsecp256k1 if the wallet recovers with it.
+#[cfg(feature = "secp256k1")]
+pub(crate) type Key = alloy::signers::local::Secp256k1Signer;
+/// A key in memory.
+#[cfg(not(feature = "secp256k1"))]
+pub(crate) type Key = PrivateKeySigner;
+
 /// Anvil, and a directory for the stores.
 pub(crate) struct World {
     anvil: AnvilInstance,
@@ -39,8 +46,11 @@ impl World {
         Self { anvil, directory: tempfile::tempdir().unwrap() }
     }
 
-    pub(crate) fn key(&self, index: usize) -> PrivateKeySigner {
-        self.anvil.nth_key(index).unwrap().into()
+    pub(crate) fn key(&self, index: usize) -> Key {
+        let key = PrivateKeySigner::from(self.anvil.nth_key(index).unwrap());
+        #[cfg(feature = "secp256k1")]
+        let key = key.into_secp256k1();
+        key
     }
 
     pub(crate) async fn wallet(&self, name: &str, key: usize) -> Wallet {

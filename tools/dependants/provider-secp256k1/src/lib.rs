@@ -4,4 +4,5 @@ pub use chequebook::{
     Asset, ChequebookContract, Overdraft,
     bindings::{Chequebook::ChequebookInstance, TokenChequebook::TokenChequebookInstance},
     deploy,
+    geth::{OriginalChequebook, read_cheque},
 };

@@ -3,7 +3,7 @@
 //! The facts are behind one lock, which is never held while anything is waited for.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Weak},
 };
 
@@ -19,6 +19,7 @@ use super::{
     decide::{Offer, cost},
     handle::{Owner, Transaction},
     sign::AccountSigner,
+    slots::Slots,
     status::{Id, Known, Status, publish},
 };
 use crate::{
@@ -34,7 +35,7 @@ use crate::{
 };
 
 /// How many final transactions are kept in memory, in case a reorganisation is deeper than expected.
-const KEPT: usize = 64;
+pub(super) const KEPT: usize = 64;
 
 /// A transaction whose outcome is not final, or was not long ago.
 pub(super) struct Slot {
@@ -56,6 +57,10 @@ pub(super) struct Slot {
     pub(super) is_busy: bool,
     /// The newest block when it was last looked for what used its nonce.
     pub(super) searched: Option<B256>,
+    /// The newest block when its nonce was first seen to be used.
+    pub(super) used_at: Option<BlockNumber>,
+    /// Whether it is part of the stored sum of automatic deposits.
+    pub(super) is_counted: bool,
     pub(super) known: watch::Sender<Known>,
 }
 
@@ -80,6 +85,8 @@ impl Slot {
             checked: None,
             is_busy: false,
             searched: None,
+            used_at: None,
+            is_counted: false,
             known,
         }
     }
@@ -124,9 +131,15 @@ pub(super) struct State {
     /// The next nonce of our account.
     pub(super) next: u64,
     /// By account and nonce: those that are not final.
-    pub(super) open: BTreeMap<Id, Slot>,
+    pub(super) open: Slots,
     /// The newest of those that are.
-    pub(super) closed: BTreeMap<Id, Slot>,
+    pub(super) closed: Slots,
+    /// What is being signed.
+    pub(super) signing: Option<Purpose>,
+    /// By chequebook, if it is loaded: what automatic deposits that are final have sent. In wei.
+    pub(super) automatic: HashMap<Address, U256>,
+    /// How many reorganisations were seen before all transactions were last looked at.
+    pub(super) branch: u64,
     /// Nonces that nothing uses though later ones wait for them, and the newest block when that was first seen.
     pub(super) gaps: BTreeMap<Id, BlockNumber>,
     /// Whether gaps are being filled.
@@ -140,7 +153,7 @@ impl State {
             self.closed.insert(id, slot);
         }
         while self.closed.len() > KEPT {
-            self.closed.pop_first();
+            self.closed.remove_first();
         }
     }
 
@@ -234,30 +247,11 @@ impl Account {
         open.collect()
     }
 
-    /// All transactions that the store knows, by account and then by nonce.
-    pub(crate) async fn all_transactions(self: &Arc<Self>) -> Result<Vec<Transaction>, Error> {
-        let mut all = BTreeMap::new();
-        for (key, row) in self.ledger.scan::<TransactionRow>(table::HISTORY, &[]).await? {
-            let id = transaction_of(table::HISTORY, &key)?;
-            let outcome = row.outcome.filter(|_| !row.variants.is_empty()).ok_or_else(|| bad_row(id))?;
-            let hash = keccak256(row.latest());
-            let is_cancelled = row.cancelled;
-            let known = Known { status: outcome.into(), refusal: None, blocked: None, is_cancelled, hash };
-            let (_, known) = watch::channel(known);
-            all.insert(id, self.handle_of(id, row.purpose, known));
-        }
-        let state = self.state.lock();
-        let here = state.closed.iter().chain(&state.open);
-        all.extend(here.map(|(&id, slot)| (id, self.handle(id, slot))));
-        drop(state);
-        Ok(all.into_values().collect())
-    }
-
     pub(super) fn handle(&self, id: Id, slot: &Slot) -> Transaction {
         self.handle_of(id, slot.row.purpose, slot.known.subscribe())
     }
 
-    fn handle_of(&self, id: Id, purpose: Purpose, known: watch::Receiver<Known>) -> Transaction {
+    pub(super) fn handle_of(&self, id: Id, purpose: Purpose, known: watch::Receiver<Known>) -> Transaction {
         let owner: Weak<dyn Owner> = Weak::<Self>::clone(&self.this);
         Transaction { owner, id, purpose, known, health: self.health.subscribe() }
     }
@@ -266,21 +260,15 @@ impl Account {
     /// amount, in wei.
     pub(crate) fn deposits(&self, contract: Address) -> Vec<(U256, Status)> {
         let state = self.state.lock();
-        let all = state.open.values().chain(state.closed.values());
-        let deposits = all.filter_map(|slot| match slot.row.purpose {
-            Purpose::Deposit { contract: to, amount } | Purpose::Create { contract: to, amount } => {
-                (to == contract).then_some((amount, slot.status))
-            }
-            _ => None,
-        });
-        deposits.collect()
+        let all = state.open.of(contract).chain(state.closed.of(contract));
+        all.filter_map(|(_, slot)| Some((slot.row.purpose.deposit()?, slot.status))).collect()
     }
 
-    /// The transaction that does something, if it is under way.
-    pub(crate) fn find(&self, wanted: impl Fn(Purpose) -> bool) -> Option<Transaction> {
+    /// The transaction that funds or ends a chequebook as wanted, if it is under way.
+    pub(crate) fn find(&self, contract: Address, wanted: impl Fn(Purpose) -> bool) -> Option<Transaction> {
         let state = self.state.lock();
-        let mut open = state.open.iter();
-        open.find(|(_, slot)| wanted(slot.row.purpose) && !slot.row.cancelled).map(|(&id, slot)| self.handle(id, slot))
+        let mut open = state.open.of(contract);
+        open.find(|(_, slot)| wanted(slot.row.purpose) && !slot.row.cancelled).map(|(id, slot)| self.handle(id, slot))
     }
 
     /// Runs `change` on a transaction that is not final.

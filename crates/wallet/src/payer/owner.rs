@@ -138,6 +138,10 @@ impl Owner {
     #[tracing::instrument(skip(self, call))]
     async fn command(&self, purpose: Purpose, call: impl SolCall + Send) -> Result<Transaction, Error> {
         let shared = self.wallet.shared();
+        // One that was included meanwhile is under way no longer. If that is not known, it still is.
+        if let Err(error) = shared.account.advance().await {
+            tracing::debug!(contract = %self.address(), %error, "could not look at the transactions");
+        }
         shared.watcher.refresh(&self.watched, Duration::ZERO).await?;
         if let Some(same) = self.decide(purpose)? {
             return Ok(same);

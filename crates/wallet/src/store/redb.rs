@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 
 use self::{
-    database::{FORMAT, FORMAT_TABLE, builder, definition, transact},
+    database::{FORMAT, FORMAT_TABLE, NEW, builder, create_tables, definition, transact},
     file::{corrupt, refusal},
 };
 use super::{
@@ -219,7 +219,7 @@ fn apply(transaction: &WriteTransaction, changes: Vec<Change>) -> Result<Vec<Res
     Ok(answers)
 }
 
-/// Converts a file of format 1, and refuses all others that are not ours.
+/// Converts a file of an older format, and refuses all others that are not ours.
 fn check_format(path: &Path, database: &Database) -> Result<(), StoreError> {
     let format = |read: &redb::ReadTransaction| -> Result<u32, StoreError> {
         let table = read.open_table(FORMAT_TABLE).map_err(|error| refusal(path, error))?;
@@ -229,14 +229,23 @@ fn check_format(path: &Path, database: &Database) -> Result<(), StoreError> {
     let begin = || database.begin_read().map_err(|error| refusal(path, error));
     match format(&begin()?)? {
         FORMAT => {}
+        2 => {
+            require(path, &begin()?, TABLES.iter().filter(|table| !NEW.contains(table)))?;
+            transact(database, create_tables)?;
+        }
         1 => convert::convert(path, database)?,
         found => return Err(StoreError::UnknownFormat { found, expected: FORMAT }),
     }
-    let read = begin()?;
-    for table in TABLES {
-        read.open_table(definition(*table)).map_err(|error| refusal(path, error))?;
-    }
-    Ok(())
+    require(path, &begin()?, TABLES.iter())
+}
+
+/// Checks that tables exist: one that is lost must not look empty.
+fn require<'a>(
+    path: &Path,
+    read: &redb::ReadTransaction,
+    mut tables: impl Iterator<Item = &'a Table>,
+) -> Result<(), StoreError> {
+    tables.try_for_each(|table| read.open_table(definition(*table)).map(drop).map_err(|error| refusal(path, error)))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod faults;
 mod fixture;
 mod kill_and_overdraft;
 mod model;
+mod owner;
 mod payments;
 mod proof;
 mod race;

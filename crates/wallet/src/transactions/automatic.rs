@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use alloy::primitives::{Address, U256};
 
 use super::{
-    account::{Account, Slot, State},
+    account::{Account, State},
+    slots::Slot,
     status::Id,
 };
 use crate::{

@@ -3,8 +3,9 @@
 use alloy::primitives::{Address, BlockNumber};
 
 use super::{
-    account::{Account, Slot, State},
+    account::{Account, State},
     handle::Transaction,
+    slots::Slot,
     status::Id,
 };
 use crate::{Error, store::schema::Purpose};

@@ -6,9 +6,10 @@ use alloy::primitives::{Address, B256, keccak256};
 use tokio::{task::JoinSet, time::timeout};
 
 use super::{
-    account::{Account, Followed, Slot, does_nothing, unsigned},
+    account::{Account, Followed},
     decide::{Standing, Step, step},
     send::Why,
+    slots::{Slot, does_nothing, unsigned},
     status::{Id, Status},
 };
 use crate::{

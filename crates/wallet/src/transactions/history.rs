@@ -6,8 +6,9 @@ use alloy::primitives::keccak256;
 use tokio::sync::watch;
 
 use super::{
-    account::{Account, KEPT, Slot, State, bad_row},
+    account::{Account, KEPT, State},
     handle::Transaction,
+    slots::{Slot, bad_row},
     status::{Id, Known, Status},
 };
 use crate::{

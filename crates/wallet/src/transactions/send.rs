@@ -13,11 +13,12 @@ use async_trait::async_trait;
 use tokio::time::timeout;
 
 use super::{
-    account::{Account, Slot, does_nothing, unsigned},
+    account::Account,
     decide::{Answer, Offer, answer, cost, first_offer, lower, raise},
     ends::Signing,
     handle::{Owner, Transaction},
     sign::sign,
+    slots::{Slot, does_nothing, unsigned},
     status::{Id, Status},
 };
 use crate::{

@@ -239,6 +239,27 @@ async fn w2_a_cheque_that_is_signed_too_late_does_not_leave() {
     assert_eq!(book.balance().await.unwrap().available, wei(100), "nothing stays reserved");
 }
 
+/// A deposit is decided, and its price takes long: meanwhile the kill is signed, and the deposit would be lost.
+#[tokio::test(start_paused = true)]
+async fn w2_a_deposit_that_is_decided_too_early_is_not_sent_after_a_kill() {
+    let own = Own::new(0).await;
+    own.sim.auto_mine(false);
+    let is_deposit = |parameters: &[serde_json::Value]| parameters[0]["value"].as_str().is_some_and(|wei| wei != "0x0");
+    own.sim
+        .hook(move |method, parameters| (method == "eth_estimateGas" && is_deposit(parameters)).then_some(Act::Hang));
+    let deposit = tokio::spawn({
+        let book = own.book.clone();
+        async move { book.deposit(wei(7)).await }
+    });
+    sleep(Duration::from_secs(1)).await;
+    let kill = own.owner.kill().await.unwrap();
+    own.sim.unhook();
+    let deposit = deposit.await.unwrap();
+    let purpose = kill.purpose();
+    assert!(matches!(deposit, Err(Error::CommandUnderWay { purpose: found, .. }) if found == purpose), "{deposit:?}");
+    assert_eq!(own.book.balance().await.unwrap().pending, wei(0), "it is given up");
+}
+
 /// The process ends between the signature and the block.
 #[tokio::test(start_paused = true)]
 async fn w2_a_command_of_an_earlier_run_counts() {

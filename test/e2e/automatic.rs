@@ -114,7 +114,7 @@ async fn deposits_once_for_what_is_missing_once() -> Result<()> {
     eventually("as much as was issued is deposited", || async {
         let all = both.payer.transactions().await?.into_iter();
         let amounts = all.filter_map(|transaction| match transaction.purpose() {
-            Purpose::Deposit { amount, .. } => Some(amount),
+            Purpose::AutoDeposit { amount, .. } => Some(amount),
             _ => None,
         });
         Ok(amounts.fold(U256::ZERO, |sum, amount| sum + amount) == gwei(40))

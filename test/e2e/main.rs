@@ -14,6 +14,7 @@ mod fixture;
 mod kill_and_overdraft;
 mod model;
 mod original;
+mod owner;
 mod payments;
 mod proof;
 mod race;

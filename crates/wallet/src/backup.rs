@@ -16,8 +16,8 @@ use crate::{
         Batch, Key, Ledger, Store, StoreError, Table, decode,
         schema::{
             ChequebookRow, FORMAT, Origin, Promise, Received, Signed, TABLES, TransactionRow, address_at_end,
-            chequebook_key, decimal, history_key, issued_key, nonce_key, origin_key, received_key, received_of, table,
-            total_key, transaction_key, transaction_of,
+            automatic_key, chequebook_key, decimal, history_key, issued_key, nonce_key, origin_key, received_key,
+            received_of, table, total_key, transaction_key, transaction_of,
         },
     },
     wallet::Wallet,
@@ -48,6 +48,9 @@ struct Issuer {
     signer: Address,
     creation: Option<Creation>,
     scan_from: Option<BlockNumber>,
+    /// What automatic deposits that are final have sent, in wei.
+    #[serde(default, with = "decimal")]
+    auto_deposited: U256,
     issued: Vec<Issued>,
 }
 
@@ -101,7 +104,8 @@ impl Backup {
                 issued.push(Issued { beneficiary, amount: promise.amount, scheme, signature });
             }
             let ChequebookRow { signer, creation, scan_from } = row;
-            chequebooks.push(Issuer { contract, signer, creation, scan_from, issued });
+            let auto_deposited = U256::ZERO; // it is read last
+            chequebooks.push(Issuer { contract, signer, creation, scan_from, auto_deposited, issued });
         }
         let mut received = Vec::new();
         for (key, row) in all::<Received>(ledger, table::RECEIVED, &[]).await? {
@@ -115,6 +119,16 @@ impl Backup {
             for (key, transaction) in all::<TransactionRow>(ledger, table, &[]).await? {
                 // One that became final meanwhile is read twice.
                 transactions.insert(transaction_of(table, &key)?, transaction);
+            }
+        }
+        // After the transactions: one that becomes final meanwhile counts twice rather than not at all.
+        for (key, total) in all::<U256>(ledger, table::AUTOMATIC, &[]).await? {
+            let contract = address_at_end(table::AUTOMATIC, &key)?;
+            // They are in the order of their addresses. One that is not there yet began after the export.
+            if let Ok(index) = chequebooks.binary_search_by_key(&contract, |issuer: &Issuer| issuer.contract)
+                && let Some(issuer) = chequebooks.get_mut(index)
+            {
+                issuer.auto_deposited = total;
             }
         }
         let sent = |((account, nonce), transaction)| Sent { account, nonce, transaction };
@@ -175,7 +189,7 @@ impl Backup {
     }
 
     fn import_issuer(&self, batch: &mut Batch, issuer: &Issuer) -> Result<(), Error> {
-        let Issuer { contract, signer, creation, scan_from, ref issued } = *issuer;
+        let Issuer { contract, signer, creation, scan_from, auto_deposited, ref issued } = *issuer;
         if let Some(creation) = creation
             && (creation.address(self.chain_id)?, creation.terms.effective_signer()) != (contract, signer)
         {
@@ -199,6 +213,9 @@ impl Backup {
         batch
             .put(chequebook_key(contract), &ChequebookRow { signer, creation, scan_from })?
             .put(total_key(contract), &total)?;
+        if !auto_deposited.is_zero() {
+            batch.put(automatic_key(contract), &auto_deposited)?;
+        }
         Ok(())
     }
 

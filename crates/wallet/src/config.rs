@@ -28,6 +28,17 @@ pub enum L1Fee {
     OpStack,
 }
 
+/// Which final transactions the store keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum History {
+    /// All.
+    All,
+    /// Those whose nonce is among this many up to that of the transaction that became final last; at least 64. Older ones
+    /// are removed when another one becomes final, a few each time. What is not final is always kept.
+    Newest(u64),
+}
+
 /// How the wallet uses its chain. More settings may be added: start from a profile, such as
 /// [`mainnet`](Self::mainnet) or [`for_chain`](Self::for_chain), and set what you need.
 #[non_exhaustive]
@@ -66,6 +77,8 @@ pub struct Config {
     pub max_gas: u64,
     /// What a transaction costs besides its own gas.
     pub l1_fee: L1Fee,
+    /// Which final transactions the store keeps.
+    pub history: History,
 }
 
 setters!(Config {
@@ -85,6 +98,7 @@ setters!(Config {
     max_transaction_fee: U256,
     max_gas: u64,
     l1_fee: L1Fee,
+    history: History,
 });
 
 /// In wei.
@@ -117,6 +131,7 @@ impl Config {
             max_transaction_fee: U256::from_limbs([1_000_000_000_000_000_000, 0, 0, 0]),
             max_gas: 16_777_216, // EIP-7825
             l1_fee: L1Fee::InGas,
+            history: History::All,
         }
     }
 

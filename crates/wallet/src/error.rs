@@ -10,7 +10,7 @@ use chequebook::{Asset, Error as ChequeError, ErrorClass, Scheme};
 
 use crate::{
     answer::{NodeFailure, Refusal},
-    store::StoreError,
+    store::{Purpose, StoreError},
 };
 
 /// The unit of an amount, as errors name it.
@@ -210,6 +210,62 @@ pub enum Error {
         contract: Address,
         /// The earliest time at which it may end, in Unix seconds.
         killable_at: u64,
+    },
+
+    /// The account of the wallet does not own the chequebook.
+    #[error("account is {found}, expected {expected}, the owner of chequebook {contract}")]
+    NotOwner {
+        /// The chequebook.
+        contract: Address,
+        /// The account of the wallet.
+        found: Address,
+        /// The owner of the chequebook.
+        expected: Address,
+    },
+
+    /// The end of the chequebook is not announced.
+    #[error("the end of chequebook {contract} is not announced, expected an announcement")]
+    NotAnnounced {
+        /// The chequebook.
+        contract: Address,
+    },
+
+    /// The notice period is not over, by the newest block.
+    #[error(
+        "chequebook {contract} can be killed from {killable_at} on, expected no later time than {now}, that of the newest block"
+    )]
+    NoticeRunning {
+        /// The chequebook.
+        contract: Address,
+        /// The earliest time at which it may end, in Unix seconds.
+        killable_at: u64,
+        /// The time of the newest block, in Unix seconds.
+        now: u64,
+    },
+
+    /// A command of the owner is under way: it is decided or sent, and the chain does not show it yet. What it does counts
+    /// already. Wait for it, or cancel its transaction.
+    #[error("a command to chequebook {contract} is under way, expected none: {purpose:?}")]
+    CommandUnderWay {
+        /// The chequebook.
+        contract: Address,
+        /// What the command is for.
+        purpose: Purpose,
+    },
+
+    /// Automatic deposits have sent as much as [`AutoDeposit::max_total`](crate::AutoDeposit::max_total) allows.
+    #[error(
+        "automatic deposits into chequebook {contract} may send {missing} wei no more: {total} of at most {max} are sent"
+    )]
+    AutoDepositLimit {
+        /// The chequebook.
+        contract: Address,
+        /// What is missing of the buffer, in wei.
+        missing: U256,
+        /// What they have sent, in wei.
+        total: U256,
+        /// The most that they may send, in wei.
+        max: U256,
     },
 
     /// The store does not know what was issued on this chequebook.
@@ -527,6 +583,7 @@ impl Error {
             Self::Busy { .. } | Self::Full { .. } => ErrorClass::Policy,
             Self::InsufficientDeposit { .. }
             | Self::InsufficientCredit { .. }
+            | Self::AutoDepositLimit { .. }
             | Self::InsufficientFunds { .. }
             | Self::InsufficientTokens { .. }
             | Self::WouldBounce { .. }
@@ -535,12 +592,17 @@ impl Error {
             | Self::InvalidBeneficiary { .. }
             | Self::Overflow
             | Self::NotOurSigner { .. }
+            | Self::NotOwner { .. }
+            | Self::NotAnnounced { .. }
+            | Self::NoticeRunning { .. }
             | Self::NoRecord { .. }
             | Self::AlreadyOpen { .. }
             | Self::NothingReceived { .. }
             | Self::StoreNotEmpty
             | Self::BadBackup { .. } => ErrorClass::InvalidInput,
-            Self::Dead { .. } | Self::KillAnnounced { .. } | Self::ShutDown => ErrorClass::Ended,
+            Self::Dead { .. } | Self::KillAnnounced { .. } | Self::CommandUnderWay { .. } | Self::ShutDown => {
+                ErrorClass::Ended
+            }
             Self::Refused { .. }
             | Self::Reverted { .. }
             | Self::Replaced { .. }

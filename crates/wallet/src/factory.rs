@@ -53,7 +53,7 @@ impl Factory {
 
     /// The transaction under way that creates a chequebook.
     pub(crate) fn pending(&self, contract: Address) -> Option<Transaction> {
-        self.account.find(|purpose| matches!(purpose, Purpose::Create { contract: created, .. } if created == contract))
+        self.account.find(contract, |purpose| matches!(purpose, Purpose::Create { .. }))
     }
 
     /// Checks that a chequebook without a record in the store is new, and returns the block at which it was: somebody may

@@ -25,12 +25,12 @@ pub use backup::Backup;
 pub use cashing::{Cashing, Skipped};
 /// The thin crate, which defines cheques and terms.
 pub use chequebook;
-pub use config::{Config, Finality, L1Fee};
+pub use config::{Config, Finality, History, L1Fee};
 pub use credit::Credit;
 pub use error::Error;
 pub use factory::Factory;
 pub use payee::{AutoCash, Cashier, CashierSettings, Inbox, Limits, Order, Policy, Receipt, Uncashed};
-pub use payer::{AutoDeposit, Balance, Chequebook, NewChequebook, Outbox};
+pub use payer::{AutoDeposit, AutoDeposited, Balance, Chequebook, Issued, NewChequebook, Outbox, Owner};
 pub use signer::{IntoSigner, SharedSigner};
 pub use store::{Purpose, Store, StoreError};
 pub use transactions::{Status, Transaction};

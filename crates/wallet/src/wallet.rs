@@ -204,7 +204,20 @@ impl Wallet {
         self.0.account.open_transactions()
     }
 
-    /// Every transaction that the store knows, including those of earlier runs, in the order of their nonces.
+    /// A page of the account's transactions whose outcome is final, in the order of their nonces: those above `after`, at
+    /// most `limit` and 1,024. Begin with `None`, and go on with the nonce of the last one until a page is empty. Those
+    /// that [`Config::history`] does not keep are missing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    pub async fn history(&self, after: Option<u64>, limit: usize) -> Result<Vec<Transaction>, Error> {
+        self.0.account.history(after, limit).await
+    }
+
+    /// Every transaction that the store knows, including those of earlier runs, in the order of their nonces. **This loads
+    /// the whole history**: with a long one, use [`open_transactions`](Self::open_transactions) and
+    /// [`history`](Self::history).
     ///
     /// # Errors
     ///

@@ -251,6 +251,57 @@ async fn a_receipt_that_comes_late_is_no_replacement() {
     assert_eq!(waiting.await.unwrap().unwrap(), block);
 }
 
+/// The process dies after the promise of a withdrawal is durable, and before the transaction that cashes it is: the next
+/// run cashes it, once.
+#[tokio::test]
+async fn a_withdrawal_that_a_crash_cuts_in_two_is_resumed() {
+    let world = World::new().await;
+    let contract = world.book.address();
+    let (head, before) = (world.sim.head(), world.payer_gate.commits());
+    world.payer_gate.set(WAITS);
+    let book = world.book.clone();
+    let withdraw = tokio::spawn(async move { book.withdraw(U256::from(60)).await });
+    begun(&world.payer_gate, before).await;
+    still_waits(&withdraw).await;
+    assert_eq!(world.sim.head(), head);
+    world.payer_gate.permits.add_permits(1); // for the promise
+    begun(&world.payer_gate, before + 1).await; // the transaction
+    still_waits(&withdraw).await;
+    withdraw.abort();
+    assert_eq!(world.sim.head(), head, "the transaction was mined before it was stored");
+
+    // What was committed is all that the next run finds.
+    let gate = Gate { inner: Arc::clone(&world.payer_gate.inner), ..Gate::new() };
+    let payer = wallet(&world.sim, "payer", &gate).await;
+    let book = Chequebook::open(&payer, contract, key("payer")).await.unwrap();
+    assert_eq!(book.balance().await.unwrap().available, U256::from(940), "it is promised");
+    assert!(payer.open_transactions().is_empty(), "and not sent");
+    let sent = book.resume_withdrawal().await.unwrap().unwrap();
+    sent.confirmed().await.unwrap();
+    assert!(book.resume_withdrawal().await.unwrap().is_none());
+    assert_eq!(world.sim.paid(contract)[&key("payer").address()], U256::from(60));
+    // The owner is the payer: the next withdrawal is on top of it.
+    book.withdraw(U256::from(40)).await.unwrap().confirmed().await.unwrap();
+    assert_eq!(world.sim.paid(contract)[&key("payer").address()], U256::from(100));
+}
+
+/// A page shows only what is durable.
+#[tokio::test]
+async fn lists_no_cheque_before_it_is_durable() {
+    let world = World::new().await;
+    let first = world.cheque(5).await;
+    let before = world.payer_gate.commits();
+    world.payer_gate.set(WAITS);
+    let book = world.book.clone();
+    let issue = tokio::spawn(async move { book.outbox(payee(), Scheme::Packed).issue(U256::ONE).await });
+    begun(&world.payer_gate, before).await;
+    let listed = world.book.issued(None, 10).await.unwrap();
+    assert_eq!(listed.iter().map(|one| one.cheque).collect::<Vec<_>>(), [Some(first)]);
+    world.payer_gate.open();
+    let second = issue.await.unwrap().unwrap();
+    assert_eq!(world.book.issued(None, 10).await.unwrap()[0].cheque, Some(second));
+}
+
 #[tokio::test]
 async fn many_callers_share_a_commit() {
     let world = World::new().await;

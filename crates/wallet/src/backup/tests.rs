@@ -47,7 +47,14 @@ fn issued(contract: Address, beneficiary: Address, amount: u64, scheme: Option<S
 
 fn issuer(creation: Creation, issued: Vec<Issued>) -> Issuer {
     let contract = creation.address(CHAIN).unwrap();
-    Issuer { contract, signer: key("signer").address(), creation: Some(creation), scan_from: Some(3), issued }
+    Issuer {
+        contract,
+        signer: key("signer").address(),
+        creation: Some(creation),
+        scan_from: Some(3),
+        auto_deposited: U256::ZERO,
+        issued,
+    }
 }
 
 fn receipt(contract: Address, beneficiary: Address, amount: u64, acknowledged: u64) -> Receipt {

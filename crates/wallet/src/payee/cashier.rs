@@ -230,7 +230,7 @@ impl Cashier {
     /// Forgets from time to time what nobody uses.
     fn sweep_from_time_to_time(&self) {
         let idle = self.0.settings.limits.idle;
-        let interval = (idle / 4).max(Duration::from_secs(1));
+        let interval = idle.checked_div(4).unwrap_or(idle).max(Duration::from_secs(1));
         let weak = Arc::downgrade(&self.0);
         let sweeper = self.0.wallet.supervise("cashier", move || {
             let weak = Weak::clone(&weak);

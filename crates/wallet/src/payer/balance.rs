@@ -13,7 +13,6 @@ use crate::{
         Batch,
         schema::{ChequebookRow, Paid, Promise, address_at_end, chequebook_key, issued_key, paid_key, table},
     },
-    transactions::Status,
 };
 use alloy::{
     primitives::{Address, B256, BlockNumber, U256},
@@ -278,20 +277,14 @@ impl Book {
     fn balance(&self) -> Result<Balance, Error> {
         let funds = self.funds.lock();
         let (funded, issued, available, block) = (funds.funded()?, funds.issued, funds.available()?, funds.block());
-        let mut pending = funds.depositing;
+        let (mut pending, paid) = (funds.depositing, funds.believed_paid());
         drop(funds);
         for (amount, status) in self.wallet.shared().account.deposits(self.contract) {
-            let counts = match status {
-                Status::Included { success: false, .. } => false,
-                Status::Included { block: at, .. } | Status::Confirmed { block: at, .. } => at > block,
-                Status::Reverted { .. } | Status::Replaced { .. } | Status::Cancelled { .. } => false,
-                Status::Pending | Status::Dropped | Status::Refused(_) | Status::Unknown => true,
-            };
-            if counts {
+            if status.may_follow(block) {
                 pending = pending.checked_add(amount).ok_or(Error::Overflow)?;
             }
         }
-        Ok(Balance { funded, issued, available, pending })
+        Ok(Balance { funded, issued, available, pending, paid })
     }
 
     /// Asks again with every new block.

@@ -78,6 +78,7 @@ impl Reservation<'_> {
     /// Submits the promise to the store, together with the new total.
     pub(super) fn issue(mut self, key: Key, before: Option<&Promise>, promise: &Promise) -> Result<Durable, Error> {
         let Book { wallet, contract, .. } = self.book;
+        self.book.check_alive()?; // its end may have been announced while it was signed
         // Under the lock, so that totals reach the store in order.
         let mut funds = self.book.funds.lock();
         let issued = funds.issued.checked_add(self.amount).ok_or(Error::Overflow)?;
@@ -140,12 +141,23 @@ impl Book {
         Ok(())
     }
 
-    fn check_alive(&self) -> Result<(), Error> {
+    /// Checks that it has not ended and is not about to, by what the chain shows and by what is under way.
+    pub(super) fn check_alive(&self) -> Result<(), Error> {
         let contract = self.contract;
-        match self.watched.state() {
-            State::NotDeployed | State::Alive => Ok(()),
+        let (state, head) = self.watched.read(|seen| (seen.state, seen.head.number));
+        match state {
+            State::NotDeployed | State::Alive => self.wallet.shared().account.check_no_end(contract, head),
             State::Ending { killable_at } => Err(Error::KillAnnounced { contract, killable_at }),
             State::Dead => Err(Error::Dead { contract }),
+        }
+    }
+
+    /// Checks that it is created: what calls an address without a contract succeeds, and does nothing.
+    pub(super) async fn require_created(&self) -> Result<(), Error> {
+        self.wallet.shared().watcher.refresh(&self.watched, Duration::ZERO).await?;
+        match self.watched.state() {
+            State::NotDeployed => Err(Error::NotCreated { contract: self.contract }),
+            _ => Ok(()),
         }
     }
 
@@ -169,6 +181,24 @@ impl Book {
     /* DEPOSIT */
 
     pub(super) async fn deposit(&self, amount: U256) -> Result<Transaction, Error> {
+        let purpose = Purpose::Deposit { contract: self.contract, amount };
+        self.deposit_for(purpose, amount, || Ok(())).await
+    }
+
+    /// Deposits, if all automatic deposits together send no more than `max`. In wei.
+    pub(super) async fn deposit_automatically(&self, amount: U256, max: U256) -> Result<Transaction, Error> {
+        let contract = self.contract;
+        let purpose = Purpose::AutoDeposit { contract, amount };
+        let account = &self.wallet.shared().account;
+        self.deposit_for(purpose, amount, || account.check_automatic(contract, amount, max)).await
+    }
+
+    async fn deposit_for(
+        &self,
+        purpose: Purpose,
+        amount: U256,
+        allowed: impl FnOnce() -> Result<(), Error> + Send,
+    ) -> Result<Transaction, Error> {
         if amount.is_zero() {
             return Err(Error::ZeroAmount);
         }
@@ -188,9 +218,9 @@ impl Book {
                 Call { moves: Some(amount), ..Call::new(token, U256::ZERO, input) }
             }
         };
-        let purpose = Purpose::Deposit { contract: self.contract, amount };
+        let allowed = || self.check_alive().and_then(|()| allowed());
         // As soon as it is signed, it counts as a transaction.
-        shared.account.send_and(call, purpose, move |_| drop(depositing)).await
+        shared.account.send_if(call, purpose, allowed, move |_| drop(depositing)).await
     }
 
     /// Creates a token chequebook, unless it is created, and deposits what is missing of its first deposit: what was

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use alloy::primitives::{Address, U256};
-use chequebook::{Asset, Creation, Scheme, Terms};
+use chequebook::{Asset, Creation, Overdraft, Scheme, Terms};
 use parking_lot::Mutex;
 
 use super::{
-    auto_deposit::AutoDeposit,
+    auto_deposit::{AutoDeposit, AutoDeposited},
     book::{Book, watch_as_signer},
     depositor,
     funds::{Balance, Funds},
+    issued::Issued,
     new::NewChequebook,
     open::Open,
     order::Order,
@@ -168,7 +169,8 @@ impl Chequebook {
         self.0.book.creation
     }
 
-    /// Asks the chain for the balance, and compares it with the amount issued.
+    /// Asks the chain for the balance, and compares it with the amount issued. [`Balance::liabilities`] is what payees can
+    /// still cash: look at it before the [owner](crate::Owner) kills the chequebook.
     ///
     /// # Errors
     ///
@@ -184,6 +186,55 @@ impl Chequebook {
         Outbox::new(Arc::clone(&self.0), beneficiary, scheme)
     }
 
+    /// A page of what was issued, by beneficiary: those above `after`, at most `limit` and 1,024. Only what is durable is
+    /// in it. Begin with `None`, and go on with the last beneficiary until a page is empty; what is issued meanwhile may
+    /// be in it or not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    pub async fn issued(&self, after: Option<Address>, limit: usize) -> Result<Vec<Issued>, Error> {
+        self.0.book.issued_page(after, limit).await
+    }
+
+    /* WITHDRAW */
+
+    /// Pays `amount`, in wei, out to the [owner](Self::terms): issues a typed cheque to it over so much more, sends the
+    /// transaction that cashes that, only if it is covered, and returns once it is sent. What else was promised to the
+    /// owner and is uncashed is paid with it.
+    ///
+    /// The contract has no function for this: it is a payment like any other, and takes no more than is available. To any
+    /// other address, [issue](Outbox::issue) a cheque and [cash](crate::Cashing::cash) it.
+    ///
+    /// **After any error, or if this future is dropped, call [`resume_withdrawal`](Self::resume_withdrawal)** before you
+    /// withdraw again: the cheque can be durable, and its cash not sent. What is promised to the owner stays promised, also
+    /// over a restart, and the next withdrawal cashes it, too.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotCreated`], and those of [`Outbox::issue`], such as [`Error::InsufficientDeposit`]: nothing is promised
+    /// then. Those of [`Cashing::cash`](crate::Cashing::cash); [`Error::AlreadyCashed`] means that it is paid.
+    #[tracing::instrument(skip(self), fields(contract = %self.0.book.contract))]
+    pub async fn withdraw(&self, amount: U256) -> Result<Transaction, Error> {
+        self.0.book.require_created().await?;
+        let cheque = self.own_outbox().issue(amount).await?;
+        self.0.book.wallet.cashing().cash(&cheque, Overdraft::Refuse).await
+    }
+
+    /// Sends the transaction that cashes what was promised to the owner, if anything of it is uncashed; or returns the one
+    /// that is under way. It pays nothing twice.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotCreated`], and those of [`Cashing::cash`](crate::Cashing::cash).
+    pub async fn resume_withdrawal(&self) -> Result<Option<Transaction>, Error> {
+        self.own_outbox().cash().await
+    }
+
+    fn own_outbox(&self) -> Outbox {
+        self.outbox(self.terms().owner, Scheme::Typed)
+    }
+
     /* DEPOSIT */
 
     /// Sends a deposit of `amount` from the account of the wallet, in wei, or in the smallest unit of the token, and
@@ -193,7 +244,8 @@ impl Chequebook {
     ///
     /// # Errors
     ///
-    /// [`Error::ZeroAmount`]; [`Error::Dead`] or [`Error::KillAnnounced`] if the chequebook has ended or is about to;
+    /// [`Error::ZeroAmount`]; [`Error::Dead`], [`Error::KillAnnounced`] or [`Error::CommandUnderWay`] if the chequebook has
+    /// ended or is about to;
     /// [`Error::InsufficientTokens`] if the account has too few besides the deposits that are under way;
     /// [`Error::Refused`] if the token would refuse the transfer; [`Error::InsufficientFunds`] and similar errors if the
     /// transaction cannot be sent; or an error from the node.
@@ -211,6 +263,15 @@ impl Chequebook {
     /// at the next check.
     pub fn auto_deposit(&self, settings: AutoDeposit) {
         self.set_auto(Some(settings));
+    }
+
+    /// What automatic deposits have sent, and what [`AutoDeposit::max_total`] leaves them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    pub async fn auto_deposited(&self) -> Result<AutoDeposited, Error> {
+        self.0.book.auto_deposited().await
     }
 
     /// Stops the automatic deposit. Deposits that are already sent continue.

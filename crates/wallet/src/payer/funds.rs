@@ -19,6 +19,16 @@ pub struct Balance {
     pub available: U256,
     /// Our deposits that are under way and do not count yet.
     pub pending: U256,
+    /// The total that was ever paid by cheques, in blocks that count as final.
+    pub paid: U256,
+}
+
+impl Balance {
+    /// What was promised and is not paid, in wei: what payees can still cash, and what they lose if the owner kills the
+    /// chequebook before.
+    pub const fn liabilities(&self) -> U256 {
+        self.issued.saturating_sub(self.paid)
+    }
 }
 
 /// What the chain shows at a block.

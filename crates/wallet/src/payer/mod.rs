@@ -6,10 +6,20 @@ mod book;
 mod chequebook;
 mod depositor;
 mod funds;
+mod issued;
 mod new;
 mod open;
 mod order;
 mod outbox;
+mod owner;
 mod recover;
 
-pub use self::{auto_deposit::AutoDeposit, chequebook::Chequebook, funds::Balance, new::NewChequebook, outbox::Outbox};
+pub use self::{
+    auto_deposit::{AutoDeposit, AutoDeposited},
+    chequebook::Chequebook,
+    funds::Balance,
+    issued::Issued,
+    new::NewChequebook,
+    outbox::Outbox,
+    owner::Owner,
+};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alloy::primitives::{Address, U256};
-use chequebook::{Cheque, Scheme, SignedCheque};
+use chequebook::{Cheque, Overdraft, Scheme, SignedCheque};
 use tokio::time::timeout;
 
 use super::open::Open;
@@ -13,6 +13,7 @@ use crate::{
         Batch, Key,
         schema::{Promise, issued_key},
     },
+    transactions::Transaction,
 };
 
 /// The cheques of one chequebook to one beneficiary, with one scheme. Clones of this handle are the same outbox. A new
@@ -66,7 +67,7 @@ impl Outbox {
     ///
     /// [`Error::InsufficientDeposit`] if the amount is not available, [`Error::ZeroAmount`],
     /// [`Error::InvalidBeneficiary`]; [`Error::Dead`] or [`Error::KillAnnounced`] if the chequebook has ended or will
-    /// end; [`Error::StaleHead`] if the node or the chain has stalled; [`Error::StoreOutdated`] if the chain has paid what
+    /// end, [`Error::CommandUnderWay`] if a transaction of this wallet is about to announce or to do that; [`Error::StaleHead`] if the node or the chain has stalled; [`Error::StoreOutdated`] if the chain has paid what
     /// the store does not know of; [`chequebook::Error::Signer`] or [`Error::SignerTimedOut`] if the signer does not
     /// sign. After these, nothing is promised. [`Error::Store`] if it is not certain to be durable: look at
     /// [`latest_cheque`](Self::latest_cheque).
@@ -119,6 +120,19 @@ impl Outbox {
         // The promise may not be durable yet, and no cheque leaves before it is.
         shared.ledger.submit(Batch::new()).await?;
         Ok(promise.cheque(self.open.book.contract, self.beneficiary, shared.chain.id())?)
+    }
+
+    /// Sends the transaction that cashes the latest cheque, if it is covered; or returns the one that is under way. `None`
+    /// if nothing of it is uncashed.
+    pub(super) async fn cash(&self) -> Result<Option<Transaction>, Error> {
+        let book = &self.open.book;
+        book.require_created().await?;
+        let Some(cheque) = self.latest_cheque().await? else { return Ok(None) };
+        match book.wallet.cashing().cash(&cheque, Overdraft::Refuse).await {
+            Ok(transaction) => Ok(Some(transaction)),
+            Err(Error::AlreadyCashed { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn key(&self) -> Key {

@@ -15,14 +15,14 @@ use async_trait::async_trait;
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 
 use self::{
-    database::{FORMAT, FORMAT_TABLE, builder, definition, transact},
+    database::{FORMAT, FORMAT_TABLE, NEW, builder, create_tables, definition, transact},
     file::{corrupt, refusal},
 };
 use super::{
     backend::Store,
     change::{Change, Condition, Conflict, Entry, Key, Table, Write},
     error::StoreError,
-    schema::{ADDED, TABLES},
+    schema::TABLES,
 };
 
 /// A store in one file, of [redb](https://docs.rs/redb/4). It is locked while it is open, accessible to its owner only,
@@ -219,7 +219,7 @@ fn apply(transaction: &WriteTransaction, changes: Vec<Change>) -> Result<Vec<Res
     Ok(answers)
 }
 
-/// Converts a file of format 1, and refuses all others that are not ours.
+/// Converts a file of an older format, and refuses all others that are not ours.
 fn check_format(path: &Path, database: &Database) -> Result<(), StoreError> {
     let format = |read: &redb::ReadTransaction| -> Result<u32, StoreError> {
         let table = read.open_table(FORMAT_TABLE).map_err(|error| refusal(path, error))?;
@@ -229,21 +229,23 @@ fn check_format(path: &Path, database: &Database) -> Result<(), StoreError> {
     let begin = || database.begin_read().map_err(|error| refusal(path, error));
     match format(&begin()?)? {
         FORMAT => {}
+        2 => {
+            require(path, &begin()?, TABLES.iter().filter(|table| !NEW.contains(table)))?;
+            transact(database, create_tables)?;
+        }
         1 => convert::convert(path, database)?,
         found => return Err(StoreError::UnknownFormat { found, expected: FORMAT }),
     }
-    // Every other table was there from the beginning: without one, the file is not as it was written.
-    transact(database, |transaction| {
-        for table in ADDED {
-            transaction.open_table(definition(*table)).map_err(StoreError::other)?;
-        }
-        Ok(())
-    })?;
-    let read = begin()?;
-    for table in TABLES {
-        read.open_table(definition(*table)).map_err(|error| refusal(path, error))?;
-    }
-    Ok(())
+    require(path, &begin()?, TABLES.iter())
+}
+
+/// Checks that tables exist: one that is lost must not look empty.
+fn require<'a>(
+    path: &Path,
+    read: &redb::ReadTransaction,
+    mut tables: impl Iterator<Item = &'a Table>,
+) -> Result<(), StoreError> {
+    tables.try_for_each(|table| read.open_table(definition(*table)).map(drop).map_err(|error| refusal(path, error)))
 }
 
 #[cfg(test)]

@@ -30,10 +30,8 @@ pub const TABLES: &[Table] = &[
     table::NONCES,
     table::TRANSACTIONS,
     table::HISTORY,
+    table::AUTOMATIC,
 ];
-
-/// Those that a file of this [`FORMAT`] may not have yet.
-pub(crate) const ADDED: &[Table] = &[table::CREDIT];
 
 pub(crate) mod table {
     use super::Table;
@@ -60,6 +58,8 @@ pub(crate) mod table {
     pub(crate) const TRANSACTIONS: Table = Table("transactions");
     /// By account and nonce: those whose outcome is final.
     pub(crate) const HISTORY: Table = Table("history");
+    /// By chequebook: what automatic deposits have sent, those that are not final apart.
+    pub(crate) const AUTOMATIC: Table = Table("automatic");
 }
 
 fn key(table: Table, parts: &[&[u8]]) -> Key {
@@ -115,6 +115,10 @@ pub(crate) fn transaction_key(account: Address, nonce: u64) -> Key {
 
 pub(crate) fn history_key(account: Address, nonce: u64) -> Key {
     key(table::HISTORY, &[account.as_slice(), &nonce.to_be_bytes()])
+}
+
+pub(crate) fn automatic_key(contract: Address) -> Key {
+    key(table::AUTOMATIC, &[contract.as_slice()])
 }
 
 /// Account and nonce of a key of [`table::TRANSACTIONS`] or [`table::HISTORY`].
@@ -272,6 +276,69 @@ pub enum Purpose {
     },
     /// To use a nonce that nothing else uses, so that those after it are included.
     FillGap,
+    // Rows have the number of a variant: new ones come last.
+    /// To deposit ether, as [`AutoDeposit`](crate::AutoDeposit) says.
+    #[serde(rename_all = "camelCase")]
+    AutoDeposit {
+        /// The chequebook.
+        contract: Address,
+        /// In wei.
+        #[serde(with = "decimal")]
+        amount: U256,
+    },
+    /// To announce the end of a chequebook.
+    #[serde(rename_all = "camelCase")]
+    AnnounceKill {
+        /// The chequebook.
+        contract: Address,
+    },
+    /// To take the announcement back.
+    #[serde(rename_all = "camelCase")]
+    CancelKill {
+        /// The chequebook.
+        contract: Address,
+    },
+    /// To end a chequebook.
+    #[serde(rename_all = "camelCase")]
+    Kill {
+        /// The chequebook.
+        contract: Address,
+    },
+}
+
+impl Purpose {
+    /// The chequebook that it funds or ends; none for what only cashes.
+    pub(crate) const fn chequebook(&self) -> Option<Address> {
+        match *self {
+            Self::Deposit { contract, .. }
+            | Self::AutoDeposit { contract, .. }
+            | Self::Create { contract, .. }
+            | Self::AnnounceKill { contract }
+            | Self::CancelKill { contract }
+            | Self::Kill { contract } => Some(contract),
+            Self::Cash { .. } | Self::CashMany { .. } | Self::FillGap => None,
+        }
+    }
+
+    /// Whether it is a command of the owner.
+    pub(crate) const fn is_command(&self) -> bool {
+        matches!(self, Self::CancelKill { .. }) || self.is_end()
+    }
+
+    /// Whether it announces the end of a chequebook, or ends it.
+    pub(crate) const fn is_end(&self) -> bool {
+        matches!(self, Self::AnnounceKill { .. } | Self::Kill { .. })
+    }
+
+    /// What it deposits, in wei.
+    pub(crate) const fn deposit(&self) -> Option<U256> {
+        match *self {
+            Self::Deposit { amount, .. } | Self::AutoDeposit { amount, .. } | Self::Create { amount, .. } => {
+                Some(amount)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// An amount as decimal digits in formats that people read, as in a cheque.

@@ -3,132 +3,33 @@
 //! The facts are behind one lock, which is never held while anything is waited for.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Weak},
 };
 
-use alloy::{
-    consensus::{Transaction as _, TxEip1559, TxEnvelope},
-    eips::Decodable2718,
-    primitives::{Address, B256, BlockNumber, Bytes, U256, keccak256},
-};
+use alloy::primitives::{Address, BlockNumber, Bytes, U256};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::{
-    decide::{Offer, cost},
     handle::{Owner, Transaction},
     sign::AccountSigner,
-    status::{Id, Known, Status, publish},
+    slots::{Slot, Slots, bad_row, unsigned},
+    status::{Id, Known, Status},
 };
 use crate::{
     Error,
-    answer::Refusal,
-    chain::{Chain, ChainWatcher, Ticket, transferred},
+    chain::{Chain, ChainWatcher, Ticket},
     config::Config,
     health::Health,
     store::{
         Ledger, StoreError,
-        schema::{Purpose, TransactionRow, nonce_key, table, transaction_key, transaction_of},
+        schema::{Purpose, TransactionRow, nonce_key, table, transaction_of},
     },
 };
 
 /// How many final transactions are kept in memory, in case a reorganisation is deeper than expected.
-const KEPT: usize = 64;
-
-/// A transaction whose outcome is not final, or was not long ago.
-pub(super) struct Slot {
-    pub(super) row: TransactionRow,
-    /// How many of its variants are durable, and may be sent.
-    pub(super) durable: usize,
-    pub(super) status: Status,
-    pub(super) refusal: Option<Refusal>,
-    /// Whether a node took it when it was last sent.
-    pub(super) is_accepted: bool,
-    /// The newest block when its offer was made, or when it became the next of its account, whichever was later.
-    pub(super) since: Option<BlockNumber>,
-    pub(super) was_next: bool,
-    /// The nonce and the refusal of one before it, which it waits for.
-    pub(super) blocked: Option<(u64, Refusal)>,
-    /// The newest block when it was last checked: without another, it is not checked again.
-    pub(super) checked: Option<B256>,
-    /// Whether something is being done about it.
-    pub(super) is_busy: bool,
-    /// The newest block when it was last looked for what used its nonce.
-    pub(super) searched: Option<B256>,
-    pub(super) known: watch::Sender<Known>,
-}
-
-impl Slot {
-    pub(super) fn new(row: TransactionRow, durable: usize, status: Status) -> Self {
-        let known = watch::Sender::new(Known {
-            status,
-            refusal: None,
-            blocked: None,
-            is_cancelled: row.cancelled,
-            hash: keccak256(row.latest()),
-        });
-        Self {
-            row,
-            durable,
-            status,
-            refusal: None,
-            is_accepted: false,
-            since: None,
-            was_next: false,
-            blocked: None,
-            checked: None,
-            is_busy: false,
-            searched: None,
-            known,
-        }
-    }
-
-    /// Sets status and refusal, and tells who waits.
-    pub(super) fn set(&mut self, status: Status, refusal: Option<Refusal>) {
-        (self.status, self.refusal) = (status, refusal);
-        self.publish();
-    }
-
-    pub(super) fn publish(&self) {
-        let (refusal, blocked) = (self.refusal.clone(), self.blocked.clone());
-        let (is_cancelled, hash) = (self.row.cancelled, keccak256(self.row.latest()));
-        publish(&self.known, Known { status: self.status, refusal, blocked, is_cancelled, hash });
-    }
-
-    /// The newest variant that is durable.
-    pub(super) fn sendable(&self) -> Option<&Bytes> {
-        self.row.variants.get(self.durable.checked_sub(1)?)
-    }
-
-    /// The most that any of its variants may cost, in wei.
-    pub(super) fn cost(&self, id: Id) -> Result<U256, StoreError> {
-        let costs = self.row.variants.iter().map(|raw| {
-            let transaction = unsigned(id, raw)?;
-            Ok::<_, StoreError>(cost(transaction.gas_limit, transaction.max_fee_per_gas, transaction.value))
-        });
-        let most = costs.collect::<Result<Vec<_>, _>>()?.into_iter().max().unwrap_or_default();
-        Ok(most.saturating_add(self.row.l1_fee))
-    }
-
-    /// The most of a token that any of its variants moves, in its smallest unit.
-    fn moves(&self, id: Id, token: Address) -> Result<U256, StoreError> {
-        let mut most = U256::ZERO;
-        for raw in &self.row.variants {
-            let transaction = unsigned(id, raw)?;
-            if transaction.to() == Some(token) {
-                most = most.max(transferred(&transaction.input).unwrap_or_default());
-            }
-        }
-        Ok(most)
-    }
-
-    /// What its newest variant offers.
-    pub(super) fn offer(&self, id: Id) -> Result<Offer, StoreError> {
-        let transaction = unsigned(id, self.row.latest())?;
-        Ok(Offer { max_fee: transaction.max_fee_per_gas, tip: transaction.max_priority_fee_per_gas })
-    }
-}
+pub(super) const KEPT: usize = 64;
 
 /// The facts.
 #[derive(Default)]
@@ -136,9 +37,15 @@ pub(super) struct State {
     /// The next nonce of our account.
     pub(super) next: u64,
     /// By account and nonce: those that are not final.
-    pub(super) open: BTreeMap<Id, Slot>,
+    pub(super) open: Slots,
     /// The newest of those that are.
-    pub(super) closed: BTreeMap<Id, Slot>,
+    pub(super) closed: Slots,
+    /// What is being signed.
+    pub(super) signing: Option<Purpose>,
+    /// By chequebook, if it is loaded: what automatic deposits that are final have sent. In wei.
+    pub(super) automatic: HashMap<Address, U256>,
+    /// How many reorganisations were seen before all transactions were last looked at.
+    pub(super) branch: u64,
     /// Nonces that nothing uses though later ones wait for them, and the newest block when that was first seen.
     pub(super) gaps: BTreeMap<Id, BlockNumber>,
     /// Whether gaps are being filled.
@@ -152,7 +59,7 @@ impl State {
             self.closed.insert(id, slot);
         }
         while self.closed.len() > KEPT {
-            self.closed.pop_first();
+            self.closed.remove_first();
         }
     }
 
@@ -254,30 +161,11 @@ impl Account {
         open.collect()
     }
 
-    /// All transactions that the store knows, by account and then by nonce.
-    pub(crate) async fn all_transactions(self: &Arc<Self>) -> Result<Vec<Transaction>, Error> {
-        let mut all = BTreeMap::new();
-        for (key, row) in self.ledger.scan::<TransactionRow>(table::HISTORY, &[]).await? {
-            let id = transaction_of(table::HISTORY, &key)?;
-            let outcome = row.outcome.filter(|_| !row.variants.is_empty()).ok_or_else(|| bad_row(id))?;
-            let hash = keccak256(row.latest());
-            let is_cancelled = row.cancelled;
-            let known = Known { status: outcome.into(), refusal: None, blocked: None, is_cancelled, hash };
-            let (_, known) = watch::channel(known);
-            all.insert(id, self.handle_of(id, row.purpose, known));
-        }
-        let state = self.state.lock();
-        let here = state.closed.iter().chain(&state.open);
-        all.extend(here.map(|(&id, slot)| (id, self.handle(id, slot))));
-        drop(state);
-        Ok(all.into_values().collect())
-    }
-
     pub(super) fn handle(&self, id: Id, slot: &Slot) -> Transaction {
         self.handle_of(id, slot.row.purpose, slot.known.subscribe())
     }
 
-    fn handle_of(&self, id: Id, purpose: Purpose, known: watch::Receiver<Known>) -> Transaction {
+    pub(super) fn handle_of(&self, id: Id, purpose: Purpose, known: watch::Receiver<Known>) -> Transaction {
         let owner: Weak<dyn Owner> = Weak::<Self>::clone(&self.this);
         Transaction { owner, id, purpose, known, health: self.health.subscribe() }
     }
@@ -286,21 +174,15 @@ impl Account {
     /// amount, in wei.
     pub(crate) fn deposits(&self, contract: Address) -> Vec<(U256, Status)> {
         let state = self.state.lock();
-        let all = state.open.values().chain(state.closed.values());
-        let deposits = all.filter_map(|slot| match slot.row.purpose {
-            Purpose::Deposit { contract: to, amount } | Purpose::Create { contract: to, amount } => {
-                (to == contract).then_some((amount, slot.status))
-            }
-            _ => None,
-        });
-        deposits.collect()
+        let all = state.open.of(contract).chain(state.closed.of(contract));
+        all.filter_map(|(_, slot)| Some((slot.row.purpose.deposit()?, slot.status))).collect()
     }
 
-    /// The transaction that does something, if it is under way.
-    pub(crate) fn find(&self, wanted: impl Fn(Purpose) -> bool) -> Option<Transaction> {
+    /// The transaction that funds or ends a chequebook as wanted, if it is under way.
+    pub(crate) fn find(&self, contract: Address, wanted: impl Fn(Purpose) -> bool) -> Option<Transaction> {
         let state = self.state.lock();
-        let mut open = state.open.iter();
-        open.find(|(_, slot)| wanted(slot.row.purpose) && !slot.row.cancelled).map(|(&id, slot)| self.handle(id, slot))
+        let mut open = state.open.of(contract);
+        open.find(|(_, slot)| wanted(slot.row.purpose) && !slot.row.cancelled).map(|(id, slot)| self.handle(id, slot))
     }
 
     /// Runs `change` on a transaction that is not final.
@@ -308,19 +190,4 @@ impl Account {
         let mut state = self.state.lock();
         state.open.get_mut(&id).map(change).ok_or(Error::AlreadyFinal { nonce: id.1 })
     }
-}
-
-/// The transaction without its signature.
-pub(super) fn unsigned(id: Id, raw: &Bytes) -> Result<TxEip1559, StoreError> {
-    let transaction = TxEnvelope::decode_2718_exact(raw).map_err(|_| bad_row(id))?;
-    transaction.as_eip1559().map(|signed| signed.tx().clone()).ok_or_else(|| bad_row(id))
-}
-
-/// Whether it does nothing: a transfer of nothing to its own sender.
-pub(super) fn does_nothing(account: Address, transaction: &TxEip1559) -> bool {
-    transaction.to() == Some(account) && transaction.value.is_zero() && transaction.input.is_empty()
-}
-
-pub(super) fn bad_row((account, nonce): Id) -> StoreError {
-    StoreError::bad_row(table::TRANSACTIONS, &transaction_key(account, nonce).bytes)
 }

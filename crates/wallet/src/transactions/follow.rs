@@ -6,19 +6,17 @@ use alloy::primitives::{Address, B256, keccak256};
 use tokio::{task::JoinSet, time::timeout};
 
 use super::{
-    account::{Account, Followed, Slot, does_nothing, unsigned},
+    account::{Account, Followed},
     decide::{Standing, Step, step},
     send::Why,
+    slots::{Slot, does_nothing, unsigned},
     status::{Id, Status},
 };
 use crate::{
     Error,
     answer::{Refusal, RefusalKind},
     chain::{Head, Look, Ticket},
-    store::{
-        Batch,
-        schema::{TransactionRow, history_key, transaction_key, view_key},
-    },
+    store::schema::{Outcome, TransactionRow, history_key},
 };
 
 /// How many transactions are checked and sent again at each look: those that can be included first.
@@ -44,6 +42,7 @@ impl Account {
             return Ok(());
         }
         self.follow_all(look, look.branch != last.branch).await?;
+        self.state.lock().branch = look.branch;
         *last = Followed { began: look.began, branch: look.branch };
         Ok(())
     }
@@ -148,6 +147,7 @@ impl Account {
                 slot.since = Some(head.number);
             }
             slot.was_next = is_next;
+            slot.used_at = None;
             if matches!(slot.status, Status::Included { .. } | Status::Unknown) {
                 slot.set(Status::Pending, None); // a reorganisation dropped it
             }
@@ -235,6 +235,7 @@ impl Account {
     /// `search`, the nonce is used in a block that counts as final.
     async fn settle(&self, id: Id, look: Look, search: Option<Head>) -> Result<(), Error> {
         let Some(row) = self.with(id, |slot| {
+            slot.used_at.get_or_insert(look.head.number);
             // Without a new block, what is included stays included.
             let is_known = slot.checked == Some(look.head.hash) && matches!(slot.status, Status::Included { .. });
             (!is_known).then(|| slot.row.clone())
@@ -293,26 +294,6 @@ impl Account {
         Ok(None)
     }
 
-    /// Stores a final outcome, and tells who waits.
-    async fn conclude(&self, id: Id, mut row: TransactionRow, status: Status) -> Result<(), Error> {
-        let Some(outcome) = status.outcome() else { return self.with(id, |slot| slot.set(status, None)) };
-        row.outcome = Some(outcome);
-        let mut batch = Batch::new();
-        batch.put(history_key(id.0, id.1), &row)?.remove(transaction_key(id.0, id.1));
-        // What made it final stays final for the next run.
-        if let Some(view) = self.watcher.row() {
-            batch.put(view_key(), &view)?;
-        }
-        self.ledger.submit(batch).await?;
-        let mut state = self.state.lock();
-        if let Some(slot) = state.open.get_mut(&id) {
-            slot.row = row;
-            slot.set(status, None);
-        }
-        state.close(id);
-        Ok(())
-    }
-
     /* GAPS */
 
     /// Opens what was final and is not on the chain any more, because a reorganisation was deeper than expected: it
@@ -330,20 +311,9 @@ impl Account {
             slot.row.outcome = None;
             slot.is_accepted = false;
             slot.set(Status::Dropped, None);
-            self.store_again(id, &slot);
+            self.store_again(&mut state, id, &mut slot);
             state.open.insert(id, slot);
         }
-    }
-
-    fn store_again(&self, id: Id, slot: &Slot) {
-        let mut batch = Batch::new();
-        match batch.put(transaction_key(id.0, id.1), &slot.row) {
-            Ok(batch) => {
-                batch.remove(history_key(id.0, id.1));
-            }
-            Err(error) => return tracing::error!(%error, "could not store a transaction again"),
-        }
-        drop(self.ledger.submit(batch)); // nobody waits: it is in the history until then
     }
 
     /// Fills nonces that nothing uses, so that those behind them are included: what used them was evicted, or a node
@@ -384,11 +354,14 @@ impl Account {
             tracing::warn!(nonce, "nothing uses a nonce that others wait for: fills it");
             return self.fill(nonce, &head).await;
         };
-        let durable = row.variants.len();
+        self.load_automatic(row.purpose).await?;
+        let (durable, counted) = (row.variants.len(), matches!(row.outcome, Some(Outcome::Confirmed { .. })));
         let mut slot = Slot::new(TransactionRow { outcome: None, ..row }, durable, Status::Dropped);
-        slot.since = Some(head.number);
-        self.store_again(id, &slot);
-        self.state.lock().open.insert(id, slot);
+        (slot.since, slot.is_counted) = (Some(head.number), counted);
+        let mut state = self.state.lock();
+        self.store_again(&mut state, id, &mut slot);
+        state.open.insert(id, slot);
+        drop(state);
         Ok(())
     }
 }

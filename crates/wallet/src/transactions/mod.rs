@@ -2,11 +2,15 @@
 //! final.
 
 mod account;
+mod automatic;
 mod decide;
+mod ends;
 mod follow;
 mod handle;
+mod history;
 mod send;
 mod sign;
+mod slots;
 mod status;
 
 pub(crate) use self::{account::Account, send::Call, sign::AccountSigner};

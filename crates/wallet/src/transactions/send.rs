@@ -14,10 +14,12 @@ use chequebook::Asset;
 use tokio::time::timeout;
 
 use super::{
-    account::{Account, Slot, does_nothing, unsigned},
+    account::Account,
     decide::{Answer, Offer, answer, cost, first_offer, lower, raise},
+    ends::Signing,
     handle::{Owner, Transaction},
     sign::sign,
+    slots::{Slot, does_nothing, unsigned},
     status::{Id, Status},
 };
 use crate::{
@@ -87,10 +89,23 @@ impl Account {
         purpose: Purpose,
         signed: impl FnOnce(Transaction) + Send,
     ) -> Result<Transaction, Error> {
+        self.send_if(call, purpose, || Ok(()), signed).await
+    }
+
+    /// The same, if `allowed` allows it just before it is signed: nothing else is signed from then on until it is recorded.
+    pub(crate) async fn send_if(
+        self: &Arc<Self>,
+        call: Call,
+        purpose: Purpose,
+        allowed: impl FnOnce() -> Result<(), Error> + Send,
+        signed: impl FnOnce(Transaction) + Send,
+    ) -> Result<Transaction, Error> {
         let look = self.watcher.look(Duration::ZERO).await?;
         let priced = self.price(call, &look.head).await?;
         let (transaction, id, durable) = {
-            let _signing = self.signing.lock().await;
+            let _turn = self.signing.lock().await;
+            let _signing = Signing::of(self, purpose);
+            allowed()?;
             let l1_fee = priced.l1_fee;
             let unsigned = self.prepare(priced).await?;
             let id = (self.address(), unsigned.nonce);

@@ -67,6 +67,16 @@ impl Status {
         matches!(self, Self::Confirmed { .. } | Self::Reverted { .. } | Self::Cancelled { .. } | Self::Replaced { .. })
     }
 
+    /// Whether it may do something that the state of block `seen` does not show.
+    pub(crate) const fn may_follow(&self, seen: BlockNumber) -> bool {
+        match *self {
+            Self::Pending | Self::Dropped | Self::Refused(_) | Self::Unknown => true,
+            Self::Included { block, success } => success && block > seen,
+            Self::Confirmed { block, .. } => block > seen,
+            Self::Reverted { .. } | Self::Cancelled { .. } | Self::Replaced { .. } => false,
+        }
+    }
+
     /// The final outcome, as it is stored.
     pub(super) const fn outcome(self) -> Option<Outcome> {
         match self {

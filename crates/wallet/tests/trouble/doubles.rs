@@ -11,8 +11,8 @@ use std::{
 use alloy::{
     consensus::SignableTransaction,
     network::TxSigner,
-    primitives::{Address, Signature},
-    signers::{self, local::PrivateKeySigner},
+    primitives::{Address, B256, Signature},
+    signers::{self, Signer, local::PrivateKeySigner},
 };
 use chequebook_wallet::{
     StoreError,
@@ -115,4 +115,25 @@ impl Store for Broken {
         assert!(!self.1.load(Ordering::SeqCst), "as the test says");
         self.0.commit(changes).await
     }
+}
+
+/// A key that signs cheques, and takes ten seconds for each.
+pub(crate) struct Slow(pub(crate) PrivateKeySigner);
+
+#[async_trait::async_trait]
+impl Signer for Slow {
+    async fn sign_hash(&self, hash: &B256) -> signers::Result<Signature> {
+        sleep(Duration::from_secs(10)).await;
+        self.0.sign_hash(hash).await
+    }
+
+    fn address(&self) -> Address {
+        Signer::address(&self.0)
+    }
+
+    fn chain_id(&self) -> Option<u64> {
+        None
+    }
+
+    fn set_chain_id(&mut self, _: Option<u64>) {}
 }

@@ -9,8 +9,11 @@ mod cost;
 mod counted;
 mod doubles;
 mod dropped;
+mod history;
 mod isolation;
+mod limits;
 mod numbers;
+mod owner;
 mod refusal;
 #[allow(dead_code, reason = "not every test looks at everything")]
 #[path = "../support/sim/mod.rs"]
@@ -22,6 +25,7 @@ mod under_way;
 mod view;
 mod waiting;
 mod wedged;
+mod withdraw;
 
 use std::time::Duration;
 

@@ -28,13 +28,13 @@ fn amount() -> impl Strategy<Value = U256> {
 /// A chequebook that was created, or recovered from its address.
 fn issuer() -> impl Strategy<Value = Issuer> {
     let promises = collection::btree_map(address(), (0..u64::from(u32::MAX), option::of(scheme())), 0..4);
-    (option::of(any::<u8>()), address(), option::of(any::<u64>()), promises).prop_map(
-        |(salt, elsewhere, scan_from, promises)| {
+    (option::of(any::<u8>()), address(), option::of(any::<u64>()), amount(), promises).prop_map(
+        |(salt, elsewhere, scan_from, auto_deposited, promises)| {
             let creation = salt.map(creation);
             let contract = creation.map_or(elsewhere, |creation| creation.address(CHAIN).unwrap());
             let promises = promises.into_iter();
             let issued = promises.map(|(to, (amount, scheme))| issued(contract, to, amount, scheme)).collect();
-            Issuer { contract, signer: key("signer").address(), creation, scan_from, issued }
+            Issuer { contract, signer: key("signer").address(), creation, scan_from, auto_deposited, issued }
         },
     )
 }
@@ -57,6 +57,10 @@ fn purpose() -> impl Strategy<Value = Purpose> {
         (address(), amount()).prop_map(|(contract, amount)| Purpose::Create { contract, amount }),
         any::<u64>().prop_map(|cheques| Purpose::CashMany { cheques }),
         Just(Purpose::FillGap),
+        (address(), amount()).prop_map(|(contract, amount)| Purpose::AutoDeposit { contract, amount }),
+        address().prop_map(|contract| Purpose::AnnounceKill { contract }),
+        address().prop_map(|contract| Purpose::CancelKill { contract }),
+        address().prop_map(|contract| Purpose::Kill { contract }),
     ]
 }
 

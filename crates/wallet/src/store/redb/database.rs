@@ -2,12 +2,18 @@
 
 use redb::{Builder, Database, Durability, TableDefinition, WriteTransaction};
 
-use super::super::{change::Table, error::StoreError, schema::TABLES};
+use super::super::{
+    change::Table,
+    error::StoreError,
+    schema::{TABLES, table},
+};
 
 /// Distinguishes our files from others, and one version from the next.
 pub(super) const FORMAT_TABLE: TableDefinition<'_, (), u32> = TableDefinition::new("chequebook format");
-/// One redb table for each table. Format 1 had one for all: it is converted.
-pub(super) const FORMAT: u32 = 2;
+/// One redb table for each table. Format 2 had fewer, and format 1 had one for all: they are converted.
+pub(super) const FORMAT: u32 = 3;
+/// The tables that format 2 did not have.
+pub(super) const NEW: [Table; 2] = [table::AUTOMATIC, table::CREDIT];
 
 /// How much of the file is kept in memory, in bytes.
 pub(super) const CACHE: usize = 256 << 20;
@@ -27,7 +33,7 @@ pub(super) fn transact<T>(
     Ok(result)
 }
 
-/// Creates all tables, empty.
+/// Creates all tables that are missing, empty.
 pub(super) fn create_tables(transaction: &WriteTransaction) -> Result<(), StoreError> {
     transaction.open_table(FORMAT_TABLE).map_err(StoreError::other)?.insert((), FORMAT).map_err(StoreError::other)?;
     for table in TABLES {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    sync::atomic::Ordering,
 };
 
 use alloy::{
@@ -18,12 +18,8 @@ use crate::{
     answer::{FailureKind, NodeFailure},
 };
 
-/// How many calls one question contains at most. With 10,000 gas for each, it stays below the 50 million that nodes allow.
-const MOST: usize = 3_000;
 /// From how many calls on it is asked whether the chain has Multicall3.
 const WORTH_A_BATCH: usize = 8;
-/// After how many questions in a row that were answered the next contains more calls again.
-const GROW_AFTER: usize = 16;
 /// How often a question that was refused is halved before the rest has to wait for the next block.
 const HALVINGS: u32 = 3;
 
@@ -84,44 +80,6 @@ impl Call {
     /// Only in one question with others of this token, unless it must be alone.
     pub(super) fn among(self, token: Address) -> Self {
         Self { company: Company::Token(token).max(self.company), ..self }
-    }
-}
-
-/// What is known of Multicall3 on this chain.
-#[derive(Debug)]
-pub(super) struct Batching {
-    /// Whether it was seen.
-    is_there: AtomicBool,
-    /// How many calls a question contains now.
-    limit: AtomicUsize,
-    /// How many questions in a row were answered.
-    answered: AtomicUsize,
-}
-
-impl Default for Batching {
-    fn default() -> Self {
-        let (is_there, answered) = Default::default();
-        Self { is_there, limit: AtomicUsize::new(MOST), answered }
-    }
-}
-
-impl Batching {
-    /// So many calls were answered in one question.
-    fn succeed(&self, calls: usize) {
-        let limit = self.limit.load(Ordering::Relaxed);
-        if calls < limit || limit >= MOST {
-            return;
-        }
-        if self.answered.fetch_add(1, Ordering::Relaxed) >= GROW_AFTER {
-            self.answered.store(0, Ordering::Relaxed);
-            self.limit.store(limit.saturating_mul(2).min(MOST), Ordering::Relaxed);
-        }
-    }
-
-    /// So many were too much.
-    fn fail(&self, calls: usize) {
-        self.answered.store(0, Ordering::Relaxed);
-        self.limit.fetch_min((calls / 2).max(1), Ordering::Relaxed);
     }
 }
 

@@ -10,7 +10,13 @@ use alloy::primitives::Address;
 use chequebook::Asset;
 use tokio::time::Instant;
 
-use super::{node::Head, view::Verdict, watched::WatchedChequebook, watcher::ChainWatcher};
+use super::{
+    blocks::{Look, Ticket},
+    node::Head,
+    view::Verdict,
+    watched::WatchedChequebook,
+    watcher::ChainWatcher,
+};
 use crate::{
     Error,
     store::{
@@ -23,23 +29,6 @@ use crate::{
 const WALK: u64 = 64;
 /// How often the view is made durable at most.
 const REMEMBER: Duration = Duration::from_secs(15);
-
-/// One look at the chain.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Look {
-    pub(crate) head: Head,
-    /// The newest block that counts as final.
-    pub(crate) confirmed: Head,
-    /// How many reorganisations were seen before.
-    pub(crate) branch: u64,
-    /// When it began.
-    pub(crate) began: Ticket,
-    pub(super) at: Instant,
-}
-
-/// Tells what came first, also where the clock does not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Ticket(pub(super) u64);
 
 const fn row_of(look: &Look) -> ViewRow {
     let Look { head, confirmed, .. } = look;

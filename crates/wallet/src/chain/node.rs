@@ -30,7 +30,7 @@ use parking_lot::Mutex;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::calls::Batching;
+use super::batching::Batching;
 use crate::{
     Error,
     answer::{FailureKind, NodeFailure, Refusal},

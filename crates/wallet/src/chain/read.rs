@@ -1,9 +1,6 @@
 //! What chequebooks are and have paid, read with as few questions as possible.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, atomic::Ordering},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use alloy::{
     primitives::{Address, Bytes, U256},
@@ -20,8 +17,8 @@ use chequebook::{
 use tokio::time::Instant;
 
 use super::{
+    blocks::{Look, Ticket},
     calls::Call,
-    look::{Look, Ticket},
     node::{Chain, Head, record_of},
     token::{balance_call, balance_in},
     watched::{Seen, WatchedChequebook},
@@ -100,26 +97,6 @@ impl ChainWatcher {
         match again.pop() {
             Some(Ok(again)) if contradiction(&again, new, asset).is_none() => Ok(()),
             _ => Err(Error::Contradiction { contract: watched.contract, what }),
-        }
-    }
-
-    /// Notes what was read of a chequebook. After a failure, what is known of it stays as it was, and all others go on.
-    pub(super) fn settle(&self, watched: &WatchedChequebook, seen: Result<Seen, Error>) {
-        let was_failing = watched.is_failing.swap(seen.is_err(), Ordering::Relaxed);
-        match seen {
-            Ok(seen) => self.note(watched, seen),
-            // Ten thousand chequebooks of a token that fails are not reported with each block.
-            Err(error) if was_failing => {
-                tracing::debug!(contract = %watched.contract, %error, "still could not read a chequebook");
-            }
-            Err(error) => tracing::warn!(contract = %watched.contract, %error, "could not read a chequebook"),
-        }
-    }
-
-    /// Notes what was read of a chequebook, and reports it if it is news.
-    pub(super) fn note(&self, watched: &WatchedChequebook, seen: Seen) {
-        if watched.update(seen) {
-            self.news.report(watched.contract);
         }
     }
 }

@@ -10,7 +10,7 @@ use chequebook::{Asset, Creation, State, Terms};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::{look::Ticket, node::Head};
+use super::{blocks::Ticket, node::Head};
 
 /// What is known of a chequebook, all of it at the same two blocks.
 #[derive(Clone, Debug)]

@@ -122,8 +122,9 @@ impl ChainWatcher {
         let watching: Vec<_> = beneficiaries.iter().map(|&one| Watching::new(watched, one)).collect();
         loop {
             let (head, new) = watched.read(|seen| {
-                let new = beneficiaries.iter().copied().filter(|one| !seen.sent.contains_key(one));
-                (seen.head, new.collect::<Vec<_>>())
+                let new =
+                    beneficiaries.iter().copied().filter(|one| seen.sent.get(one).is_none_or(|sent| !sent.is_read));
+                (*seen.head, new.collect::<Vec<_>>())
             });
             if new.is_empty() {
                 return Ok(watching);
@@ -140,7 +141,11 @@ impl ChainWatcher {
             let mut seen = watched.seen.lock();
             // If there was a new block meanwhile, they are read again at that block.
             if seen.head.hash == head.hash {
-                seen.sent.extend(sent);
+                for (beneficiary, amount) in sent {
+                    if let Some(sent) = seen.sent.get_mut(&beneficiary) {
+                        (sent.amount, sent.is_read) = (amount, true);
+                    }
+                }
                 return Ok(watching);
             }
         }

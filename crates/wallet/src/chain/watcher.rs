@@ -3,10 +3,10 @@
 //! State is read, not events: a node can leave an event out, and a chequebook with none is not told from one with many.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::BTreeSet,
     sync::{
         Arc, Weak,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -18,7 +18,7 @@ use super::{
     blocks::Look,
     node::Chain,
     view::View,
-    watched::{Seen, WatchedChequebook},
+    watched::{AllWatched, Seen, WatchedChequebook},
 };
 use crate::{
     Error,
@@ -28,9 +28,6 @@ use crate::{
         schema::{ViewRow, view_key},
     },
 };
-
-/// From how many on it is looked for chequebooks that nobody uses any more.
-const SWEEP: usize = 64;
 
 /// What happened since somebody looked.
 #[derive(Default)]
@@ -74,9 +71,7 @@ pub(crate) struct ChainWatcher {
     pub(super) chain: Arc<Chain>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) config: Config,
-    watched: Mutex<HashMap<Address, Weak<WatchedChequebook>>>,
-    /// At how many it is looked for those that nobody uses any more.
-    sweep_at: AtomicUsize,
+    watched: Arc<AllWatched>,
     /// The chequebooks of which more than the blocks changed.
     pub(super) news: News,
     pub(super) view: Mutex<View>,
@@ -107,8 +102,7 @@ impl ChainWatcher {
             chain,
             ledger,
             config,
-            watched: Mutex::default(),
-            sweep_at: AtomicUsize::new(SWEEP),
+            watched: Arc::default(),
             news: News::default(),
             view: Mutex::new(view),
             last: Mutex::default(),
@@ -153,12 +147,9 @@ impl ChainWatcher {
     }
 
     /// Adds a chequebook that was just read, unless another task has added it.
-    pub(super) fn insert(&self, new: WatchedChequebook) -> Arc<WatchedChequebook> {
+    pub(super) fn insert(&self, mut new: WatchedChequebook) -> Arc<WatchedChequebook> {
+        new.all = Some(Arc::clone(&self.watched));
         let mut watched = self.watched.lock();
-        if watched.len() >= self.sweep_at.load(Ordering::Relaxed) {
-            watched.retain(|_, weak| weak.strong_count() > 0);
-            self.sweep_at.store(watched.len().saturating_mul(2).max(SWEEP), Ordering::Relaxed);
-        }
         if let Some(found) = watched.get(&new.contract).and_then(Weak::upgrade) {
             return found;
         }

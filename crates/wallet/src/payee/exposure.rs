@@ -76,13 +76,13 @@ pub(super) struct Standing {
 }
 
 /// What an open inbox wants.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Open {
-    pub(super) policy: Policy,
+    pub(super) policy: Arc<Policy>,
     pub(super) mode: Mode,
     /// When the interval of its automatic cash ends.
     pub(super) due: Option<Instant>,
-    pub(super) creation: Option<Creation>,
+    pub(super) creation: Option<Box<Creation>>,
 }
 
 /// What a cash costs, at a block.
@@ -156,9 +156,15 @@ pub(crate) struct Exposure {
     /// Whether payments to others left little, and not all is cashed since.
     pub(super) is_thin: AtomicBool,
     /// What a cash cost when it was last asked.
-    pub(super) price: Mutex<Option<Price>>,
+    pub(super) price: Mutex<Option<Box<Price>>>,
     /// One creation of the chequebook at a time. It guards no state.
     creating: AsyncMutex<()>,
+}
+
+impl Drop for Exposure {
+    fn drop(&mut self) {
+        self.wallet.shared().exposures.forget(self.watched.contract);
+    }
 }
 
 /// The task that cashes what is due of one chequebook.
@@ -281,6 +287,11 @@ impl Exposure {
         }
         drop(lines);
         self.look_now();
+    }
+
+    /// What an open inbox wants.
+    pub(super) fn wants(&self, beneficiary: Address) -> Option<Open> {
+        self.lines.lock().by_beneficiary.get(&beneficiary)?.open.as_deref().cloned()
     }
 
     pub(super) fn highest(&self, beneficiary: Address) -> Option<SignedCheque> {

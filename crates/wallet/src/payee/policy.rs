@@ -96,3 +96,6 @@ impl Policy {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

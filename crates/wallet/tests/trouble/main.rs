@@ -10,6 +10,7 @@ mod doubles;
 mod dropped;
 mod isolation;
 mod numbers;
+mod reasons;
 mod refusal;
 #[allow(dead_code, reason = "not every test looks at everything")]
 #[path = "../support/sim/mod.rs"]

@@ -93,6 +93,13 @@ impl Seen {
         }
     }
 
+    /// The same, once it has paid this much to a beneficiary, in wei.
+    #[cfg(test)]
+    pub(crate) fn paid(mut self, beneficiary: Address, sent: U256) -> Self {
+        self.sent.insert(beneficiary, sent);
+        self
+    }
+
     /// The lower bound of the balance, in wei, even if a reorganisation drops the newest deposits.
     pub(crate) fn sure_balance(&self) -> U256 {
         self.balance.min(self.confirmed_balance.unwrap_or_default())

@@ -61,6 +61,13 @@ impl Seen {
         }
     }
 
+    /// The same, once it has paid this much to a beneficiary.
+    #[cfg(test)]
+    pub(crate) fn paid(mut self, beneficiary: Address, sent: U256) -> Self {
+        self.sent.insert(beneficiary, Sent::read(sent));
+        self
+    }
+
     /// The lower bound of the balance, even if a reorganisation drops the newest deposits.
     pub(crate) fn sure_balance(&self) -> U256 {
         self.balance.min(self.confirmed_balance.unwrap_or_default())

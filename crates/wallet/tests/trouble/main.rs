@@ -14,6 +14,7 @@ mod isolation;
 mod limits;
 mod numbers;
 mod owner;
+mod reasons;
 mod refusal;
 #[allow(dead_code, reason = "not every test looks at everything")]
 #[path = "../support/sim/mod.rs"]

@@ -1,5 +1,6 @@
 //! The state of a wallet as JSON: to read it, to keep it elsewhere, and to import it into a new store.
 
+mod credits;
 mod old;
 mod receipt;
 
@@ -9,7 +10,7 @@ use alloy::primitives::{Address, B256, BlockNumber, ChainId, U256};
 use chequebook::{Creation, Scheme};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use self::receipt::Receipt;
+use self::{credits::Credited, receipt::Receipt};
 use crate::{
     Error,
     store::{
@@ -17,7 +18,7 @@ use crate::{
         schema::{
             ChequebookRow, FORMAT, Origin, Promise, Received, Signed, TABLES, TransactionRow, address_at_end,
             automatic_key, chequebook_key, decimal, history_key, issued_key, nonce_key, origin_key, received_key,
-            received_of, table, total_key, transaction_key, transaction_of,
+            table, total_key, transaction_key, transaction_of,
         },
     },
     wallet::Wallet,
@@ -37,6 +38,9 @@ pub struct Backup {
     genesis: B256,
     chequebooks: Vec<Issuer>,
     received: Vec<Receipt>,
+    /// What payers have with a cashier. Older backups have none.
+    #[serde(default)]
+    credits: Vec<Credited>,
     transactions: Vec<Sent>,
 }
 
@@ -108,8 +112,8 @@ impl Backup {
             chequebooks.push(Issuer { contract, signer, creation, scan_from, auto_deposited, issued });
         }
         let mut received = Vec::new();
-        for (key, row) in all::<Received>(ledger, table::RECEIVED, &[]).await? {
-            let (contract, beneficiary) = received_of(&key)?;
+        let (rows, credits) = credits::read(ledger).await?;
+        for ((contract, beneficiary), row) in rows {
             let cheque = row.cheque.cheque(contract, beneficiary, chain_id)?;
             let acknowledged = row.acknowledged;
             received.extend(cheque.map(|cheque| Receipt { cheque, acknowledged, is_old: false }));
@@ -133,7 +137,7 @@ impl Backup {
         }
         let sent = |((account, nonce), transaction)| Sent { account, nonce, transaction };
         let transactions = transactions.into_iter().map(sent).collect();
-        Ok(Self { format, chain_id, genesis, chequebooks, received, transactions })
+        Ok(Self { format, chain_id, genesis, chequebooks, received, credits, transactions })
     }
 
     /// Imports the backup into an empty store, in one commit.
@@ -162,6 +166,7 @@ impl Backup {
             self.import_issuer(&mut batch, issuer)?;
         }
         self.import_received(&mut batch)?;
+        credits::import(&self.credits, &mut batch)?;
 
         let mut nonces = BTreeMap::new();
         let mut seen = BTreeSet::new();

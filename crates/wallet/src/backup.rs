@@ -3,18 +3,23 @@
 mod credits;
 mod old;
 mod receipt;
+mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::{Address, B256, BlockNumber, ChainId, U256};
 use chequebook::{Creation, Scheme};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
-use self::{credits::Credited, receipt::Receipt};
+use self::{
+    credits::Credited,
+    receipt::Receipt,
+    rows::{all, bad},
+};
 use crate::{
     Error,
     store::{
-        Batch, Key, Ledger, Store, StoreError, Table, decode,
+        Batch, Key, Ledger, Store, StoreError,
         schema::{
             ChequebookRow, FORMAT, Origin, Promise, Received, Signed, TABLES, TransactionRow, address_at_end,
             automatic_key, chequebook_key, decimal, history_key, issued_key, nonce_key, origin_key, received_key,
@@ -258,20 +263,6 @@ impl Issued {
         };
         Ok(Promise { amount: self.amount, signed })
     }
-}
-
-/// All durable rows of a table.
-async fn all<T: DeserializeOwned>(ledger: &Ledger, table: Table, prefix: &[u8]) -> Result<Vec<(Vec<u8>, T)>, Error> {
-    let mut rows = Vec::new();
-    for (key, value) in ledger.durable_rows(table, prefix).await? {
-        let row = decode(table, &key, &value)?;
-        rows.push((key, row));
-    }
-    Ok(rows)
-}
-
-const fn bad(reason: String) -> Error {
-    Error::BadBackup { reason }
 }
 
 #[cfg(test)]

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::{Address, U256};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
-use super::{all, bad};
+use super::rows::{all, bad, row};
 use crate::{
     Error,
     store::{
-        Batch, Key, Ledger, StoreError, decode,
+        Batch, Ledger, StoreError,
         schema::{CreditRow, Received, credit_key, decimal, received_key, received_of, table},
     },
 };
@@ -75,13 +75,6 @@ pub(super) async fn read(ledger: &Ledger) -> Result<(BTreeMap<Line, Received>, V
 
 fn lines<T>(rows: Vec<(Vec<u8>, T)>) -> Result<BTreeMap<Line, T>, Error> {
     rows.into_iter().map(|(key, row)| Ok((received_of(&key)?, row))).collect()
-}
-
-/// A durable row.
-async fn row<T: DeserializeOwned>(ledger: &Ledger, key: Key) -> Result<Option<T>, Error> {
-    let page = ledger.durable_page(key.table, &key.bytes, None, 1).await?;
-    let found = page.into_iter().find(|(bytes, _)| *bytes == key.bytes);
-    Ok(found.map(|(bytes, value)| decode(key.table, &bytes, &value)).transpose()?)
 }
 
 /// Adds the rows to an import.

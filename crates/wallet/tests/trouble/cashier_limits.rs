@@ -3,16 +3,19 @@
 use std::time::Duration;
 
 use alloy::primitives::{Address, U256};
-use chequebook::{Creation, Form, Terms};
-use chequebook_wallet::{Error, Inbox, Limits};
-use tokio::time::sleep;
+use chequebook::{Cheque, Creation, Form, SignedCheque, Terms};
+use chequebook_wallet::{AutoCash, Cashier, Error, Inbox, Limits, Policy, store::Memory};
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 
 use crate::{
     Payer,
     cashier::{books, cashier, settings},
-    chain, key, policy, rogue,
+    chain, config, key, policy, rogue,
     sim::{Act, CHAIN_ID},
-    wallet, wei, who,
+    wallet, wallet_with, wei, who,
 };
 
 /// Cheques of chequebooks with nothing in them are kept, and take no room from payers who have something.
@@ -93,4 +96,55 @@ async fn w5_small_questions_grow_again() {
     }
     let asked = asks().await;
     assert!(asked <= at_first + 5, "{asked} questions for a block, {at_first} at first");
+}
+
+/// Hours of blocks in which nothing happens, while something is not worth its gas, something is refused, and intervals
+/// end: a few questions a block.
+#[tokio::test(start_paused = true)]
+async fn w5_hours_of_nothing_cost_little() {
+    let sim = chain();
+    let all = books(&sim, 20);
+    sim.set_time_to_now();
+    let config = config().poll_interval(Duration::from_secs(4)).max_head_age(None);
+    let wallet = wallet_with(&sim, "payee", Memory::new(), config).await;
+    // What a cheque pays is far below its gas.
+    let costly = Policy::default();
+    let settings = settings().policy(costly).auto_cash(Some(AutoCash::default().max_uncashed(wei(5))));
+    let cashier = Cashier::open(&wallet, settings).await.unwrap();
+    for book in &all {
+        cashier.receive(&rogue(*book, who(0), 10).await).await.unwrap();
+    }
+    sleep(Duration::from_secs(60)).await;
+    let before = sim.counts();
+    for _ in 0..300 {
+        sim.mine(1);
+        sleep(Duration::from_secs(12)).await;
+    }
+    let after = sim.counts();
+    let asked = |method: &str| after.get(method).unwrap_or(&0) - before.get(method).unwrap_or(&0);
+    assert!(asked("eth_estimateGas") <= 60, "{} estimates", asked("eth_estimateGas"));
+    let total = after.values().sum::<usize>() - before.values().sum::<usize>();
+    // Three polls for each block: the chain, the newest block, and what is read of it.
+    assert!(total <= 300 * 12, "{total} questions for 300 blocks: {after:?}, {before:?}");
+    assert_eq!(cashier.open_inboxes(), 20);
+}
+
+/// Strangers that come while the node hangs are told within its time limits, whether or not the wallet ends meanwhile.
+#[tokio::test(start_paused = true)]
+async fn w4_whoever_waits_is_told_when_the_wallet_ends() {
+    let sim = chain();
+    let (wallet, cashier) = cashier(&sim, settings().limits(Limits::default().waiting(100_000))).await;
+    sim.hang(true);
+    let signed = rogue(who(1), who(0), 1).await;
+    let mut tasks = JoinSet::new();
+    for index in 0..20_000 {
+        let cheque = Cheque { contract: who(1_000 + index), ..*signed.cheque() };
+        let cheque = SignedCheque::new(cheque, signed.signature()).unwrap();
+        let cashier = cashier.clone();
+        tasks.spawn(async move { cashier.receive(&cheque).await });
+    }
+    sleep(Duration::from_millis(10)).await;
+    wallet.shutdown().await;
+    let answers = timeout(Duration::from_secs(3_600), tasks.join_all()).await.unwrap();
+    assert!(answers.iter().all(Result::is_err));
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, atomic::AtomicBool},
+    time::Duration,
 };
 
 use alloy::primitives::{Address, U256};
@@ -114,10 +115,11 @@ impl Cashing {
         self.0.note(cheque, self.0.account.price_now(&call(cheque, overdraft), &head).await)
     }
 
-    /// Refuses what was refused before, until it is worth another try: for what is cashed automatically.
-    pub(crate) fn check_patience(&self, cheque: &SignedCheque) -> Result<(), Error> {
+    /// Refuses what was refused before, until it is worth another try: for what is cashed automatically. `left` is how long
+    /// it is until the chequebook may end, if that is announced.
+    pub(crate) fn check_patience(&self, cheque: &SignedCheque, left: Option<Duration>) -> Result<(), Error> {
         let Cheque { contract, beneficiary, .. } = *cheque.cheque();
-        self.0.register.patience().check(contract, beneficiary)
+        self.0.register.patience().check(contract, beneficiary, left)
     }
 
     /// The beneficiaries of a chequebook that are being paid, and the cumulative amount of each, in wei.

@@ -134,7 +134,6 @@ impl Cashing {
 
     /// Cashes a cheque, if it is covered, together with others that are to be cashed at about the same time.
     pub(crate) async fn cash_soon(&self, cheque: SignedCheque) -> Result<Transaction, Error> {
-        self.check_patience(&cheque)?;
         let queue = &self.0.waiting;
         let (answer, answered) = oneshot::channel();
         queue.lock().push(Waiting { cheque, answer });

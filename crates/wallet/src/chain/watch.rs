@@ -58,12 +58,14 @@ impl ChainWatcher {
         &self,
         wanted: &[(Subject<'_>, Vec<Address>)],
     ) -> Result<Vec<Result<Watched, Error>>, Error> {
-        let new = wanted.iter().filter(|(subject, _)| self.find(subject.contract).is_none());
+        // Held from here on, so that none ends before its turn.
+        let known: Vec<_> = wanted.iter().map(|(subject, _)| self.find(subject.contract)).collect();
+        let new = wanted.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(wanted, _)| wanted);
         let mut added = self.add(&new.collect::<Vec<_>>()).await?;
         let mut all = Vec::with_capacity(wanted.len());
-        for (subject, beneficiaries) in wanted {
+        for ((subject, beneficiaries), known) in wanted.iter().zip(known) {
             let contract = subject.contract;
-            let found = match self.find(contract) {
+            let found = match known.or_else(|| self.find(contract)) {
                 Some(found) => Ok(found),
                 None => added.remove(&contract).unwrap_or(Err(Error::NotGenuine { contract })),
             };

@@ -71,6 +71,9 @@ pub(super) struct Standing {
     pub(super) amount: U256,
     pub(super) acknowledged: U256,
     pub(super) sent: U256,
+    /// What of it may still be paid: what was acknowledged, or what the balance covers. Nothing if it is dead, and does not
+    /// cover it.
+    pub(super) worth: U256,
     /// Since when something of it is uncashed, in Unix seconds.
     pub(super) since: Option<u64>,
 }
@@ -172,6 +175,8 @@ impl Drop for Exposure {
 pub(super) struct Job {
     pub(super) task: Option<AbortHandle>,
     pub(super) is_running: bool,
+    /// How many were aborted. One that is may go on until it next waits for something.
+    pub(super) number: u64,
     /// Whether something happened since it began.
     pub(super) is_outdated: bool,
 }
@@ -191,7 +196,9 @@ impl Exposure {
         let mut all = Vec::with_capacity(wanted.len());
         for (subject, beneficiaries) in wanted {
             let mut known = Vec::new();
-            if shared.exposures.find::<Self>(subject.contract()).is_none() {
+            // It is held from here on: its rows are not read, so nobody else may end it.
+            let found = shared.exposures.find::<Self>(subject.contract());
+            if found.is_none() {
                 for (key, row) in shared.ledger.scan::<Received>(table::RECEIVED, subject.contract().as_slice()).await?
                 {
                     let (contract, beneficiary) = received_of(&key)?;
@@ -200,24 +207,25 @@ impl Exposure {
             }
             let both = beneficiaries.iter().copied().chain(known.iter().map(|(beneficiary, ..)| *beneficiary));
             all.push((*subject, both.collect()));
-            rows.push(known);
+            rows.push((found, known));
         }
         let watched = shared.watcher.watch_many(&all).await?;
-        let exposures = watched.into_iter().zip(rows).zip(wanted).map(|((watched, rows), (_, beneficiaries))| {
-            let (watched, mut watching) = watched?;
-            let known = watching.split_off(beneficiaries.len());
-            if let Some(found) = shared.exposures.find(watched.contract) {
-                return Ok((found, watching));
-            }
-            let mut by_beneficiary = HashMap::with_capacity(rows.len());
-            for ((beneficiary, highest, row), watching) in rows.into_iter().zip(known) {
-                let (acknowledged, watching) = (row.acknowledged, Some(watching));
-                by_beneficiary
-                    .insert(beneficiary, Box::new(Line { highest, acknowledged, watching, ..Line::default() }));
-            }
-            let new = Self::new(wallet, watched, by_beneficiary);
-            Ok((shared.exposures.insert(new.watched.contract, Arc::new(new)), watching))
-        });
+        let exposures =
+            watched.into_iter().zip(rows).zip(wanted).map(|((watched, (found, rows)), (_, beneficiaries))| {
+                let (watched, mut watching) = watched?;
+                let known = watching.split_off(beneficiaries.len());
+                if let Some(found) = found.or_else(|| shared.exposures.find(watched.contract)) {
+                    return Ok((found, watching));
+                }
+                let mut by_beneficiary = HashMap::with_capacity(rows.len());
+                for ((beneficiary, highest, row), watching) in rows.into_iter().zip(known) {
+                    let (acknowledged, watching) = (row.acknowledged, Some(watching));
+                    by_beneficiary
+                        .insert(beneficiary, Box::new(Line { highest, acknowledged, watching, ..Line::default() }));
+                }
+                let new = Self::new(wallet, watched, by_beneficiary);
+                Ok((shared.exposures.insert(new.watched.contract, Arc::new(new)), watching))
+            });
         Ok(exposures.collect())
     }
 
@@ -255,18 +263,19 @@ impl Exposure {
         let was_open = line.open.take().is_some();
         let unused = if line.highest.is_none() { lines.by_beneficiary.remove(&beneficiary) } else { None };
         lines.opened = lines.opened.saturating_sub(usize::from(was_open));
-        let is_last = lines.opened == 0;
-        drop(lines);
-        drop(unused); // ends a watch, which takes a lock
-        if is_last {
-            // Nobody wants the task now, which may wait for the node, and would keep the wallet.
+        if lines.opened == 0 {
+            // Nobody wants the task now, which may wait for the node, and would keep the wallet. Under the lock: what opens
+            // next is looked at after this.
             self.wallet.shared().agenda.remove(self.watched.contract);
             let mut job = self.job.lock();
             job.is_running = false;
+            job.number = job.number.wrapping_add(1);
             if let Some(task) = job.task.take() {
                 task.abort();
             }
         }
+        drop(lines);
+        drop(unused); // ends a watch, which takes a lock
     }
 
     /// Whether an inbox is open.
@@ -319,7 +328,7 @@ impl Exposure {
     ) -> Result<(Durable, Added), Error> {
         let (beneficiary, amount) = (cheque.cheque().beneficiary, cheque.cheque().amount);
         let mut lines = self.lines.lock();
-        let (brought, uncashed, first_since) = self.watched.read(|seen| {
+        let (brought, uncashed, is_first, now) = self.watched.read(|seen| {
             let newest = lines.by_beneficiary.get(&beneficiary).map_or(U256::ZERO, |line| line.acknowledged);
             let sent = seen.sent(beneficiary);
             if amount <= newest {
@@ -333,8 +342,8 @@ impl Exposure {
             let under_way = self.unacknowledged(&lines, seen, beneficiary, amount);
             policy.check_chequebook(self.watched.contract, seen, uncashed.saturating_add(under_way))?;
             // Nothing was uncashed before.
-            let first_since = (newest <= sent).then_some(seen.head.timestamp);
-            Ok((added, uncashed, first_since))
+            let is_first = newest <= sent;
+            Ok((added, uncashed, is_first, seen.head.timestamp))
         })?;
         let line = lines.by_beneficiary.entry(beneficiary).or_default();
         let before = line.row();
@@ -354,7 +363,7 @@ impl Exposure {
         let durable = match purse {
             None => self.store(beneficiary, before, after),
             Some(purse) => self.row_of(beneficiary, before, after).and_then(|batch| {
-                purse.accept(batch, brought, first_since, |batch| self.wallet.shared().ledger.submit(batch))
+                purse.accept(batch, brought, is_first, now, |batch| self.wallet.shared().ledger.submit(batch))
             }),
         };
         drop(lines); // before what was added, which takes it
@@ -427,11 +436,17 @@ impl Exposure {
     pub(super) fn standing(&self, beneficiary: Address) -> Standing {
         let lines = self.lines.lock();
         let Some(line) = lines.by_beneficiary.get(&beneficiary) else { return Standing::default() };
-        let sent = self.watched.read(|seen| seen.sent(beneficiary));
+        let (sent, balance, state) = self.watched.read(|seen| (seen.sent(beneficiary), seen.balance, seen.state));
+        let owed = line.amount().saturating_sub(sent);
+        let worth = match state {
+            State::Dead if owed > balance => U256::ZERO,
+            _ => line.acknowledged.saturating_sub(sent).max(owed.min(balance)),
+        };
         Standing {
             amount: line.amount(),
             acknowledged: line.acknowledged,
             sent,
+            worth,
             since: line.purse.as_ref().and_then(|purse| purse.since()),
         }
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use alloy::primitives::{Address, U256};
-use chequebook::{Cheque, Creation, Error as ChequeError, Overdraft, SignedCheque, Terms};
+use chequebook::{Cheque, Creation, Overdraft, SignedCheque, Terms};
 use tokio::time::Instant;
 
 use super::{
@@ -150,15 +150,14 @@ impl Inbox {
                 (Ok(claim), Some((exposure, watching))) => {
                     Ok(Self::on(exposure, claim, beneficiary, Arc::clone(&shared_policy), None, watching))
                 }
-                (Ok(claim), None) => match failures.remove(&contract) {
-                    Some(error) => Err(error),
-                    // Another inbox of the same chequebook has the error.
-                    None if is_brief => Err(ChequeError::Unproven { contract }.into()),
-                    None => {
-                        drop(claim);
-                        Self::open(wallet, contract, beneficiary, policy).await
+                (Ok(_), None) => Err(match failures.get_mut(&contract) {
+                    // Other inboxes of the same chequebook fail for the same reason.
+                    Some(error) => {
+                        let again = error.again();
+                        std::mem::replace(error, again)
                     }
-                },
+                    None => Error::NotGenuine { contract },
+                }),
             });
         }
         Ok(answers)
@@ -183,6 +182,11 @@ impl Inbox {
 
     pub(super) fn exposure(&self) -> &Exposure {
         &self.0.exposure
+    }
+
+    /// Whether there are other handles of this inbox.
+    pub(super) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
     }
 
     /* READ */

@@ -90,18 +90,18 @@ impl Exposure {
             return;
         }
         job.is_outdated = false;
-        let weak = Arc::downgrade(self);
+        let (weak, number) = (Arc::downgrade(self), job.number);
         job.task = Some(self.wallet.supervise("cashing of one chequebook", move || {
             let weak = Weak::clone(&weak);
             async move {
                 if let Some(exposure) = weak.upgrade() {
-                    exposure.work().await;
+                    exposure.work(number).await;
                 }
             }
         }));
     }
 
-    async fn work(&self) {
+    async fn work(&self, number: u64) {
         loop {
             if let Err(error) = self.cash_what_is_due().await {
                 tracing::warn!(contract = %self.watched.contract, %error, "could not cash automatically, will try again");
@@ -111,6 +111,9 @@ impl Exposure {
                 }
             }
             let mut job = self.job.lock();
+            if job.number != number {
+                return; // it was aborted, and another one may run
+            }
             if !std::mem::take(&mut job.is_outdated) {
                 job.is_running = false;
                 return;
@@ -258,7 +261,8 @@ impl Exposure {
 
     /// Whether a cash that pays this much, in wei, is worth its gas.
     async fn is_worth(&self, job: &Job, pays: U256, overdraft: Overdraft) -> Result<bool, Error> {
-        self.wallet.cashing().check_patience(&job.cheque)?;
+        let most = self.watched.read(patience_at_end);
+        self.wallet.cashing().check_patience(&job.cheque, most)?;
         if pays < job.open.policy.min_cash {
             return Ok(false);
         }
@@ -314,6 +318,14 @@ fn candidates(jobs: &[Job], out: &BTreeSet<Address>) -> Vec<Candidate> {
         may_overdraw: job.open.policy.overdraw_at_end,
     };
     left.map(candidate).collect()
+}
+
+/// How long a cash that was refused waits at most once the end is announced: it must not miss it.
+fn patience_at_end(seen: &Seen) -> Option<Duration> {
+    match seen.state {
+        State::Ending { killable_at } => Some(Duration::from_secs(killable_at.saturating_sub(seen.head.timestamp))),
+        _ => None,
+    }
 }
 
 /// Whether others could cash as much, and leave too little.

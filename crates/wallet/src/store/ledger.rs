@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use parking_lot::{Mutex, RwLock};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
-    sync::{Notify, oneshot, watch},
+    sync::{Notify, RwLockReadGuard, oneshot, watch},
     time::{Sleep, sleep, timeout},
 };
 
@@ -218,7 +218,7 @@ impl Ledger {
             Some(rows) => rows,
             None => {
                 // Commits follow each other faster than we read: the next one waits for us.
-                let _commits = self.within(async { Ok(self.shared.committing.read().await) }).await?;
+                let _commits = self.hold().await?;
                 let rows = self.try_scan(table, prefix).await?;
                 rows.ok_or_else(|| StoreError::Failed { reason: "it committed during a scan".to_owned() })?
             }
@@ -274,6 +274,11 @@ impl Ledger {
                 return Ok(rows);
             }
         }
+    }
+
+    /// Holds commits up until the guard is dropped: for the few reads that must be of one commit.
+    pub(crate) async fn hold(&self) -> Result<RwLockReadGuard<'_, ()>, StoreError> {
+        self.within(async { Ok(self.shared.committing.read().await) }).await
     }
 
     /// Submits a batch. It is committed after all earlier ones, whether or not anybody waits.

@@ -4,6 +4,8 @@
 
 mod absent;
 mod cashier;
+mod cashier_limits;
+mod cashier_races;
 mod contradictions;
 mod cost;
 mod counted;

@@ -35,6 +35,7 @@ async fn w5_memory_of_an_open_inbox() {
         let inboxes = open(&wallet, &wanted).await;
         tokio::time::sleep(Duration::from_millis(500)).await;
         let each = (ALLOCATED.allocated() - before) / usize::try_from(MANY).unwrap();
+        println!("{each} bytes for each open inbox; one chequebook for all: {shared}");
         assert!(each < 2_000, "{each} bytes for each open inbox; one chequebook for all: {shared}");
         drop(inboxes);
         tokio::time::sleep(Duration::from_millis(500)).await;

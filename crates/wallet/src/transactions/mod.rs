@@ -4,6 +4,7 @@
 mod account;
 mod automatic;
 mod decide;
+mod deep;
 mod ends;
 mod follow;
 mod handle;

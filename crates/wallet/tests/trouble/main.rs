@@ -7,6 +7,7 @@ mod cashier;
 mod contradictions;
 mod cost;
 mod counted;
+mod deep;
 mod doubles;
 mod dropped;
 mod history;

@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::{
-    deep::newest_final,
     handle::{Owner, Transaction},
+    kept::{KEPT, newest_final},
     sign::AccountSigner,
     slots::{Slot, Slots, bad_row, unsigned},
     status::{Id, Known, Status},
@@ -28,9 +28,6 @@ use crate::{
         schema::{Purpose, TransactionRow, nonce_key, table, transaction_of},
     },
 };
-
-/// How many final transactions are kept in memory, in case a reorganisation is deeper than expected.
-pub(super) const KEPT: usize = 64;
 
 /// The facts.
 #[derive(Default)]

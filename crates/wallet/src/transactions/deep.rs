@@ -1,74 +1,21 @@
 //! Reorganisations that are deeper than expected: what was final, and is not on the chain any more, is open again. Also
 //! if they came while no wallet ran.
 
-use std::collections::HashMap;
-
-use alloy::primitives::{Address, B256, BlockNumber, U256, keccak256};
+use alloy::primitives::{Address, B256, BlockNumber, keccak256};
 use futures_util::future::join_all;
 
 use super::{
-    account::{Account, KEPT},
-    automatic::automatic,
-    slots::{Slot, Slots, bad_row},
+    account::Account,
     status::{Id, Status},
 };
 use crate::{
     Error,
     chain::{Head, Look},
-    store::{
-        Ledger, StoreError, decode,
-        schema::{Outcome, TransactionRow, automatic_key, history_key, table, transaction_of},
-    },
+    store::schema::TransactionRow,
 };
 
 /// How many receipts are asked for at once.
 const TOGETHER: usize = 16;
-
-/// A slot of one whose outcome is in the history.
-pub(super) fn slot_of(id: Id, row: TransactionRow) -> Result<Slot, StoreError> {
-    let outcome = row.outcome.filter(|_| !row.variants.is_empty()).ok_or_else(|| bad_row(id))?;
-    let durable = row.variants.len();
-    let mut slot = Slot::new(row, durable, outcome.into());
-    slot.is_counted = matches!(outcome, Outcome::Confirmed { .. });
-    Ok(slot)
-}
-
-/// The newest final transactions of an account whose next nonce is `next`, as many as are kept in memory, with what is
-/// stored of their automatic deposits: a reorganisation may have dropped them since the last run. `open` others are not
-/// final.
-pub(super) async fn newest_final(
-    ledger: &Ledger,
-    account: Address,
-    next: u64,
-    open: usize,
-) -> Result<(Slots, HashMap<Address, U256>), StoreError> {
-    let (mut closed, mut totals) = (Slots::default(), HashMap::new());
-    let mut end = next;
-    // Windows of nonces, so that a long history costs nothing: those that are open, or were another program's, are not in it.
-    for _ in 0..(open / KEPT).saturating_add(2) {
-        let first = end.saturating_sub(u64::try_from(KEPT).unwrap_or(u64::MAX));
-        let after = first.checked_sub(1).map(|before| history_key(account, before).bytes);
-        let page = ledger.durable_page(table::HISTORY, account.as_slice(), after.as_deref(), KEPT).await?;
-        for (key, value) in page.into_iter().rev() {
-            let id = transaction_of(table::HISTORY, &key)?;
-            if id.1 >= end || closed.len() >= KEPT {
-                continue;
-            }
-            let row: TransactionRow = decode(table::HISTORY, &key, &value)?;
-            if let Some((contract, _)) = automatic(row.purpose)
-                && !totals.contains_key(&contract)
-            {
-                totals.insert(contract, ledger.get::<U256>(&automatic_key(contract)).await?.unwrap_or_default());
-            }
-            closed.insert(id, slot_of(id, row)?);
-        }
-        end = first;
-        if closed.len() >= KEPT || end == 0 {
-            break;
-        }
-    }
-    Ok((closed, totals))
-}
 
 impl Account {
     /// Whether a block that was final is not on the chain any more: `before`, number and hash, or not known.

@@ -8,7 +8,7 @@ use tokio::{task::JoinSet, time::timeout};
 use super::{
     account::{Account, Followed},
     decide::{Standing, Step, step},
-    deep::slot_of,
+    kept::slot_of,
     send::Why,
     slots::{does_nothing, unsigned},
     status::{Id, Status},

@@ -9,6 +9,7 @@ mod ends;
 mod follow;
 mod handle;
 mod history;
+mod kept;
 mod send;
 mod sign;
 mod slots;

@@ -48,7 +48,7 @@ impl World {
 
     /// The equation. A token may have kept or taken something, which counts at once: then it is a bound.
     async fn check_funds(&self, asset: Asset) {
-        let Some(book) = self.books[asset as usize].clone() else { return };
+        let Some(book) = self.books[asset.index()].clone() else { return };
         if self.trouble || !self.is_readable(asset) {
             return;
         }

@@ -14,6 +14,15 @@ pub(crate) enum Asset {
     Token,
 }
 
+impl Asset {
+    pub(crate) const fn index(self) -> usize {
+        match self {
+            Self::Ether => 0,
+            Self::Token => 1,
+        }
+    }
+}
+
 /// The wallets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Who {
@@ -24,6 +33,15 @@ pub(crate) enum Who {
 }
 
 impl Who {
+    pub(crate) const fn index(self) -> usize {
+        match self {
+            Self::Payer => 0,
+            Self::Payee => 1,
+            Self::Shop => 2,
+            Self::Owner => 3,
+        }
+    }
+
     /// The name of its key.
     pub(crate) const fn name(self) -> &'static str {
         match self {

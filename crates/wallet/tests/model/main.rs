@@ -39,7 +39,7 @@ use self::{
 };
 
 /// How many sequences there are unless `CHEQUEBOOK_MODEL_CASES` says another number.
-const CASES: u64 = 96;
+const CASES: u64 = 64;
 /// Sequences that failed, which are repeated first.
 const REGRESSIONS: &str = "proptest-regressions/model.txt";
 

@@ -49,11 +49,11 @@ impl World {
         amount: u64,
         scheme: Scheme,
     ) -> Option<SignedCheque> {
-        let book = self.books[asset as usize].clone()?;
+        let book = self.books[asset.index()].clone()?;
         let (funded, issued) = self.equation(asset, &book).await?;
         let amount = U256::from(amount);
         let issue = book.outbox(to, scheme).issue(amount).await;
-        let is_sure = !self.trouble && !(asset == Asset::Token && self.is_odd);
+        let is_sure = !(self.trouble || (asset == Asset::Token && self.is_odd));
         match issue {
             Ok(cheque) => {
                 let line = (self.contract(asset), to);
@@ -111,7 +111,7 @@ impl World {
     }
 
     pub(super) async fn deposit(&mut self, asset: Asset, amount: u64) {
-        let Some(book) = self.books[asset as usize].clone() else { return };
+        let Some(book) = self.books[asset.index()].clone() else { return };
         match book.deposit(U256::from(amount)).await {
             Ok(_) => {}
             Err(Error::Dead { .. }) => assert!(self.trouble || self.dead(asset)),
@@ -159,7 +159,7 @@ impl World {
     pub(super) async fn promised_since(&mut self) {
         self.open_books().await;
         for asset in [Asset::Ether, Asset::Token] {
-            if self.books[asset as usize].is_none() {
+            if self.books[asset.index()].is_none() {
                 continue; // it is dead, and promises nothing more
             }
             for beneficiary in beneficiaries() {

@@ -69,7 +69,7 @@ impl Till {
     }
 
     fn cashier(&self, asset: Asset) -> Cashier {
-        self.cashiers.as_ref().unwrap()[asset as usize].clone()
+        self.cashiers.as_ref().unwrap()[asset.index()].clone()
     }
 }
 
@@ -94,7 +94,7 @@ impl World {
         let (trouble, is_readable, died) = (self.trouble, self.is_readable(asset), self.died(Who::Shop));
         let is_ending = !self.killable_at(asset).is_zero();
         let deep = self.deep;
-        let line = &mut self.till.lines[asset as usize];
+        let line = &mut self.till.lines[asset.index()];
         match received {
             Ok(receipt) => {
                 let newest = line.acknowledged;
@@ -121,7 +121,7 @@ impl World {
         let amount = U256::from(amount);
         let spent = self.till.cashier(asset).spend(self.contract(asset), address(), amount).await;
         let died = self.died(Who::Shop);
-        let line = &mut self.till.lines[asset as usize];
+        let line = &mut self.till.lines[asset.index()];
         match spent {
             Ok(credit) => {
                 line.spent += amount;
@@ -156,7 +156,7 @@ impl World {
 
     pub(super) async fn check_till(&mut self) {
         for asset in [Asset::Ether, Asset::Token] {
-            let (cashier, line) = (self.till.cashier(asset), self.till.lines[asset as usize]);
+            let (cashier, line) = (self.till.cashier(asset), self.till.lines[asset.index()]);
             let credit = cashier.credit(self.contract(asset), address()).await.unwrap();
             assert_eq!((credit.accepted, credit.spent), (line.accepted, line.spent), "the credit is kept");
             assert!(credit.spent <= credit.accepted, "W2: no more is spent than was accepted");
@@ -171,7 +171,7 @@ impl World {
         for asset in [Asset::Ether, Asset::Token] {
             let (cashier, contract) = (self.till.cashier(asset), self.contract(asset));
             let credit = cashier.credit(contract, address()).await.unwrap();
-            let line = &mut self.till.lines[asset as usize];
+            let line = &mut self.till.lines[asset.index()];
             assert!(credit.accepted >= line.accepted, "W1: it forgot what it accepted");
             if credit.accepted > line.accepted {
                 let amount = line.perhaps_acknowledged.expect("W1: it accepted what nobody sent");

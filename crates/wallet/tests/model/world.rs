@@ -124,7 +124,7 @@ impl World {
     }
 
     pub(super) fn contract(&self, asset: Asset) -> Address {
-        self.contracts[asset as usize]
+        self.contracts[asset.index()]
     }
 
     pub(super) fn killable_at(&self, asset: Asset) -> U256 {
@@ -141,7 +141,7 @@ impl World {
 
     /// Whether the store of a wallet has died in the middle of something.
     pub(super) fn died(&self, who: Who) -> bool {
-        self.disks[who as usize].is_dead()
+        self.disks[who.index()].is_dead()
     }
 
     /// The answer, or `None` if the store has died.
@@ -189,7 +189,7 @@ impl World {
             Command::Own(act) => self.own(act).await,
             Command::Token(change) => self.change_token(change),
             Command::Restart { who, crash } => self.restart(who, crash).await,
-            Command::Die { who, after, made } => self.disks[who as usize].die(after, made),
+            Command::Die { who, after, made } => self.disks[who.index()].die(after, made),
             Command::Foreign { ahead } => {
                 let nonce = self.sim.nonce(key("payer").address()) + ahead;
                 self.sim.foreign(&key("payer"), nonce, 5_000);
@@ -202,7 +202,7 @@ impl World {
                 }
             }
             Command::CancelTransaction { who, which } => {
-                if let Some(transaction) = self.wallets()[who as usize].open_transactions().get(which) {
+                if let Some(transaction) = self.wallets()[who.index()].open_transactions().get(which) {
                     let _ = transaction.cancel().await; // the outcome is checked in the end
                 }
             }
@@ -213,7 +213,7 @@ impl World {
 
     /// Ends a wallet, in order or by dropping it, and opens it again on its disk.
     pub(super) async fn restart(&mut self, who: Who, crash: bool) {
-        let disk = self.disks[who as usize].clone();
+        let disk = self.disks[who.index()].clone();
         disk.safe(true); // it died once, or dies with a later command
         match who {
             Who::Payer => self.books = [None, None],
@@ -222,7 +222,7 @@ impl World {
             Who::Owner => {}
         }
         if !crash {
-            self.wallets()[who as usize].shutdown().await;
+            self.wallets()[who.index()].shutdown().await;
         }
         self.heal();
         // What is dropped last is the wallet of the run that ended.
@@ -266,9 +266,9 @@ impl World {
     /// Opens the chequebooks that are alive.
     pub(super) async fn open_books(&mut self) {
         for asset in [Asset::Ether, Asset::Token] {
-            if self.books[asset as usize].is_none() && !self.dead(asset) && !self.trouble && self.is_readable(asset) {
+            if self.books[asset.index()].is_none() && !self.dead(asset) && !self.trouble && self.is_readable(asset) {
                 let opened = Chequebook::open(&self.payer, self.contract(asset), key("signer")).await;
-                self.books[asset as usize] = self.unless_died(Who::Payer, opened);
+                self.books[asset.index()] = self.unless_died(Who::Payer, opened);
             }
         }
     }
@@ -283,7 +283,7 @@ impl World {
     }
 
     pub(super) async fn last_of(&self, asset: Asset, beneficiary: Address, scheme: Scheme) -> Option<SignedCheque> {
-        let outbox = self.books[asset as usize].as_ref()?.outbox(beneficiary, scheme);
+        let outbox = self.books[asset.index()].as_ref()?.outbox(beneficiary, scheme);
         self.unless_died(Who::Payer, outbox.latest_cheque().await)?
     }
 }

@@ -112,6 +112,11 @@ impl ChainWatcher {
         }))
     }
 
+    /// Number and hash of the newest block that was final in an earlier run.
+    pub(crate) const fn confirmed_before(&self) -> Option<(BlockNumber, B256)> {
+        self.confirmed_before
+    }
+
     /// Reports the chequebooks of which more than the blocks changed.
     pub(crate) const fn news(&self) -> &News {
         &self.news

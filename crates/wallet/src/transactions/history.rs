@@ -6,8 +6,9 @@ use alloy::primitives::keccak256;
 use tokio::sync::watch;
 
 use super::{
-    account::{Account, KEPT, State},
+    account::{Account, State},
     handle::Transaction,
+    kept::KEPT,
     slots::{Slot, bad_row},
     status::{Id, Known, Status},
 };

@@ -9,6 +9,7 @@ mod cashier_races;
 mod contradictions;
 mod cost;
 mod counted;
+mod deep;
 mod doubles;
 mod dropped;
 mod history;

@@ -30,7 +30,7 @@ const decisions = Object.entries(DECISIONS).map(([name, functions]) => {
   return { file, pattern: `^${escaped(file)}:${those}` };
 });
 
-// What is mutated, and which tests run: `fast` ones are all that is built at first.
+// What is mutated, and which tests run.
 const SUBJECTS = {
   thin: {
     what: "of the thin crate",
@@ -39,6 +39,7 @@ const SUBJECTS = {
     out: "cache/mutants/rust-results",
     select: ["--package", "chequebook"],
     fast: ["--", "--tests"],
+    fastOptions: ["--minimum-test-timeout=300"],
     // Stories that end within seconds. What cargo-mutants would run without a mutant is the package that it mutates only.
     slow: ["--test", "e2e", "--", "thin::", "proof::"],
     slowOptions: ["--test-package=chequebook-cli", "--timeout=120"],
@@ -55,9 +56,10 @@ const SUBJECTS = {
       "--package=chequebook-wallet",
       ...decisions.flatMap(({ file, pattern }) => ["--file", file, "--re", pattern]),
     ],
-    fast: ["--cargo-arg=--lib"],
+    fast: [],
+    fastOptions: ["--cargo-arg=--lib", "--minimum-test-timeout=100"], // builds nothing else
     slow: ["--package=chequebook-wallet", "--test=trouble"],
-    slowOptions: ["--cargo-arg=--test=trouble", "--timeout=400"], // builds nothing else
+    slowOptions: ["--cargo-arg=--test=trouble", "--timeout=400"],
     env: {},
   },
 };
@@ -114,7 +116,7 @@ function run(select, options, tests) {
 }
 
 const start = Date.now();
-let missed = run(subject.select, [...shard, "--iterate", "--minimum-test-timeout=300"], subject.fast);
+let missed = run(subject.select, [...shard, "--iterate", ...subject.fastOptions], subject.fast);
 if (missed.length > 0) {
   execFileSync("cargo", ["test", "--locked", ...subject.slow], { cwd: COPY, stdio: "inherit", env });
   const select = subject.select.filter((_, i, all) => all[i] !== "--re" && all[i - 1] !== "--re");

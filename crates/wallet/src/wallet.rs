@@ -72,6 +72,8 @@ pub(crate) struct Shared {
     pub(crate) account: Arc<Account>,
     /// What each chequebook owes to this wallet's beneficiaries.
     pub(crate) exposures: Registry,
+    /// Which of them are being opened. It guards no state.
+    pub(crate) opening: Registry,
     /// Which of them are to be looked at.
     pub(crate) agenda: Arc<Agenda>,
     /// What payers may use up.
@@ -132,6 +134,7 @@ impl Wallet {
             ledger: Arc::clone(ledger),
             account,
             exposures: Registry::default(),
+            opening: Registry::default(),
             agenda: Arc::default(),
             credits: Credits::default(),
             factory,

@@ -108,7 +108,9 @@ fn longest(kind: Kind, left: Option<Duration>) -> Duration {
     let Some(left) = left else { return Duration::MAX };
     match kind {
         Kind::Unclear | Kind::Estimated => LONGEST_FREE_AT_END,
-        Kind::Included => (left / SHARE_AT_END).clamp(LONGEST_FREE_AT_END, LONGEST_PAID_AT_END),
+        Kind::Included => {
+            left.checked_div(SHARE_AT_END).unwrap_or(left).clamp(LONGEST_FREE_AT_END, LONGEST_PAID_AT_END)
+        }
     }
 }
 
@@ -179,7 +181,8 @@ mod tests {
                 while patience.check(BOOK, PAYEE, Some(left)).is_err() {
                     tokio::time::advance(Duration::from_secs(1)).await;
                 }
-                let most = LONGEST_FREE_AT_END.max(left / SHARE_AT_END).min(LONGEST_PAID_AT_END);
+                let most = longest(kind, Some(left));
+                assert!(most <= LONGEST_PAID_AT_END);
                 assert!(began.elapsed() <= most, "{:?} with {left:?} left", began.elapsed());
             }
         }

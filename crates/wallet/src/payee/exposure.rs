@@ -188,14 +188,21 @@ pub(super) type Wanted<'a> = (Subject<'a>, Vec<Address>);
 pub(super) type Opened = (Arc<Exposure>, Vec<Watching>);
 
 impl Exposure {
-    /// The exposures to chequebooks, each of them once in `wanted`, with all cheques that the store has of them. A failure
-    /// of one is none of the others.
+    /// The exposures to chequebooks, each of them once in `wanted`, in the order of their addresses, with all cheques that the
+    /// store has of them. A failure of one is none of the others.
     pub(super) async fn open(wallet: &Wallet, wanted: &[Wanted<'_>]) -> Result<Vec<Result<Opened, Error>>, Error> {
         let shared = wallet.shared();
         let mut rows = Vec::with_capacity(wanted.len());
         let mut all = Vec::with_capacity(wanted.len());
+        let mut opening = Vec::new();
         for (subject, beneficiaries) in wanted {
             let mut known = Vec::new();
+            // One task at a time opens a chequebook, until it is there: what another one would receive and close meanwhile
+            // would be missing in the rows. All take them in the same order, so that none waits for ever.
+            if shared.exposures.find::<Self>(subject.contract()).is_none() {
+                let one = shared.opening.insert(subject.contract(), Arc::new(AsyncMutex::new(())));
+                opening.push(one.lock_owned().await);
+            }
             // It is held from here on: its rows are not read, so nobody else may end it.
             let found = shared.exposures.find::<Self>(subject.contract());
             if found.is_none() {
@@ -226,7 +233,9 @@ impl Exposure {
                 let new = Self::new(wallet, watched, by_beneficiary);
                 Ok((shared.exposures.insert(new.watched.contract, Arc::new(new)), watching))
             });
-        Ok(exposures.collect())
+        let exposures = exposures.collect();
+        drop(opening);
+        Ok(exposures)
     }
 
     fn new(wallet: &Wallet, watched: Arc<WatchedChequebook>, by_beneficiary: HashMap<Address, Box<Line>>) -> Self {

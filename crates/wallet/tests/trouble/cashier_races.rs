@@ -159,6 +159,40 @@ async fn w4_an_inbox_opens_while_the_last_one_closes() {
     assert_eq!(one.receive(&rogue(all[0], who(1), 25).await).await.unwrap(), wei(15));
 }
 
+/// While an inbox opens, which has to wait for others, another one of its chequebook opens, receives and closes: nothing
+/// that it received is forgotten.
+#[tokio::test]
+async fn w1_an_inbox_that_opens_slowly_knows_what_came_meanwhile() {
+    let sim = chain();
+    let all = books(&sim, 2);
+    let payee = wallet(&sim, "payee").await;
+    let two = Inbox::open(&payee, all[0], who(2), policy()).await.unwrap();
+    two.receive(&rogue(all[0], who(2), 10).await).await.unwrap();
+    drop(two);
+    let other = all[1];
+    sim.hook(move |_, parameters| is_about(other, parameters).then_some(Act::Hang));
+    let slow = tokio::spawn({
+        let (payee, wanted) = (payee.clone(), [(all[0], who(1)), (all[1], who(1))]);
+        async move { Inbox::open_many(&payee, &wanted, policy()).await }
+    });
+    sleep(Duration::from_millis(100)).await;
+    let fast = tokio::spawn({
+        let (payee, contract, cheque) = (payee.clone(), all[0], rogue(all[0], who(2), 25).await);
+        async move {
+            let two = Inbox::open(&payee, contract, who(2), policy()).await.unwrap();
+            two.receive(&cheque).await.unwrap()
+        }
+    });
+    sleep(Duration::from_millis(300)).await;
+    sim.unhook();
+    let opened = slow.await.unwrap().unwrap();
+    assert!(opened.iter().all(Result::is_ok), "{opened:?}");
+    assert_eq!(fast.await.unwrap(), wei(15));
+    let two = Inbox::open(&payee, all[0], who(2), policy()).await.unwrap();
+    assert_eq!(two.latest_cheque().await.unwrap().unwrap().cheque().amount, wei(25));
+    assert_eq!(two.receive(&rogue(all[0], who(2), 30).await).await.unwrap(), wei(5));
+}
+
 /* LIES */
 
 /// A node that fails refuses nobody, whichever of our addresses a cheque pays.

@@ -8,6 +8,7 @@ mod ends;
 mod follow;
 mod handle;
 mod history;
+mod news;
 mod send;
 mod sign;
 mod slots;

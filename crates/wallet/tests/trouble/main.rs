@@ -9,6 +9,8 @@ mod cost;
 mod counted;
 mod doubles;
 mod dropped;
+mod events;
+mod heads;
 mod history;
 mod isolation;
 mod limits;

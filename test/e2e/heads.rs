@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use alloy::{
     primitives::U256,
-    providers::{ProviderBuilder, WsConnect, ext::AnvilApi},
+    providers::{ProviderBuilder, ext::AnvilApi},
+    rpc::client::RpcClient,
+    transports::ws::WsConnect,
 };
 use chequebook_wallet::{Chequebook, Config, Event, NewChequebook, Owner, Wallet, store::Redb};
 use eyre::{OptionExt, Result};
@@ -22,7 +24,8 @@ async fn sees_new_blocks_by_subscription() -> Result<()> {
     chain.infrastructure().await?;
     let directory = tempfile::tempdir()?;
     let config = Config::development().poll_interval(Duration::from_secs(3_600)).confirmations(2);
-    let provider = ProviderBuilder::new().connect_ws(WsConnect::new(chain.anvil.ws_endpoint())).await?;
+    let client = RpcClient::connect_pubsub(WsConnect::new(chain.anvil.ws_endpoint())).await?;
+    let provider = ProviderBuilder::new().connect_client(client);
     let store = Redb::create(directory.path().join("payer.redb"))?;
     let wallet = Wallet::open(provider, chain.key(PAYER)?, store, config).await?;
     let new = NewChequebook::default().notice_period(86_400).deposit(U256::ZERO);

@@ -17,7 +17,8 @@ const CAPACITY: usize = 1024;
 /// Something that happened in this run of the wallet. Amounts are in the smallest unit of the chequebook's asset.
 ///
 /// An event is a hint, and the state is the truth. Each comes after what it tells is durable, or was seen on the chain, and
-/// once. What happens while nobody has subscribed, or between two runs, is told by no event.
+/// once. What happens while nobody has subscribed, or between two runs, is told by no event. What a reorganisation takes back
+/// is told: of what was final, only if it ends differently the next time.
 ///
 /// As JSON it is an object whose `event` names it, with fields in camel case, and amounts as strings of decimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -11,13 +11,10 @@ use chequebook::{Cheque, Overdraft, SignedCheque};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::{
-    batch,
-    register::{Decision, Finished, Register, Reserved},
-};
+use super::register::{Decision, Finished, Register, Reserved};
 use crate::{
     Error,
-    chain::{Chain, ChainWatcher, Seen, Subject, Ticket, Watching},
+    chain::{Chain, ChainWatcher, Seen, Subject, Ticket, Watching, cheques_of},
     config::Config,
     store::schema::Purpose,
     transactions::{Account, Call, Transaction},
@@ -68,7 +65,7 @@ impl Cashing {
                     register.record(contract, beneficiary, amount, transaction);
                 }
                 Purpose::CashMany { .. } => {
-                    for (contract, beneficiary, amount) in batch::cheques_of(&input) {
+                    for (contract, beneficiary, amount) in cheques_of(&input) {
                         register.record(contract, beneficiary, amount, transaction.clone());
                     }
                 }

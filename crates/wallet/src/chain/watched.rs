@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::{blocks::Ticket, node::Head};
+use crate::events::{Event, Feed};
 
 /// What is known of a chequebook, all of it at the same two blocks.
 #[derive(Clone, Debug)]
@@ -212,8 +213,8 @@ impl WatchedChequebook {
         self.read(|seen| seen.sent.iter().filter(|(_, sent)| sent.interest > 0).map(|(&one, _)| one).collect())
     }
 
-    /// Replaces what is known. Whether more than the blocks changed.
-    pub(super) fn update(&self, mut new: Seen) -> bool {
+    /// Replaces what is known, and tells of an end. Whether more than the blocks changed.
+    pub(super) fn update(&self, mut new: Seen, feed: &Feed) -> bool {
         let mut seen = self.seen.lock();
         if new.began < seen.began {
             return false; // an answer that came late
@@ -224,12 +225,28 @@ impl WatchedChequebook {
         }
         new.sent.retain(|_, sent| sent.interest > 0);
         let (head, differs) = (*new.head, new.differs(&seen));
+        let event = told(self.contract, seen.state, new.state);
         *seen = new;
+        if let Some(event) = event {
+            feed.tell(|| event); // under the lock, so that events come in order
+        }
         drop(seen);
         if let Some(changes) = self.changes.get() {
             changes.send_replace(head);
         }
         differs
+    }
+}
+
+/// What is to be told when a chequebook that was in one state is in another.
+const fn told(contract: Address, before: State, after: State) -> Option<Event> {
+    match (before, after) {
+        (State::Dead, State::Dead) => None,
+        (_, State::Dead) => Some(Event::Dead { contract }),
+        (State::Ending { killable_at: before }, State::Ending { killable_at }) if before == killable_at => None,
+        (_, State::Ending { killable_at }) => Some(Event::EndAnnounced { contract, killable_at }),
+        (State::Ending { .. } | State::Dead, _) => Some(Event::EndCancelled { contract }),
+        (State::NotDeployed | State::Alive, _) => None,
     }
 }
 

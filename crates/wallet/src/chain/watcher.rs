@@ -23,6 +23,7 @@ use super::{
 use crate::{
     Error,
     config::Config,
+    events::Feed,
     store::{
         Ledger,
         schema::{ViewRow, view_key},
@@ -74,6 +75,7 @@ pub(crate) struct ChainWatcher {
     watched: Arc<AllWatched>,
     /// The chequebooks of which more than the blocks changed.
     pub(super) news: News,
+    pub(super) feed: Feed,
     pub(super) view: Mutex<View>,
     pub(super) last: Mutex<Option<Look>>,
     /// When the newest block became the newest.
@@ -88,7 +90,12 @@ pub(crate) struct ChainWatcher {
 }
 
 impl ChainWatcher {
-    pub(crate) async fn open(chain: Arc<Chain>, ledger: Arc<Ledger>, config: Config) -> Result<Arc<Self>, Error> {
+    pub(crate) async fn open(
+        chain: Arc<Chain>,
+        ledger: Arc<Ledger>,
+        config: Config,
+        feed: Feed,
+    ) -> Result<Arc<Self>, Error> {
         let mut view = View::default();
         let mut confirmed_before = None;
         if let Some(ViewRow { number, hash, confirmed, confirmed_hash }) = ledger.get(&view_key()).await? {
@@ -104,6 +111,7 @@ impl ChainWatcher {
             config,
             watched: Arc::default(),
             news: News::default(),
+            feed,
             view: Mutex::new(view),
             last: Mutex::default(),
             remembered: Mutex::default(),
@@ -137,7 +145,7 @@ impl ChainWatcher {
 
     /// Notes what was read of a chequebook, and reports it if it is news.
     pub(super) fn note(&self, watched: &WatchedChequebook, seen: Seen) {
-        if watched.update(seen) {
+        if watched.update(seen, &self.feed) {
             self.news.report(watched.contract);
         }
     }

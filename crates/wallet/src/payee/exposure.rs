@@ -14,8 +14,10 @@ use tokio::{sync::Mutex as AsyncMutex, task::AbortHandle, time::Instant};
 use super::{auto_cash::Mode, policy::Policy};
 use crate::{
     Error,
+    answer::{causes, redact},
     chain::{Seen, Subject, WatchedChequebook, Watching},
     credit::Purse,
+    events::Event,
     store::{
         Batch, Durable,
         schema::{Promise, Received, received_key, received_of, table},
@@ -364,16 +366,18 @@ impl Exposure {
         if let Some((at, _)) = lines.uncashed {
             lines.uncashed = Some((at, uncashed));
         }
+        let event = Event::ChequeReceived { contract: self.watched.contract, beneficiary, amount, added: brought };
+        let ledger = &self.wallet.shared().ledger;
         let unanswered = lines.by_beneficiary.get_mut(&beneficiary).map(|line| std::mem::take(&mut line.unanswered));
         let amount = brought.saturating_add(unanswered.unwrap_or_default());
         let added = Added { exposure: Arc::clone(self), beneficiary, amount };
         let purse = lines.by_beneficiary.get(&beneficiary).and_then(|line| line.purse.clone());
         // Under the lock, so that rows reach the store in order.
         let durable = match purse {
-            None => self.store(beneficiary, before, after),
-            Some(purse) => self.row_of(beneficiary, before, after).and_then(|batch| {
-                purse.accept(batch, brought, is_first, now, |batch| self.wallet.shared().ledger.submit(batch))
-            }),
+            None => self.row_of(beneficiary, before, after, event).map(|batch| ledger.submit(batch)),
+            Some(purse) => self
+                .row_of(beneficiary, before, after, event)
+                .and_then(|batch| purse.accept(batch, brought, is_first, now, |batch| ledger.submit(batch))),
         };
         drop(lines); // before what was added, which takes it
         Ok((durable?, added))
@@ -406,8 +410,9 @@ impl Exposure {
         more.fold(U256::ZERO, U256::saturating_add)
     }
 
-    /// Keeps a valid cheque that is not acknowledged, if it is the highest: it can be cashed all the same.
-    pub(super) fn keep(&self, cheque: &SignedCheque) -> Result<Option<Durable>, Error> {
+    /// Keeps a valid cheque that is not acknowledged because of `error`, if it is the highest: it can be cashed all the
+    /// same.
+    pub(super) fn keep(&self, cheque: &SignedCheque, error: &Error) -> Result<Option<Durable>, Error> {
         let (beneficiary, amount) = (cheque.cheque().beneficiary, cheque.cheque().amount);
         let mut lines = self.lines.lock();
         let line = lines.by_beneficiary.entry(beneficiary).or_default();
@@ -417,15 +422,21 @@ impl Exposure {
         let before = line.row();
         line.highest = Some(*cheque);
         let after = line.row();
-        self.store(beneficiary, before, after).map(Some)
+        let (class, reason) = (error.class(), redact(&causes(error)));
+        let event = Event::ChequeKept { contract: self.watched.contract, beneficiary, amount, class, reason };
+        Ok(Some(self.wallet.shared().ledger.submit(self.row_of(beneficiary, before, after, event)?)))
     }
 
-    fn store(&self, beneficiary: Address, before: Option<Received>, after: Option<Received>) -> Result<Durable, Error> {
-        Ok(self.wallet.shared().ledger.submit(self.row_of(beneficiary, before, after)?))
-    }
-
-    fn row_of(&self, beneficiary: Address, before: Option<Received>, after: Option<Received>) -> Result<Batch, Error> {
+    fn row_of(
+        &self,
+        beneficiary: Address,
+        before: Option<Received>,
+        after: Option<Received>,
+        event: Event,
+    ) -> Result<Batch, Error> {
         let mut batch = Batch::new();
+        let feed = self.wallet.shared().feed.clone();
+        batch.when_durable(move || feed.tell(|| event));
         if let Some(after) = after {
             batch.replace(received_key(self.watched.contract, beneficiary), before.as_ref(), &after)?;
         }

@@ -330,7 +330,7 @@ impl Handle {
             // It says that nothing is to be kept.
             Err(error @ (Error::StaleCheque { .. } | Error::AlreadyCashed { .. } | Error::Store(_))) => Err(error),
             Err(error) => {
-                if let Some(durable) = self.exposure.keep(cheque)? {
+                if let Some(durable) = self.exposure.keep(cheque, &error)? {
                     durable.await?;
                     self.exposure.look_if_wanted(self.beneficiary);
                 }

@@ -22,6 +22,7 @@ use crate::{
     Error,
     chain::{Chain, ChainWatcher, Ticket},
     config::Config,
+    events::Feed,
     health::Health,
     store::{
         Ledger, StoreError,
@@ -95,6 +96,7 @@ pub(crate) struct Account {
     pub(super) signer: AccountSigner,
     pub(super) config: Config,
     pub(super) health: watch::Sender<Health>,
+    pub(super) feed: Feed,
     pub(super) state: Mutex<State>,
     /// One signature at a time, so that nonces are given in order. It guards no state, and is held no longer than the
     /// time limits of node, signer and store allow.
@@ -106,12 +108,11 @@ pub(crate) struct Account {
 impl Account {
     /// Reads the transactions that are not final from the store, and the newest of those that are.
     pub(crate) async fn open(
-        chain: Arc<Chain>,
-        watcher: Arc<ChainWatcher>,
-        ledger: Arc<Ledger>,
+        (chain, watcher, ledger): (Arc<Chain>, Arc<ChainWatcher>, Arc<Ledger>),
         signer: AccountSigner,
         config: Config,
         health: watch::Sender<Health>,
+        feed: Feed,
     ) -> Result<Arc<Self>, Error> {
         let next = ledger.get::<u64>(&nonce_key(signer.address())).await?.unwrap_or_default();
         let mut state = State { next, ..State::default() };
@@ -134,6 +135,7 @@ impl Account {
             signer,
             config,
             health,
+            feed,
             state: Mutex::new(state),
             signing: tokio::sync::Mutex::default(),
             following: tokio::sync::Mutex::default(),

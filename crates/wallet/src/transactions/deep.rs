@@ -70,7 +70,7 @@ impl Account {
         look: Look,
         settled: Head,
     ) -> Result<bool, Error> {
-        if let Some(found) = self.receipt(id, row, look).await? {
+        if let Some((found, _)) = self.receipt(id, row, look).await? {
             return Ok(found.outcome() != row.outcome);
         }
         if id.1 >= used_for_good {

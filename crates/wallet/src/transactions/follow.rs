@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use alloy::primitives::{Address, B256, keccak256};
+use alloy::{
+    primitives::{Address, B256, keccak256},
+    rpc::types::Log,
+};
 use tokio::{task::JoinSet, time::timeout};
 
 use super::{
@@ -255,9 +258,9 @@ impl Account {
         else {
             return Ok(());
         };
-        if let Some(status) = self.receipt(id, &row, look).await? {
+        if let Some((status, logs)) = self.receipt(id, &row, look).await? {
             self.with(id, |slot| slot.checked = Some(look.head.hash))?;
-            return self.conclude(id, row, status).await;
+            return self.conclude(id, row, status, &logs).await;
         }
         let Some(settled) = search else { return Ok(()) };
         let searched = self.with(id, |slot| slot.searched.replace(look.head.hash))?;
@@ -276,15 +279,20 @@ impl Account {
         match taken {
             Some(taken) if !ours(taken.by) => {
                 let status = Status::Replaced { block: taken.block, hash: taken.by };
-                self.conclude(id, row, status).await
+                self.conclude(id, row, status, &[]).await
             }
             // Ours was included, and its receipt will come. Or nothing was found, and nothing is known.
             _ => self.with(id, |slot| slot.set(Status::Unknown, None)),
         }
     }
 
-    /// What the receipt of one of its variants says.
-    pub(super) async fn receipt(&self, id: Id, row: &TransactionRow, look: Look) -> Result<Option<Status>, Error> {
+    /// What the receipt of one of its variants says, and its events.
+    pub(super) async fn receipt(
+        &self,
+        id: Id,
+        row: &TransactionRow,
+        look: Look,
+    ) -> Result<Option<(Status, Vec<Log>)>, Error> {
         for raw in row.variants.iter().rev() {
             let hash = keccak256(raw);
             let Some(receipt) = self.chain.receipt(hash).await? else { continue };
@@ -295,13 +303,14 @@ impl Account {
                 continue;
             }
             if block > look.confirmed.number {
-                return Ok(Some(Status::Included { block, success }));
+                return Ok(Some((Status::Included { block, success }, Vec::new())));
             }
-            return Ok(Some(match (receipt.success, cancelled && row.cancelled) {
+            let status = match (receipt.success, cancelled && row.cancelled) {
                 (true, true) => Status::Cancelled { block, hash },
                 (true, false) => Status::Confirmed { block, hash },
                 (false, _) => Status::Reverted { block, hash },
-            }));
+            };
+            return Ok(Some((status, receipt.logs)));
         }
         Ok(None)
     }

@@ -29,6 +29,7 @@ pub(super) fn slot_of(id: Id, row: TransactionRow) -> Result<Slot, StoreError> {
     let outcome = row.outcome.filter(|_| !row.variants.is_empty()).ok_or_else(|| bad_row(id))?;
     let durable = row.variants.len();
     let mut slot = Slot::new(row, durable, outcome.into());
+    slot.told = Some(outcome);
     slot.is_counted = matches!(outcome, Outcome::Confirmed { .. });
     Ok(slot)
 }

@@ -10,6 +10,7 @@ mod follow;
 mod handle;
 mod history;
 mod kept;
+mod news;
 mod send;
 mod sign;
 mod slots;

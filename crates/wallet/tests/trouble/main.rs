@@ -12,6 +12,8 @@ mod counted;
 mod deep;
 mod doubles;
 mod dropped;
+mod events;
+mod heads;
 mod history;
 mod isolation;
 mod limits;

@@ -21,14 +21,19 @@ fn beneficiaries() -> Vec<Address> {
 }
 
 impl World {
-    /// What a chequebook has at the newest final block, with what it has paid.
+    /// What a chequebook has at the newest final block, with what it has paid. Of a token, what is gone at the newest
+    /// block does not count, either: its issuer took it, or the owner by a kill.
     fn funded(&self, asset: Asset) -> U256 {
-        let (contract, block) = (self.contract(asset), self.sim.head().saturating_sub(CONFIRMATIONS));
-        let has = match asset {
-            Asset::Ether => self.sim.balance_at(contract, block),
-            Asset::Token => self.sim.tokens_at(self.token, contract, block),
+        let (contract, head) = (self.contract(asset), self.sim.head());
+        let at = |block| {
+            let has = match asset {
+                Asset::Ether => self.sim.balance_at(contract, block),
+                Asset::Token => self.sim.tokens_at(self.token, contract, block),
+            };
+            self.sim.sent_at(contract, block).into_values().fold(has, |sum, sent| sum + sent)
         };
-        self.sim.sent_at(contract, block).into_values().fold(has, |sum, sent| sum + sent)
+        let funded = at(head.saturating_sub(CONFIRMATIONS));
+        if asset == Asset::Token { funded.min(at(head)) } else { funded }
     }
 
     /// Funded and issued, computed by the equation. `None` if the store of the payer has died.

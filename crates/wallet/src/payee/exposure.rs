@@ -9,7 +9,11 @@ use std::{
 use alloy::primitives::{Address, B256, U256};
 use chequebook::{Creation, SignedCheque, State};
 use parking_lot::Mutex;
-use tokio::{sync::Mutex as AsyncMutex, task::AbortHandle, time::Instant};
+use tokio::{
+    sync::{Mutex as AsyncMutex, OwnedMutexGuard},
+    task::AbortHandle,
+    time::Instant,
+};
 
 use super::{auto_cash::Mode, policy::Policy};
 use crate::{
@@ -189,6 +193,29 @@ pub(super) type Wanted<'a> = (Subject<'a>, Vec<Address>);
 /// What is owed by a chequebook, and what keeps the payments to the wanted beneficiaries among what is read.
 pub(super) type Opened = (Arc<Exposure>, Vec<Watching>);
 
+/// Who opens a chequebook. Dropping it lets the next one, and leaves nothing behind: strangers may name any number of them.
+struct Turn<'a> {
+    wallet: &'a Wallet,
+    contract: Address,
+    held: Option<OwnedMutexGuard<()>>,
+}
+
+impl<'a> Turn<'a> {
+    async fn take(wallet: &'a Wallet, contract: Address) -> Self {
+        let turns = wallet.shared().opening.insert(contract, Arc::new(AsyncMutex::new(())));
+        let mut turn = Self { wallet, contract, held: None }; // forgets it also if this is dropped while it waits
+        turn.held = Some(turns.lock_owned().await);
+        turn
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        drop(self.held.take());
+        self.wallet.shared().opening.forget(self.contract);
+    }
+}
+
 impl Exposure {
     /// The exposures to chequebooks, each of them once in `wanted`, in the order of their addresses, with all cheques that the
     /// store has of them. A failure of one is none of the others.
@@ -202,8 +229,7 @@ impl Exposure {
             // One task at a time opens a chequebook, until it is there: what another one would receive and close meanwhile
             // would be missing in the rows. All take them in the same order, so that none waits for ever.
             if shared.exposures.find::<Self>(subject.contract()).is_none() {
-                let one = shared.opening.insert(subject.contract(), Arc::new(AsyncMutex::new(())));
-                opening.push(one.lock_owned().await);
+                opening.push(Turn::take(wallet, subject.contract()).await);
             }
             // It is held from here on: its rows are not read, so nobody else may end it.
             let found = shared.exposures.find::<Self>(subject.contract());

@@ -43,7 +43,8 @@ fn main() -> ExitCode {
 
 /// Returns once a signal asks the program to end.
 async fn interrupted() -> End {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         return std::future::pending().await; // then a signal ends the process as it always does
     };
     tokio::select! {

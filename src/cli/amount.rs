@@ -31,7 +31,9 @@ impl Units {
     /// If it has more than 77 decimals.
     pub(crate) fn token(token: Address, decimals: Option<u8>, symbol: Option<String>) -> Result<Self, Failure> {
         if decimals.is_some_and(|decimals| decimals > MAX_DECIMALS) {
-            return Err(Failure::usage(format!("token {token} has too many decimals, expected at most {MAX_DECIMALS}")));
+            return Err(Failure::usage(format!(
+                "token {token} has too many decimals, expected at most {MAX_DECIMALS}"
+            )));
         }
         Ok(Self { asset: Asset::Token(token), decimals, symbol })
     }
@@ -116,7 +118,10 @@ impl Written {
         };
         let significant = fraction.trim_end_matches('0');
         let missing = usize::from(*decimals).checked_sub(significant.len()).ok_or_else(|| {
-            Failure::usage(format!("{whole}.{fraction}{unit} is not a whole number of the smallest unit of {}", units.asset))
+            Failure::usage(format!(
+                "{whole}.{fraction}{unit} is not a whole number of the smallest unit of {}",
+                units.asset
+            ))
         })?;
         let digits = format!("{whole}{significant}{}", "0".repeat(missing));
         U256::from_str_radix(&digits, 10)
@@ -189,9 +194,29 @@ mod tests {
     #[test]
     fn refuses_what_is_ambiguous_or_not_exact() {
         for text in [
-            "1", "1.5", "", "ether", ".5ether", "1.ether", "1e18wei", "-1wei", "+1wei", "1,5ether", "1 000wei", "0x10wei",
-            "1Ether", "1ETH", "1.5wei", "1.0000000001gwei", "0.0000000000000000001ether", "1  wei", "1wei ", "1..5ether",
-            "1units", "1USDC", "１wei",
+            "1",
+            "1.5",
+            "",
+            "ether",
+            ".5ether",
+            "1.ether",
+            "1e18wei",
+            "-1wei",
+            "+1wei",
+            "1,5ether",
+            "1 000wei",
+            "0x10wei",
+            "1Ether",
+            "1ETH",
+            "1.5wei",
+            "1.0000000001gwei",
+            "0.0000000000000000001ether",
+            "1  wei",
+            "1wei ",
+            "1..5ether",
+            "1units",
+            "1USDC",
+            "１wei",
         ] {
             assert_eq!(read(text, &Units::ETHER), None, "{text}");
         }
@@ -223,8 +248,12 @@ mod tests {
     #[test]
     fn reads_durations() {
         let read = |text| duration(text).ok();
-        assert_eq!([read("90s"), read("15m"), read("36h"), read("2d")], [Some(90), Some(900), Some(129_600), Some(172_800)]);
-        for text in ["", "90", "s", "1w", "-1s", "1.5h", "99999999999999999999s", "18446744073709551615d", "１s", "1é"] {
+        assert_eq!(
+            [read("90s"), read("15m"), read("36h"), read("2d")],
+            [Some(90), Some(900), Some(129_600), Some(172_800)]
+        );
+        for text in ["", "90", "s", "1w", "-1s", "1.5h", "99999999999999999999s", "18446744073709551615d", "１s", "1é"]
+        {
             assert_eq!(read(text), None, "{text}");
         }
     }

@@ -22,7 +22,17 @@ use super::{
 const AT_ONCE: usize = 16;
 /// The columns of the CSV, which are the names of the JSON form.
 const COLUMNS: [&str; 12] = [
-    "kind", "chequebook", "counterparty", "asset", "amount", "fee", "nonce", "transaction", "block", "time", "status",
+    "kind",
+    "chequebook",
+    "counterparty",
+    "asset",
+    "amount",
+    "fee",
+    "nonce",
+    "transaction",
+    "block",
+    "time",
+    "status",
     "note",
 ];
 
@@ -46,7 +56,8 @@ struct Entry {
 impl Entry {
     fn record(&self) -> Record {
         let text = |amount: Option<U256>| amount.map(|amount| amount.to_string());
-        let [kind, chequebook, counterparty, asset, amount, fee, nonce, transaction, block, time, status, note] = COLUMNS;
+        let [kind, chequebook, counterparty, asset, amount, fee, nonce, transaction, block, time, status, note] =
+            COLUMNS;
         Record::new()
             .with(kind, self.kind)
             .with(chequebook, self.chequebook)

@@ -82,7 +82,9 @@ impl Settings {
         variable: impl Fn(&str) -> Option<String>,
         text: &str,
     ) -> Result<Self, Failure> {
-        let file: Table = text.parse().map_err(|error: toml::de::Error| Failure::usage(format!("configuration: {}", error.message())))?;
+        let file: Table = text
+            .parse()
+            .map_err(|error: toml::de::Error| Failure::usage(format!("configuration: {}", error.message())))?;
         let mut settings = Self::default();
         for (name, value) in flags {
             let setting = find(name).ok_or_else(|| unknown(name, "on the command line"))?;
@@ -122,7 +124,9 @@ impl Settings {
                 Toml::Boolean(flag) => flag.to_string(),
                 other => {
                     let found = other.type_str();
-                    return Err(Failure::usage(format!("configuration, {place}: {name} is a {found}, expected a text")));
+                    return Err(Failure::usage(format!(
+                        "configuration, {place}: {name} is a {found}, expected a text"
+                    )));
                 }
             };
             self.values.entry(setting.name).or_insert((text, Origin::File(place.to_owned())));
@@ -207,7 +211,9 @@ impl Settings {
         let brought = PROFILES.iter().find(|(known, ..)| *known == name);
         let id = match (own.get("id"), brought) {
             (Some(id), _) => id.as_integer().and_then(|id| ChainId::try_from(id).ok()).ok_or_else(|| {
-                Failure::usage(format!("configuration, [chains.{name}]: id is not a number, expected the id of the chain"))
+                Failure::usage(format!(
+                    "configuration, [chains.{name}]: id is not a number, expected the id of the chain"
+                ))
             })?,
             (None, Some((_, id, _))) => *id,
             (None, None) => {
@@ -253,7 +259,10 @@ impl Settings {
             return Ok(token.address);
         }
         text.parse().map_err(|_| {
-            Failure::usage(format!("token {:?} is neither an address nor in [tokens] of the configuration", plain(text)))
+            Failure::usage(format!(
+                "token {:?} is neither an address nor in [tokens] of the configuration",
+                plain(text)
+            ))
         })
     }
 
@@ -355,7 +364,8 @@ mod tests {
 
     fn resolve(flags: &[(&str, &str)], variables: &[(&str, &str)], file: &str) -> Result<Settings, Failure> {
         let flags: Vec<_> = flags.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let variable = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        let variable =
+            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
         Settings::resolve(&flags, variable, file)
     }
 
@@ -398,12 +408,19 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_refused() {
-        for file in ["acount = 'x'", "[chains.anvil]\nacount = 'x'\n", "chain = ['anvil']", "chains = 1", "chain = ", "[tokens.ether]\n"] {
+        for file in [
+            "no_such = 'x'",
+            "[chains.anvil]\nacount = 'x'\n",
+            "chain = ['anvil']",
+            "chains = 1",
+            "chain = ",
+            "[tokens.ether]\n",
+        ] {
             let file = format!("{file}\n");
             let resolved = resolve(&[("chain", "anvil")], &[], &file);
             assert_eq!(resolved.map(|_| ()).map_err(|failure| failure.exit.code()), Err(2), "{file}");
         }
-        assert!(resolve(&[("acount", "x")], &[], "").is_err());
+        assert!(resolve(&[("no_such", "x")], &[], "").is_err());
     }
 
     #[test]
@@ -412,7 +429,8 @@ mod tests {
         let token = settings.token("USDC").unwrap();
         assert_eq!(settings.token_at(token).map(|token| (token.symbol.as_str(), token.decimals)), Some(("USDC", 6)));
         assert!(settings.token("DAI").is_err());
-        let twice = format!("{FILE}\n[tokens.FAKE]\naddress = '0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48'\ndecimals = 6\n");
+        let twice =
+            format!("{FILE}\n[tokens.FAKE]\naddress = '0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48'\ndecimals = 6\n");
         assert!(resolve(&[], &[], &twice).is_err());
     }
 }

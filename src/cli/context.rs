@@ -131,13 +131,10 @@ impl Context {
     /// The node, which nothing was asked yet.
     pub(crate) fn node(&self) -> Result<DynProvider, Failure> {
         let url = self.settings.need("rpc")?;
-        let parsed: alloy::transports::http::reqwest::Url = url.parse().map_err(|_| Failure::usage("rpc is not a URL, expected http://…"))?;
+        let parsed: alloy::transports::http::reqwest::Url =
+            url.parse().map_err(|_| Failure::usage("rpc is not a URL, expected http://…"))?;
         match parsed.scheme() {
-            "http" => {}
-            "https" if cfg!(feature = "tls") => {}
-            "https" => {
-                return Err(Failure::usage("rpc is an https URL, and this build has no TLS: build it with --features tls"));
-            }
+            "http" | "https" => {}
             _ => return Err(Failure::usage("rpc is neither an http nor an https URL")),
         }
         Ok(ProviderBuilder::new().connect_http(parsed).erased())
@@ -285,7 +282,10 @@ impl Context {
         }
         match session.wallet.chequebooks().await?.as_slice() {
             [one] => Ok(*one),
-            [] => Err(Failure::new(Exit::NotPossible, "the store has no chequebook: create one, or name it by --chequebook")),
+            [] => Err(Failure::new(
+                Exit::NotPossible,
+                "the store has no chequebook: create one, or name it by --chequebook",
+            )),
             several => {
                 let names: Vec<_> = several.iter().map(Address::to_string).collect();
                 Err(Failure::usage(format!("which chequebook? Say --chequebook, one of: {}", names.join(", "))))

@@ -110,7 +110,9 @@ async fn contracts(findings: &mut Findings, node: &DynProvider) {
     let mut request = TransactionRequest::default().with_input(Bytes::from_static(SELFDESTRUCT));
     request.to = None;
     let found = match node.call(request).await {
-        Ok(answer) if U256::try_from_be_slice(&answer) == Some(U256::ONE) => Ok("it works: chequebooks of ether can end".to_owned()),
+        Ok(answer) if U256::try_from_be_slice(&answer) == Some(U256::ONE) => {
+            Ok("it works: chequebooks of ether can end".to_owned())
+        }
         Ok(_) => Err("this chain refuses it: a chequebook of ether cannot end, so do not deposit ether".to_owned()),
         Err(_) => Err("the node did not answer whether it works".to_owned()),
     };
@@ -127,31 +129,42 @@ async fn clock(findings: &mut Findings, node: &DynProvider, max_age: Option<u64>
     let ahead = head.timestamp.saturating_sub(now);
     let age = now.saturating_sub(head.timestamp);
     let number = head.number;
-    findings.note("newest block", match max_age {
-        Some(max) if age > max => Err(format!("{number} is {age} s old, expected at most {max} s: node, chain or clock is wrong")),
-        _ => Ok(format!("{number}, {age} s old")),
-    });
-    findings.note("clock", match (ahead > MAX_SKEW, max_age) {
-        // A development chain may have been told another time.
-        (true, Some(_)) => Err(format!("it is {ahead} s behind the newest block: set it right")),
-        _ => Ok("no block is from the future".to_owned()),
-    });
+    findings.note(
+        "newest block",
+        match max_age {
+            Some(max) if age > max => {
+                Err(format!("{number} is {age} s old, expected at most {max} s: node, chain or clock is wrong"))
+            }
+            _ => Ok(format!("{number}, {age} s old")),
+        },
+    );
+    findings.note(
+        "clock",
+        match (ahead > MAX_SKEW, max_age) {
+            // A development chain may have been told another time.
+            (true, Some(_)) => Err(format!("it is {ahead} s behind the newest block: set it right")),
+            _ => Ok("no block is from the future".to_owned()),
+        },
+    );
 }
 
 async fn gas_money(findings: &mut Findings, node: &DynProvider, account: Address) {
     let asked = async { Ok::<_, Failure>((node.get_balance(account).await?, node.get_gas_price().await?)) };
-    findings.note("gas money", match asked.await {
-        Err(failure) => Err(failure.message),
-        Ok((balance, price)) => {
-            let needed = U256::from(price).saturating_mul(U256::from(GAS_RESERVE));
-            let shown = Units::ETHER.show(balance);
-            if balance >= needed {
-                Ok(shown)
-            } else {
-                Err(format!("{shown}, expected at least {} for a million gas", Units::ETHER.show(needed)))
+    findings.note(
+        "gas money",
+        match asked.await {
+            Err(failure) => Err(failure.message),
+            Ok((balance, price)) => {
+                let needed = U256::from(price).saturating_mul(U256::from(GAS_RESERVE));
+                let shown = Units::ETHER.show(balance);
+                if balance >= needed {
+                    Ok(shown)
+                } else {
+                    Err(format!("{shown}, expected at least {} for a million gas", Units::ETHER.show(needed)))
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 async fn transactions(findings: &mut Findings, session: &Session) {
@@ -160,35 +173,46 @@ async fn transactions(findings: &mut Findings, session: &Session) {
     }
     let open = session.wallet.open_transactions();
     let stuck = open.iter().filter(|one| one.refusal().is_some()).count();
-    findings.note("transactions", match stuck {
-        0 => Ok(format!("{} under way, none refused", open.len())),
-        stuck => Err(format!("{stuck} of {} are refused by the node: see `transactions`", open.len())),
-    });
+    findings.note(
+        "transactions",
+        match stuck {
+            0 => Ok(format!("{} under way, none refused", open.len())),
+            stuck => Err(format!("{stuck} of {} are refused by the node: see `transactions`", open.len())),
+        },
+    );
     let account = session.account.address();
     let next = session.provider.get_transaction_count(account).await;
-    findings.note("nonces", match next {
-        Err(error) => Err(Failure::from(error).message),
-        Ok(next) => {
-            let mine = open.iter().map(chequebook_wallet::Transaction::nonce);
-            let mut expected = next;
-            let gap = mine.filter(|nonce| *nonce >= next).find(|nonce| {
-                let is_gap = *nonce != expected;
-                expected = nonce.saturating_add(1);
-                is_gap
-            });
-            match gap {
-                None => Ok(format!("{next} is the next on the chain, and nothing is missing")),
-                Some(nonce) => Err(format!("nothing has the nonce before {nonce}: the wallet fills that gap while `watch` runs")),
+    findings.note(
+        "nonces",
+        match next {
+            Err(error) => Err(Failure::from(error).message),
+            Ok(next) => {
+                let mine = open.iter().map(chequebook_wallet::Transaction::nonce);
+                let mut expected = next;
+                let gap = mine.filter(|nonce| *nonce >= next).find(|nonce| {
+                    let is_gap = *nonce != expected;
+                    expected = nonce.saturating_add(1);
+                    is_gap
+                });
+                match gap {
+                    None => Ok(format!("{next} is the next on the chain, and nothing is missing")),
+                    Some(nonce) => Err(format!(
+                        "nothing has the nonce before {nonce}: the wallet fills that gap while `watch` runs"
+                    )),
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 fn unrecovered(findings: &mut Findings, context: &Context) {
     let found = context.unrecovered().and_then(|unrecovered| unrecovered.read());
-    findings.note("recovery", match found {
-        Err(failure) => Err(failure.message),
-        Ok(all) if all.is_empty() => Ok("nothing is to be recovered".to_owned()),
-        Ok(all) => Err(format!("{} imported chequebooks are not recovered: see `recover`", all.len())),
-    });
+    findings.note(
+        "recovery",
+        match found {
+            Err(failure) => Err(failure.message),
+            Ok(all) if all.is_empty() => Ok("nothing is to be recovered".to_owned()),
+            Ok(all) => Err(format!("{} imported chequebooks are not recovered: see `recover`", all.len())),
+        },
+    );
 }

@@ -48,9 +48,19 @@ pub(crate) const TABLE: [(Exit, u8, &str, &str); 19] = [
     (Exit::Store, 11, "store", "the store is missing, damaged, of another version, or older than the chain"),
     (Exit::StoreInUse, 12, "storeInUse", "another process has the store open"),
     (Exit::Key, 13, "key", "no key, a wrong password, a key file that others can read, or no signature"),
-    (Exit::NotPossible, 14, "notPossible", "the request makes no sense now: amount zero, not the owner, no record, too early"),
+    (
+        Exit::NotPossible,
+        14,
+        "notPossible",
+        "the request makes no sense now: amount zero, not the owner, no record, too early",
+    ),
     (Exit::NotConfirmed, 15, "notConfirmed", "nobody confirmed: say --yes where there is no terminal"),
-    (Exit::RecoverFirst, 16, "recoverFirst", "after an import: recover what was issued since, or affirm that nothing was"),
+    (
+        Exit::RecoverFirst,
+        16,
+        "recoverFirst",
+        "after an import: recover what was issued since, or affirm that nothing was",
+    ),
     (Exit::Found, 17, "found", "doctor found something that needs attention"),
     (Exit::Interrupted, 130, "interrupted", "SIGINT: what was signed goes on with the next command"),
     (Exit::Terminated, 143, "terminated", "SIGTERM: the same"),
@@ -172,6 +182,10 @@ fn rpc(error: &RpcError<TransportErrorKind>) -> Failure {
         RpcError::ErrorResp(answer) => {
             Failure::new(Exit::Unreachable, format!("the node answers with error {}: {}", answer.code, answer.message))
         }
+        // The crates leave TLS to who builds the program.
+        error if with_causes(error).contains("scheme is not http") => Failure::usage(
+            "the node is behind https, and this build has no TLS: build it with --features alloy/reqwest-rustls-tls",
+        ),
         _ => Failure::new(Exit::Unreachable, "the node does not answer, or not like a node"),
     }
 }

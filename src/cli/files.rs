@@ -103,7 +103,8 @@ pub(crate) async fn cheque(path: &Path) -> Result<SignedCheque, Failure> {
 ///
 /// [`Exit::Failed`] if it is none.
 pub(crate) fn creation(path: &Path) -> Result<Creation, Failure> {
-    let wrong = |error: &dyn std::fmt::Display| Failure::new(Exit::Failed, format!("{}: no creation: {error}", path.display()));
+    let wrong =
+        |error: &dyn std::fmt::Display| Failure::new(Exit::Failed, format!("{}: no creation: {error}", path.display()));
     let mut bytes = Vec::new();
     let limit = u64::try_from(MAX_ITEM).unwrap_or(u64::MAX);
     open(path)?.take(limit).read_to_end(&mut bytes).map_err(|error| wrong(&error))?;

@@ -25,7 +25,12 @@ pub(crate) async fn import(context: &Context, args: ImportGeth) -> Result<(), Fa
         (Err(_), Ok(file)) if !args.cash => promises(context, &file).await,
         (Err(_), Ok(_)) => Err(Failure::usage("this is the file of a chequebook, and --cash needs a cheque")),
         (Err(cheque), Err(file)) => {
-            let message = format!("{}: no cheque ({}), and no file of a chequebook ({})", args.file.display(), say(&cheque), say(&file));
+            let message = format!(
+                "{}: no cheque ({}), and no file of a chequebook ({})",
+                args.file.display(),
+                say(&cheque),
+                say(&file)
+            );
             Err(Failure::new(Exit::BadCheque, message))
         }
     }
@@ -63,7 +68,8 @@ async fn cash(context: &Context, cheque: &SignedCheque, allow_overdraft: bool) -
         let Cheque { contract, beneficiary, .. } = *cheque.cheque();
         let book = OriginalChequebook::at(session.direct(&session.provider)?, contract).await?;
         let pays = book.payable(cheque, overdraft).await?;
-        let plan = Record::new().with("action", "cashOriginal").with("contract", contract).with("beneficiary", beneficiary);
+        let plan =
+            Record::new().with("action", "cashOriginal").with("contract", contract).with("beneficiary", beneficiary);
         let plan = plan.amount("pays", pays, &Units::ETHER).with("allowOverdraft", allow_overdraft);
         if !context.consent(&plan).await? {
             return Ok(None);

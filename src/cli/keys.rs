@@ -48,7 +48,8 @@ impl FromStr for KeySource {
             Some(("env", name)) if !name.is_empty() && !looks_like_key(name) => Ok(Self::Variable(name.to_owned())),
             Some(("file", path)) if !path.is_empty() && !looks_like_key(path) => Ok(Self::File(path.into())),
             _ if looks_like_key(text.rsplit(':').next().unwrap_or_default()) => {
-                Err("a key is never an argument or a setting: others can read it. Expected keystore:, env: or file:".into())
+                Err("a key is never an argument or a setting: others can read it. Expected keystore:, env: or file:"
+                    .into())
             }
             _ => Err("this names no key, expected keystore:NAME, keystore:PATH, env:VARIABLE or file:PATH".into()),
         }
@@ -133,9 +134,9 @@ impl Password {
         if let Ok(password) = std::env::var(self.variable) {
             return Ok(password);
         }
-        ask(&format!("Password of {}: ", keystore.display())).await?.ok_or_else(|| {
-            key(format!("no password, expected a terminal, {} or a password file", self.variable))
-        })
+        ask(&format!("Password of {}: ", keystore.display()))
+            .await?
+            .ok_or_else(|| key(format!("no password, expected a terminal, {} or a password file", self.variable)))
     }
 }
 
@@ -191,7 +192,9 @@ mod tests {
 
     #[test]
     fn a_key_is_no_argument_and_is_not_repeated() {
-        for text in [KEY.to_owned(), format!("0x{KEY}"), format!("env:{KEY}"), format!("file:0x{KEY}"), format!("key:{KEY}")] {
+        for text in
+            [KEY.to_owned(), format!("0x{KEY}"), format!("env:{KEY}"), format!("file:0x{KEY}"), format!("key:{KEY}")]
+        {
             let error = text.parse::<KeySource>().unwrap_err();
             assert!(error.contains("never") && !error.contains(&KEY[..8]), "{error}");
         }

@@ -24,6 +24,7 @@ mod unrecovered;
 mod verify;
 mod watch;
 
+pub(crate) use self::{args::Cli, exit::Exit as End};
 use self::{
     args::Command,
     context::Context,
@@ -31,7 +32,6 @@ use self::{
     output::Out,
     owner::OwnerCommand,
 };
-pub(crate) use self::{args::Cli, exit::Exit as End};
 use crate::demo;
 
 /// Runs the command, and says why it failed.

@@ -277,7 +277,8 @@ mod tests {
 
     #[test]
     fn a_table_has_one_head_and_aligned_columns() {
-        let rows = [("a", 1_u64), ("bbbbbb", 22)].map(|(name, count)| Record::new().with("name", name).with("count", count));
+        let rows =
+            [("a", 1_u64), ("bbbbbb", 22)].map(|(name, count)| Record::new().with("name", name).with("count", count));
         assert_eq!(table(&rows, false), "name    count\na       1\nbbbbbb  22\n");
         assert_eq!(table(&[], false), "");
         assert!(table(&rows, true).starts_with("\u{1b}[1mname"));

@@ -56,12 +56,7 @@ pub(crate) async fn run(context: &Context, command: OwnerCommand, which: Which) 
 }
 
 /// What would be done, and whom it harms.
-async fn plan(
-    context: &Context,
-    session: &Session,
-    owner: &Owner,
-    command: OwnerCommand,
-) -> Result<Record, Failure> {
+async fn plan(context: &Context, session: &Session, owner: &Owner, command: OwnerCommand) -> Result<Record, Failure> {
     let address = owner.address();
     let terms = owner.terms();
     let units = context.units(terms.form.asset(), &session.provider).await?;

@@ -193,7 +193,9 @@ pub(crate) async fn list(context: &Context, args: List) -> Result<(), Failure> {
         for line in lines(context, &session, args.payer, true).await? {
             let uncashed = line.uncashed;
             let is_above = match &args.above {
-                Some(above) => uncashed.is_some_and(|uncashed| above.of(&line.units).is_ok_and(|least| uncashed >= least)),
+                Some(above) => {
+                    uncashed.is_some_and(|uncashed| above.of(&line.units).is_ok_and(|least| uncashed >= least))
+                }
                 None => true,
             };
             let is_uncashed = uncashed.is_none_or(|uncashed| !uncashed.is_zero());
@@ -211,7 +213,8 @@ pub(crate) async fn list(context: &Context, args: List) -> Result<(), Failure> {
 
 fn row(line: &Line) -> Record {
     let Cheque { contract, beneficiary, amount, .. } = *line.cheque.cheque();
-    let known = |amount: Option<U256>| amount.map_or(Value::Nothing, |amount| Value::Amount(amount, line.units.clone()));
+    let known =
+        |amount: Option<U256>| amount.map_or(Value::Nothing, |amount| Value::Amount(amount, line.units.clone()));
     let record = Record::new()
         .with("chequebook", contract)
         .with("beneficiary", beneficiary)
@@ -245,9 +248,7 @@ pub(crate) async fn exposure(context: &Context) -> Result<(), Failure> {
             let contract = line.cheque.cheque().contract;
             let balance = lines::balance(&session.provider, contract, line.units.asset()).await;
             let (balance, covered) = match (&balance, line.uncashed) {
-                (Ok(balance), Some(_)) => {
-                    (Value::Amount(*balance, line.units.clone()), Value::Flag(owed <= *balance))
-                }
+                (Ok(balance), Some(_)) => (Value::Amount(*balance, line.units.clone()), Value::Flag(owed <= *balance)),
                 _ => (Value::Nothing, Value::Nothing),
             };
             let record = Record::new().with("chequebook", contract).with("beneficiaries", count);

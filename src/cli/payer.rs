@@ -44,8 +44,9 @@ fn form(context: &Context, args: &TermsArgs) -> Result<Form, Failure> {
 }
 
 fn creation(context: &Context, args: &TermsArgs, account: Address, signer: Address) -> Result<Creation, Failure> {
-    let notice_period = u32::try_from(args.notice)
-        .map_err(|_| Failure::usage(format!("a notice of {} s is too long, expected at most {} s", args.notice, u32::MAX)))?;
+    let notice_period = u32::try_from(args.notice).map_err(|_| {
+        Failure::usage(format!("a notice of {} s is too long, expected at most {} s", args.notice, u32::MAX))
+    })?;
     let terms = Terms { form: form(context, args)?, owner: args.owner.unwrap_or(account), signer, notice_period };
     Ok(Creation { terms, salt: args.salt })
 }
@@ -90,6 +91,8 @@ pub(crate) async fn predict(context: &Context, args: Predict) -> Result<(), Fail
 /// `create`. A creation that is under way is waited for, and not sent again.
 pub(crate) async fn create(context: &Context, args: Create) -> Result<(), Failure> {
     context.check_wait()?;
+    // Before a store is created.
+    creation(context, &args.terms, Address::ZERO, Address::ZERO)?;
     let session = context.open(OpenStore::OrCreate).await?;
     let result = create_on(context, &session, args).await;
     session.close().await;
@@ -147,7 +150,9 @@ async fn create_on(context: &Context, session: &Session, args: Create) -> Result
 /// The transaction under way that creates a chequebook.
 fn creating(session: &Session, address: Address) -> Option<Transaction> {
     let mut open = session.wallet.open_transactions().into_iter();
-    open.find(|one| matches!(one.purpose(), Purpose::Create { contract, .. } if contract == address) && !one.is_cancelled())
+    open.find(|one| {
+        matches!(one.purpose(), Purpose::Create { contract, .. } if contract == address) && !one.is_cancelled()
+    })
 }
 
 /// The last transaction that creates or funds a chequebook and is not final.
@@ -332,4 +337,3 @@ pub(crate) async fn show(
     session.close().await;
     result?.map_or(Ok(()), |record| context.out.show(&record))
 }
-

@@ -3,12 +3,7 @@
 use alloy::primitives::Address;
 use chequebook_wallet::Policy;
 
-use super::{
-    amount::duration,
-    args::address,
-    context::Context,
-    exit::Failure,
-};
+use super::{amount::duration, args::address, context::Context, exit::Failure};
 
 /// The policy of the settings.
 ///

@@ -1,11 +1,6 @@
 //! Backups: export, import, and what a payer does before it issues again.
 
-use std::{
-    fs::OpenOptions,
-    io::Write,
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-};
+use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
 use alloy::primitives::Address;
 use chequebook_wallet::{Backup, Chequebook, Error as WalletError};
@@ -65,7 +60,9 @@ pub(crate) async fn import(context: &Context, path: &Path) -> Result<(), Failure
     }
     let rows = books.into_iter().map(|book| Record::new().with("chequebook", book)).collect();
     let note = "recover each chequebook before it issues";
-    context.out.show(&Record::new().with("status", "imported").with("next", note).with("unrecovered", Value::Rows(rows)))
+    context
+        .out
+        .show(&Record::new().with("status", "imported").with("next", note).with("unrecovered", Value::Rows(rows)))
 }
 
 /// `recover`.

@@ -43,7 +43,10 @@ pub(crate) fn man(context: &Context) -> Result<(), Failure> {
     let mut roff = String::from(".SH COMMANDS\n");
     for one in command.get_subcommands() {
         let name = escape(one.get_name());
-        roff += &format!(".TP\n\\fB{name}\\fR\n{}\n", escape(&one.get_about().map(ToString::to_string).unwrap_or_default()));
+        roff += &format!(
+            ".TP\n\\fB{name}\\fR\n{}\n",
+            escape(&one.get_about().map(ToString::to_string).unwrap_or_default())
+        );
         for argument in one.get_arguments().filter(|argument| !argument.is_global_set()) {
             let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
             roff += &format!(".br\n\\fI{}\\fR: {}\n", escape(&argument.to_string()), escape(&help));
@@ -51,7 +54,12 @@ pub(crate) fn man(context: &Context) -> Result<(), Failure> {
     }
     roff += ".SH SETTINGS\n";
     for setting in SETTINGS {
-        roff += &format!(".TP\n\\fB{}\\fR, {}\n{}\n", escape(setting.name), escape(&setting.variable()), escape(setting.what));
+        roff += &format!(
+            ".TP\n\\fB{}\\fR, {}\n{}\n",
+            escape(setting.name),
+            escape(&setting.variable()),
+            escape(setting.what)
+        );
     }
     roff += ".SH EXIT STATUS\n.TP\n\\fB0\\fR\ndone\n";
     for (_, code, name, meaning) in TABLE {

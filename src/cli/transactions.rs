@@ -93,7 +93,10 @@ pub(crate) const fn describe(purpose: Purpose) -> Described {
 fn find(session: &Session, nonce: u64) -> Result<Transaction, Failure> {
     let mut open = session.wallet.open_transactions().into_iter();
     open.find(|one| one.nonce() == nonce).ok_or_else(|| {
-        Failure::new(Exit::NotPossible, format!("no transaction with nonce {nonce} is under way: see `transactions list`"))
+        Failure::new(
+            Exit::NotPossible,
+            format!("no transaction with nonce {nonce} is under way: see `transactions list`"),
+        )
     })
 }
 

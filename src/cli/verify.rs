@@ -61,9 +61,15 @@ pub(crate) async fn run(context: &Context, address: Address, creation: Option<&P
     let node = context.chain().await?;
     if let Some((_, name, _)) = CODES.iter().find(|(known, ..)| *known == address) {
         return match code(&node, address).await? {
-            Code::Ours => context.out.show(&Record::new().with("address", address).with("genuine", true).with("is", name.as_str())),
-            Code::Missing => Err(Failure::new(Exit::WrongChain, format!("{address} is that of {name}, which this chain lacks"))),
-            Code::Other => Err(Failure::new(Exit::WrongChain, format!("{address} is that of {name}, and has OTHER CODE"))),
+            Code::Ours => context
+                .out
+                .show(&Record::new().with("address", address).with("genuine", true).with("is", name.as_str())),
+            Code::Missing => {
+                Err(Failure::new(Exit::WrongChain, format!("{address} is that of {name}, which this chain lacks")))
+            }
+            Code::Other => {
+                Err(Failure::new(Exit::WrongChain, format!("{address} is that of {name}, and has OTHER CODE")))
+            }
         };
     }
     // The factory's word counts only if it is our factory.
@@ -135,7 +141,9 @@ pub(crate) async fn deploy(context: &Context) -> Result<(), Failure> {
     let mut is_missing = false;
     for (name, contract) in all {
         match code(&node, contract).await? {
-            Code::Other => return Err(Failure::new(Exit::WrongChain, format!("{contract} has other code than the {name}"))),
+            Code::Other => {
+                return Err(Failure::new(Exit::WrongChain, format!("{contract} has other code than the {name}")));
+            }
             Code::Missing => is_missing = true,
             Code::Ours => {}
         }

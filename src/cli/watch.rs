@@ -2,12 +2,15 @@
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use alloy::primitives::{Address, U256};
+use alloy::{
+    primitives::{Address, U256},
+    providers::Provider,
+};
 use chequebook_wallet::{AutoCash, Cashier, CashierSettings, Order, Status};
 use tokio::time::sleep;
 
 use super::{
-    amount::{Written, Units, duration},
+    amount::{Units, Written, duration},
     context::{Context, OpenStore, Session, with_transaction},
     exit::Failure,
     files,
@@ -18,6 +21,8 @@ use super::{
 
 /// How often what changed is printed.
 const INTERVAL: Duration = Duration::from_millis(500);
+/// How many transactions are read at once.
+const PAGE: usize = 100;
 
 /// `watch`: ends with a signal.
 pub(crate) async fn run(context: &Context, receive: Option<&Path>) -> Result<(), Failure> {
@@ -37,7 +42,8 @@ async fn watch(
     let settings = CashierSettings::new(beneficiary(context, session.account.address())?).policy(policy(context)?);
     let cashier = Cashier::open(&session.wallet, settings.auto_cash(auto_cash(context, &units)?)).await?;
     context.out.note("watching: stop with ctrl-c");
-    tokio::try_join!(changes(context, session, &cashier, &units), receiving(context, &cashier, &units, cheques)).map(drop)
+    tokio::try_join!(changes(context, session, &cashier, &units), receiving(context, &cashier, &units, cheques))
+        .map(drop)
 }
 
 /// When to cash automatically.
@@ -61,6 +67,9 @@ fn auto_cash(context: &Context, units: &Units) -> Result<Option<AutoCash>, Failu
 /// Prints what changes: what is uncashed, and how transactions stand.
 async fn changes(context: &Context, session: &Session, cashier: &Cashier, units: &Units) -> Result<(), Failure> {
     let mut uncashed: BTreeMap<(Address, Address), U256> = BTreeMap::new();
+    // What was final before is not news.
+    let next = session.provider.get_transaction_count(session.account.address()).await?;
+    let mut seen = next.checked_sub(1);
     let mut followed: BTreeMap<u64, (chequebook_wallet::Transaction, Option<Status>)> = BTreeMap::new();
     loop {
         let mut now = BTreeMap::new();
@@ -76,7 +85,10 @@ async fn changes(context: &Context, session: &Session, cashier: &Cashier, units:
         }
         uncashed = now;
 
-        for transaction in session.wallet.open_transactions() {
+        // Also those that were sent and became final since the last look.
+        let page = session.wallet.history(seen, PAGE).await?;
+        seen = page.last().map(chequebook_wallet::Transaction::nonce).or(seen);
+        for transaction in session.wallet.open_transactions().into_iter().chain(page) {
             followed.entry(transaction.nonce()).or_insert((transaction, None));
         }
         for (transaction, before) in followed.values_mut() {
@@ -87,7 +99,9 @@ async fn changes(context: &Context, session: &Session, cashier: &Cashier, units:
                 context.out.show(&with_transaction(record.with("chequebook", what.chequebook), transaction))?;
             }
         }
-        followed.retain(|_, (transaction, _)| !transaction.status().is_final());
+        followed.retain(|nonce, (transaction, _)| {
+            !transaction.status().is_final() || seen.is_none_or(|seen| *nonce > seen)
+        });
         sleep(INTERVAL).await;
     }
 }

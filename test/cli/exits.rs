@@ -49,7 +49,9 @@ fn the_configuration_is_explained() {
     let sample = include_str!("../../docs/config.toml");
     let file = world.file("config.toml", sample);
     let mut command = world.clean(crate::world::PROGRAM);
-    command.args(["config", "--json", "--config", &file, "--wait", "sent"]).env("CHEQUEBOOK_RPC", "http://u:secret@h:1/secret");
+    command
+        .args(["config", "--json", "--config", &file, "--wait", "sent"])
+        .env("CHEQUEBOOK_RPC", "http://u:secret@h:1/secret");
     let ran = finish(command, "").expect(0);
     assert!(!ran.stdout.contains("secret"), "{ran:?}");
     let rows = ran.json();
@@ -60,11 +62,15 @@ fn the_configuration_is_explained() {
     assert_eq!(row("min_notice")["origin"], "file, top level");
     assert_eq!(row("account")["origin"], "not set");
     // Every setting is in the sample, and each of its examples is one.
-    let examples = sample.lines().map(|line| line.strip_prefix("# ").filter(|rest| rest.contains(" = ")).unwrap_or(line));
+    let examples =
+        sample.lines().map(|line| line.strip_prefix("# ").filter(|rest| rest.contains(" = ")).unwrap_or(line));
     let examples: Vec<_> = examples.filter(|line| line.contains(" = ") && !line.starts_with('#')).collect();
     for row in rows.as_array().unwrap() {
         let name = row["name"].as_str().unwrap();
-        assert!(examples.iter().any(|line| line.starts_with(&format!("{name} = "))), "{name} is not in docs/config.toml");
+        assert!(
+            examples.iter().any(|line| line.starts_with(&format!("{name} = "))),
+            "{name} is not in docs/config.toml"
+        );
     }
     let mut lines: Vec<String> = Vec::new();
     for line in sample.lines() {

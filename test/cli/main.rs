@@ -1,6 +1,6 @@
 //! The built program as a user drives it, against anvil: every command, every exit code, pipes, a terminal, and signals
 //! at bad moments. Needs anvil, cast and bash on the PATH.
-#![allow(clippy::arithmetic_side_effects, clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::arithmetic_side_effects, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod commands;
 mod exits;

@@ -127,7 +127,11 @@ fn who_waits_is_told_that_it_failed() {
     world.rpc("anvil_dropAllTransactions", json!([]));
     let other = json!([{"from": alice, "to": bob, "value": "0x1", "nonce": nonce, "gasPrice": "0x174876e800", "gas": "0x5208"}]);
     world.rpc("eth_sendTransaction", other);
-    world.mine();
+    // What took the nonce is known for certain once more blocks follow.
+    for _ in 0..5 {
+        world.mine();
+        std::thread::sleep(std::time::Duration::from_millis(500));
+    }
     world.automine(true);
     let ran = end(child);
     assert_eq!(ran.code, Some(9), "{ran:?}");

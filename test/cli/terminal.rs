@@ -103,7 +103,8 @@ fn a_password_is_typed_and_not_shown() {
     cast.args(["wallet", "import", "alice", "--private-key", world.key(Alice), "--unsafe-password", "hunter2"]);
     finish(cast, "").expect(0);
     for (password, code) in [("hunter3", 13), ("hunter2", 0)] {
-        let mut terminal = Terminal::start(world.command(Alice, &["create", "--prepare", "--account", "keystore:alice"]));
+        let mut terminal =
+            Terminal::start(world.command(Alice, &["create", "--prepare", "--account", "keystore:alice"]));
         terminal.wait_for("Password of");
         thread::sleep(Duration::from_millis(200)); // the echo goes after the question is asked
         terminal.type_line(password);

@@ -25,9 +25,19 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// Who uses the program; each has the key of anvil at this index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Who {
-    Alice = 0,
-    Bob = 1,
-    Carol = 2,
+    Alice,
+    Bob,
+    Carol,
+}
+
+impl Who {
+    const fn index(self) -> usize {
+        match self {
+            Alice => 0,
+            Bob => 1,
+            Carol => 2,
+        }
+    }
 }
 pub(crate) use Who::{Alice, Bob, Carol};
 
@@ -93,11 +103,11 @@ impl World {
     }
 
     pub(crate) fn address(&self, who: Who) -> String {
-        self.addresses[who as usize].to_string()
+        self.addresses[who.index()].to_string()
     }
 
     pub(crate) fn key(&self, who: Who) -> &str {
-        &self.keys[who as usize]
+        &self.keys[who.index()]
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

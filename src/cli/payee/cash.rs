@@ -2,12 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alloy::{
-    network::TransactionBuilder,
-    primitives::U256,
-    providers::Provider,
-    rpc::types::TransactionRequest,
-};
+use alloy::{network::TransactionBuilder, primitives::U256, providers::Provider, rpc::types::TransactionRequest};
 use chequebook::{Asset, Cheque, Overdraft};
 use chequebook_wallet::{Error as WalletError, Inbox, Transaction};
 

@@ -130,7 +130,9 @@ pub(crate) async fn balance(provider: &DynProvider, contract: Address, asset: As
         Asset::Ether => Ok(provider.get_balance(contract).await?),
         Asset::Token(token) => {
             let answer = Balances::new(token, provider).balanceOf(contract).call().await;
-            answer.map_err(|_| Failure::new(crate::cli::exit::Exit::Unreachable, format!("token {token} does not answer")))
+            answer.map_err(|_| {
+                Failure::new(crate::cli::exit::Exit::Unreachable, format!("token {token} does not answer"))
+            })
         }
     }
 }

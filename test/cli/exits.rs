@@ -29,7 +29,7 @@ fn usage_is_2_and_nothing_is_tried() {
         &["list", "--set", "no_such_setting=1"],
         &["list", "--set", "chain"],
         &["list", "--rpc", "ftp://localhost"],
-        &["list", "--rpc", "https://localhost"],
+        &["verify", &bob, "--rpc", "https://localhost"], // this build has no TLS
         &["list", "--rpc", "nonsense"],
         &["list", "--config", "/no/such/file"],
         &["create", "--wait", "never", "--yes"],

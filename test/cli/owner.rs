@@ -99,3 +99,43 @@ fn a_cheque_of_2016_is_read() {
     world.pipe(Carol, &["import-geth", "-"], file).expect(8);
     world.pipe(Carol, &["import-geth", "-", "--cash"], file).expect(2);
 }
+
+#[test]
+fn a_token_is_paid_by_its_own_units() {
+    let world = World::new();
+    let token = world.token(Alice);
+    let config = format!("[tokens.TKN]\naddress = \"{token}\"\ndecimals = 6\n");
+    let config = world.file("config.toml", &config);
+    let with = |args: &[&str]| -> Vec<String> {
+        args.iter().copied().chain(["--config", &config]).map(str::to_owned).collect()
+    };
+    let json = |who, args: &[&str]| {
+        let args = with(args);
+        world.json(who, &args.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let terms = ["--form", "token", "--token", "TKN", "--notice", "0s", "--yes"];
+    let created = json(Alice, &[&["create", "--deposit", "2.5TKN"], terms.as_slice()].concat());
+    assert_eq!((&created["available"], &created["asset"]), (&json!("2500000"), &json!(format!("token {token}"))));
+    let book = created["chequebook"].as_str().unwrap();
+    // Neither ether nor a symbol that the configuration does not name.
+    for (amount, code) in [("1wei", 2), ("1ether", 2), ("1USDC", 2)] {
+        world.run(Alice, &["issue", &world.address(Bob), amount, "--config", &config]).expect(code);
+    }
+    world.run(Alice, &["issue", &world.address(Bob), "1TKN"]).expect(2);
+    let cheque = world.run(Alice, &["issue", &world.address(Bob), "0.5TKN", "--config", &config]).expect(0).stdout;
+    // A payee that takes ether takes no token.
+    world.pipe(Bob, &["receive", "-"], &cheque).expect(4);
+    world.pipe(Bob, &["receive", "-", "--set", &format!("asset={token}"), "--set", "min_notice=0s"], &cheque).expect(0);
+    assert_eq!(json(Bob, &["list"])[0]["uncashed"], "500000");
+    assert_eq!(json(Bob, &["exposure"])[0]["balance"], "2500000");
+    let shown = world.run(Bob, &["list", "--config", &config]).expect(0).stdout;
+    assert!(shown.contains(&format!("0.5 TKN (500000 units of {token})")), "{shown}");
+    assert_eq!(json(Bob, &["cash", "--worth", "1", "--yes"])["cheques"], json!([]), "its price in gas is not known");
+    assert_eq!(json(Bob, &["cash", "--above", "0.5TKN", "--yes"])["cheques"][0]["status"], "final");
+    assert_eq!(json(Carol, &["verify", book])["balance"], "2000000");
+    assert_eq!(json(Alice, &["kill", "--yes"])["state"], "dead");
+    // What comes after the death is the owner's.
+    world.run(Alice, &["reclaim", "--chequebook", book]).expect(15);
+    let reclaimed = json(Alice, &["reclaim", "--chequebook", book, "--yes"]);
+    assert!(reclaimed["transaction"].is_string(), "{reclaimed}");
+}

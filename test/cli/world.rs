@@ -225,3 +225,28 @@ pub(crate) fn end(child: Child) -> Ran {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
+
+impl World {
+    /// A token of the forge tests, of which a user has much.
+    pub(crate) fn token(&self, who: Who) -> String {
+        let path = format!("{}/out/Tokens.sol/StandardToken.json", env!("CARGO_MANIFEST_DIR"));
+        let text =
+            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}: run `forge build` first"));
+        let artifact: Value = serde_json::from_str(&text).unwrap();
+        let code = artifact["bytecode"]["object"].as_str().unwrap();
+        let from = self.addresses[9].to_string();
+        let send = |transaction: Value| {
+            let hash = self.rpc("eth_sendTransaction", serde_json::json!([transaction]));
+            self.rpc("eth_getTransactionReceipt", serde_json::json!([hash]))
+        };
+        let word = "0".repeat(64);
+        let receipt = send(serde_json::json!({"from": from, "data": format!("{code}{word}"), "gas": "0x989680"}));
+        let token: Address = receipt["contractAddress"].as_str().unwrap().parse().unwrap();
+        // mint(address,uint256)
+        let to = self.address(who).trim_start_matches("0x").to_lowercase();
+        let data = format!("0x40c10f19{to:0>64}{:0>64}", "ffffffff");
+        let receipt = send(serde_json::json!({"from": from, "to": token.to_string(), "data": data, "gas": "0x989680"}));
+        assert_eq!(receipt["status"], "0x1", "nothing was minted");
+        token.to_string()
+    }
+}

@@ -1,5 +1,6 @@
 //! What go-ethereum's chequebook of 2016 left: its cheques, which can still be cashed, and its file of promises.
 
+use alloy::{primitives::Address, providers::DynProvider};
 use chequebook::{
     Cheque, Overdraft, SignedCheque,
     geth::{ChequebookFile, OriginalChequebook, ReadError, read_cheque, read_chequebook},
@@ -43,11 +44,23 @@ fn say(error: &ReadError) -> String {
     }
 }
 
+/// The contract: with the code that go-ethereum deployed, or with any, if the settings accept what is unproven.
+async fn original(
+    context: &Context,
+    node: DynProvider,
+    contract: Address,
+) -> Result<OriginalChequebook<DynProvider>, Failure> {
+    if context.settings.get("accept_unproven")? == Some(true) {
+        return Ok(OriginalChequebook::at_unproven(node, contract).await?);
+    }
+    Ok(OriginalChequebook::at(node, contract).await?)
+}
+
 /// What the file promises, beside what the chain shows as paid. The contract of 2016 cannot be continued by this program:
 /// its payees cash what they hold.
 async fn promises(context: &Context, file: &ChequebookFile) -> Result<(), Failure> {
     let node = context.chain().await?;
-    let book = OriginalChequebook::at(node, file.contract).await?;
+    let book = original(context, node, file.contract).await?;
     let mut rows = Vec::new();
     for (beneficiary, promised) in &file.promised {
         let sent = book.sent(*beneficiary).await?;
@@ -66,7 +79,7 @@ async fn cash(context: &Context, cheque: &SignedCheque, allow_overdraft: bool) -
     let session = context.open(OpenStore::OrCreate).await?;
     let result = async {
         let Cheque { contract, beneficiary, .. } = *cheque.cheque();
-        let book = OriginalChequebook::at(session.direct(&session.provider)?, contract).await?;
+        let book = original(context, session.direct(&session.provider)?, contract).await?;
         let pays = book.payable(cheque, overdraft).await?;
         let plan =
             Record::new().with("action", "cashOriginal").with("contract", contract).with("beneficiary", beneficiary);

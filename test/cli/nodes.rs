@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     thread,
     time::{Duration, Instant},
 };
@@ -28,6 +28,72 @@ fn node(answer: &'static str) -> String {
         }
     });
     url
+}
+
+/// A whole message of HTTP, by the length that it states.
+fn message(stream: &mut TcpStream) -> Option<String> {
+    let (mut bytes, mut buffer) = (Vec::new(), [0; 65_536]);
+    loop {
+        let text = String::from_utf8_lossy(&bytes);
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let head = head.to_lowercase();
+            let length = head.split("content-length:").nth(1)?.split_whitespace().next()?;
+            if body.len() >= length.parse().ok()? {
+                return Some(body.to_owned());
+            }
+        }
+        match stream.read(&mut buffer).ok()? {
+            0 => return None,
+            read => bytes.extend_from_slice(&buffer[..read]),
+        }
+    }
+}
+
+/// A node that answers as another one does, but with `answer` to requests that contain `wanted`.
+fn proxy(url: &str, wanted: &'static str, answer: &'static str) -> String {
+    let target = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let own = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, target) = (stream.unwrap(), target.clone());
+            thread::spawn(move || {
+                while let Some(request) = message(&mut stream) {
+                    let body = if request.contains(wanted) {
+                        let id: String =
+                            request.split("\"id\":").nth(1).unwrap().chars().take_while(char::is_ascii_digit).collect();
+                        format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},{answer}}}")
+                    } else {
+                        let mut node = TcpStream::connect(&target).unwrap();
+                        let head = "POST / HTTP/1.1\r\nHost: node\r\nContent-Type: application/json\r\nContent-Length:";
+                        node.write_all(format!("{head} {}\r\n\r\n{request}", request.len()).as_bytes()).unwrap();
+                        message(&mut node).unwrap()
+                    };
+                    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length:";
+                    if stream.write_all(format!("{head} {}\r\n\r\n{body}", body.len()).as_bytes()).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    own
+}
+
+#[test]
+fn a_chain_without_selfdestruct_is_told() {
+    let (world, _) = World::with_chequebook();
+    world.run(Alice, &["doctor", "--rpc", &proxy(&world.url, "no such request", "")]).expect(0);
+    for answer in [
+        r#""result":"0x0000000000000000000000000000000000000000000000000000000000000000""#,
+        r#""error":{"code":-32000,"message":"invalid opcode"}"#,
+    ] {
+        let ran =
+            world.run(Alice, &["doctor", "--json", "--rpc", &proxy(&world.url, "60026018600039", answer)]).expect(17);
+        let bad: Vec<_> =
+            ran.json().as_array().unwrap().iter().filter(|row| row["status"] != "good").cloned().collect();
+        assert!(bad.len() == 1 && bad[0]["check"] == "SELFDESTRUCT", "{bad:?}");
+    }
 }
 
 #[test]

@@ -227,26 +227,56 @@ pub(crate) fn end(child: Child) -> Ran {
 }
 
 impl World {
-    /// A token of the forge tests, of which a user has much.
-    pub(crate) fn token(&self, who: Who) -> String {
-        let path = format!("{}/out/Tokens.sol/StandardToken.json", env!("CARGO_MANIFEST_DIR"));
+    /// Sends a transaction by an account that anvil has unlocked, and returns its receipt.
+    fn send(&self, transaction: Value) -> Value {
+        let hash = self.rpc("eth_sendTransaction", serde_json::json!([transaction]));
+        let receipt = self.rpc("eth_getTransactionReceipt", serde_json::json!([hash]));
+        assert_eq!(receipt["status"], "0x1", "{receipt}");
+        receipt
+    }
+
+    /// Deploys a contract of the forge tests; the argument of its constructor is zero.
+    fn deploy(&self, from: &str, contract: &str) -> String {
+        let path = format!("{}/out/{contract}.json", env!("CARGO_MANIFEST_DIR"));
         let text =
             std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}: run `forge build` first"));
         let artifact: Value = serde_json::from_str(&text).unwrap();
         let code = artifact["bytecode"]["object"].as_str().unwrap();
-        let from = self.addresses[9].to_string();
-        let send = |transaction: Value| {
-            let hash = self.rpc("eth_sendTransaction", serde_json::json!([transaction]));
-            self.rpc("eth_getTransactionReceipt", serde_json::json!([hash]))
-        };
         let word = "0".repeat(64);
-        let receipt = send(serde_json::json!({"from": from, "data": format!("{code}{word}"), "gas": "0x989680"}));
-        let token: Address = receipt["contractAddress"].as_str().unwrap().parse().unwrap();
+        let receipt = self.send(serde_json::json!({"from": from, "data": format!("{code}{word}"), "gas": "0x989680"}));
+        let address: Address = receipt["contractAddress"].as_str().unwrap().parse().unwrap();
+        address.to_string()
+    }
+
+    /// A token, of which a user has much.
+    pub(crate) fn token(&self, who: Who) -> String {
+        let from = self.addresses[9].to_string();
+        let token = self.deploy(&from, "Tokens.sol/StandardToken");
         // mint(address,uint256)
         let to = self.address(who).trim_start_matches("0x").to_lowercase();
         let data = format!("0x40c10f19{to:0>64}{:0>64}", "ffffffff");
-        let receipt = send(serde_json::json!({"from": from, "to": token.to_string(), "data": data, "gas": "0x989680"}));
-        assert_eq!(receipt["status"], "0x1", "nothing was minted");
-        token.to_string()
+        self.send(serde_json::json!({"from": from, "to": token, "data": data, "gas": "0x989680"}));
+        token
+    }
+
+    /// A contract like that of 2016, of a user, with a deposit in wei.
+    pub(crate) fn original(&self, who: Who, wei: u64) -> String {
+        let from = self.address(who);
+        let contract = self.deploy(&from, "OriginalChequebook.sol/OriginalChequebook");
+        self.send(serde_json::json!({"from": from, "to": contract, "value": format!("{wei:#x}"), "gas": "0x989680"}));
+        contract
+    }
+
+    /// A cheque as go-ethereum wrote it.
+    pub(crate) fn old_cheque(&self, who: Who, contract: &str, beneficiary: &str, wei: u64) -> String {
+        let cheque = chequebook::Cheque {
+            contract: contract.parse().unwrap(),
+            beneficiary: beneficiary.parse().unwrap(),
+            amount: U256::from(wei),
+            scheme: chequebook::Scheme::Packed,
+            chain_id: 31_337,
+        };
+        let signer: alloy::signers::local::PrivateKeySigner = self.key(who).parse().unwrap();
+        chequebook::geth::write_cheque(&self.runtime.block_on(cheque.sign(&signer)).unwrap()).unwrap()
     }
 }

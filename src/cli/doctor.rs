@@ -186,23 +186,24 @@ async fn transactions(findings: &mut Findings, session: &Session) {
         "nonces",
         match next {
             Err(error) => Err(Failure::from(error).message),
-            Ok(next) => {
-                let mine = open.iter().map(chequebook_wallet::Transaction::nonce);
-                let mut expected = next;
-                let gap = mine.filter(|nonce| *nonce >= next).find(|nonce| {
-                    let is_gap = *nonce != expected;
-                    expected = nonce.saturating_add(1);
-                    is_gap
-                });
-                match gap {
-                    None => Ok(format!("{next} is the next on the chain, and nothing is missing")),
-                    Some(nonce) => Err(format!(
-                        "nothing has the nonce before {nonce}: the wallet fills that gap while `watch` runs"
-                    )),
-                }
-            }
+            Ok(next) => match gap(next, open.iter().map(chequebook_wallet::Transaction::nonce)) {
+                None => Ok(format!("{next} is the next on the chain, and nothing is missing")),
+                Some(nonce) => Err(format!("nothing has nonce {nonce}: the wallet fills that gap while `watch` runs")),
+            },
         },
     );
+}
+
+/// The first nonce from `next` on that nothing has, though something later does. The nonces come in order.
+fn gap(next: u64, nonces: impl Iterator<Item = u64>) -> Option<u64> {
+    let mut expected = next;
+    for nonce in nonces.filter(|nonce| *nonce >= next) {
+        if nonce != expected {
+            return Some(expected);
+        }
+        expected = nonce.saturating_add(1);
+    }
+    None
 }
 
 fn unrecovered(findings: &mut Findings, context: &Context) {
@@ -215,4 +216,22 @@ fn unrecovered(findings: &mut Findings, context: &Context) {
             Ok(all) => Err(format!("{} imported chequebooks are not recovered: see `recover`", all.len())),
         },
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_is_a_nonce_that_nothing_has() {
+        for (next, nonces, expected) in [
+            (5, &[][..], None),
+            (5, &[5, 6, 7], None),
+            (5, &[3, 4, 5], None), // the first two are included
+            (5, &[6], Some(5)),
+            (5, &[5, 7], Some(6)),
+        ] {
+            assert_eq!(gap(next, nonces.iter().copied()), expected, "{next} {nonces:?}");
+        }
+    }
 }

@@ -99,21 +99,44 @@ impl Record {
         Json::Object(entries.collect::<Map<_, _>>())
     }
 
-    /// Lines for people: the names in one column. Tables come last.
-    fn lines(&self, bold: bool) -> String {
+    /// Lines: on a terminal the names in one column. Tables come last.
+    fn lines(&self, style: Style) -> String {
         let width = self.0.iter().map(|(name, _)| words(name).len()).max().unwrap_or_default();
         let mut text = String::new();
         for (name, value) in &self.0 {
             if !matches!(value, Value::Rows(_)) {
-                text += &format!("{:width$}  {}\n", words(name), cell(value));
+                text += &match style {
+                    Style::Tabs => format!("{}\t{}\n", words(name), cell(value)),
+                    _ => format!("{:width$}  {}\n", words(name), cell(value)),
+                };
             }
         }
         for (_, value) in &self.0 {
             if let Value::Rows(rows) = value {
-                text += &table(rows, bold);
+                text += &table(rows, style);
             }
         }
         text
+    }
+}
+
+/// How lines are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Style {
+    /// Not on a terminal: fields are separated by tabs, and nothing is padded.
+    Tabs,
+    Aligned,
+    /// With bold heads.
+    Bold,
+}
+
+impl Style {
+    fn of_stdout() -> Self {
+        match (stdout().is_terminal(), std::env::var_os("NO_COLOR")) {
+            (false, _) => Self::Tabs,
+            (true, Some(_)) => Self::Aligned,
+            (true, None) => Self::Bold,
+        }
     }
 }
 
@@ -152,7 +175,7 @@ fn words(name: &str) -> String {
 }
 
 /// A table under the names of its first row.
-fn table(rows: &[Record], bold: bool) -> String {
+fn table(rows: &[Record], style: Style) -> String {
     let Some(first) = rows.first() else { return String::new() };
     let heads: Vec<String> = first.0.iter().map(|(name, _)| words(name)).collect();
     let cells: Vec<Vec<String>> = rows.iter().map(|row| row.0.iter().map(|(_, value)| cell(value)).collect()).collect();
@@ -165,11 +188,14 @@ fn table(rows: &[Record], bold: bool) -> String {
         })
         .collect();
     let line = |cells: &[String]| {
+        if style == Style::Tabs {
+            return cells.join("\t");
+        }
         let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     let head = line(&heads);
-    let head = if bold { format!("\u{1b}[1m{head}\u{1b}[0m") } else { head };
+    let head = if style == Style::Bold { format!("\u{1b}[1m{head}\u{1b}[0m") } else { head };
     let body = cells.iter().map(|row| line(row));
     std::iter::once(head).chain(body).map(|line| line + "\n").collect()
 }
@@ -194,8 +220,7 @@ impl Out {
         if self.is_json {
             return self.text(&format!("{}\n", record.json()));
         }
-        let bold = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        self.text(&record.lines(bold))
+        self.text(&record.lines(Style::of_stdout()))
     }
 
     /// Prints a list: in JSON an array.
@@ -229,7 +254,7 @@ impl Out {
 
     /// Shows facts beside the result, on standard error.
     pub(crate) fn aside(self, record: &Record) {
-        let text = if self.is_json { format!("{}\n", record.json()) } else { record.lines(false) };
+        let text = if self.is_json { format!("{}\n", record.json()) } else { record.lines(Style::Aligned) };
         let _ = stderr().lock().write_all(text.as_bytes());
     }
 
@@ -269,7 +294,7 @@ mod tests {
 
     #[test]
     fn lines_are_aligned_and_command_nothing() {
-        let lines = record().lines(false);
+        let lines = record().lines(Style::Aligned);
         assert!(lines.contains("still owed   1 ether (1000000000000000000 wei)\n"), "{lines}");
         assert!(lines.contains("killable at  1970-01-01T00:00:00Z\n"), "{lines}");
         assert!(lines.contains("note         a\u{fffd}[2Jb\n"), "{lines}");
@@ -279,8 +304,9 @@ mod tests {
     fn a_table_has_one_head_and_aligned_columns() {
         let rows =
             [("a", 1_u64), ("bbbbbb", 22)].map(|(name, count)| Record::new().with("name", name).with("count", count));
-        assert_eq!(table(&rows, false), "name    count\na       1\nbbbbbb  22\n");
-        assert_eq!(table(&[], false), "");
-        assert!(table(&rows, true).starts_with("\u{1b}[1mname"));
+        assert_eq!(table(&rows, Style::Aligned), "name    count\na       1\nbbbbbb  22\n");
+        assert_eq!(table(&[], Style::Aligned), "");
+        assert_eq!(table(&rows, Style::Tabs), "name\tcount\na\t1\nbbbbbb\t22\n");
+        assert!(table(&rows, Style::Bold).starts_with("\u{1b}[1mname"));
     }
 }

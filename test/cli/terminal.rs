@@ -119,7 +119,8 @@ fn colour_is_for_terminals_only() {
     let (world, _) = World::with_chequebook();
     world.pipe(Bob, &["receive", "-"], &world.issue("1gwei")).expect(0);
     let escape = '\u{1b}';
-    assert!(!world.run(Bob, &["list"]).expect(0).stdout.contains(escape));
+    let piped = world.run(Bob, &["list"]).expect(0).stdout;
+    assert!(!piped.contains(escape) && piped.starts_with("chequebook\tbeneficiary\t"), "{piped:?}");
     let (_, seen) = Terminal::start(world.command(Bob, &["list"])).end();
     assert!(seen.contains("\u{1b}[1m"), "{seen:?}");
     let mut plain = world.command(Bob, &["list"]);

@@ -99,7 +99,7 @@ impl Entry {
 /// `ledger`.
 pub(crate) async fn ledger(context: &Context, csv: bool) -> Result<(), Failure> {
     let session = context.open(OpenStore::Existing).await?;
-    let result = entries(&session).await;
+    let result = entries(context, &session).await;
     session.close().await;
     let entries = result?;
     if csv {
@@ -109,11 +109,13 @@ pub(crate) async fn ledger(context: &Context, csv: bool) -> Result<(), Failure> 
     context.out.list(entries.iter().map(Entry::record).collect())
 }
 
-async fn entries(session: &Session) -> Result<Vec<Entry>, Failure> {
+async fn entries(context: &Context, session: &Session) -> Result<Vec<Entry>, Failure> {
     let mut entries = cheques(session).await?;
     let transactions = all(&session.wallet).await?;
     let asked = transactions.iter().map(|transaction| sent(&session.provider, transaction));
-    let sent: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
+    let bar = context.progress("receipts", Some(transactions.len()));
+    let sent: Vec<_> = stream::iter(asked).buffered(AT_ONCE).inspect(|_| bar.inc(1)).collect().await;
+    bar.finish_and_clear();
     for entry in sent {
         entries.push(entry?);
     }

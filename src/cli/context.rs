@@ -26,7 +26,7 @@ use super::{
     exit::{Exit, Failure},
     keys::{self, KeySource, Password},
     output::{Out, Record},
-    text::without_secrets,
+    text::{plain, without_secrets},
     unrecovered::Unrecovered,
 };
 
@@ -341,6 +341,23 @@ impl Context {
         Ok(self.settings.read("wait", read)?.unwrap_or(Wait::Final))
     }
 
+    /// Shows that something takes time, and how much of it is done, if standard error is a terminal.
+    pub(crate) fn progress(&self, what: &str, count: Option<usize>) -> ProgressBar {
+        let bar = match count.and_then(|count| u64::try_from(count).ok()) {
+            _ if self.is_json => ProgressBar::hidden(),
+            Some(count) => ProgressBar::new(count),
+            None => ProgressBar::new_spinner(),
+        };
+        let template =
+            if count.is_some() { "{msg} [{bar:40}] {human_pos}/{human_len}" } else { "{spinner} {msg}, {elapsed}" };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_message(plain(what));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        bar
+    }
+
     /// Waits for a transaction as long as was asked for, and adds how it stands.
     ///
     /// # Errors
@@ -350,12 +367,7 @@ impl Context {
     pub(crate) async fn finish(&self, transaction: &Transaction, record: Record) -> Result<Record, Failure> {
         let wait = self.wait()?;
         let what = format!("transaction with nonce {}, {}", transaction.nonce(), transaction.hash());
-        let bar = if self.is_json { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}, {elapsed}") {
-            bar.set_style(style);
-        }
-        bar.set_message(what.clone());
-        bar.enable_steady_tick(Duration::from_millis(200));
+        let bar = self.progress(&what, None);
         let waited = match wait {
             Wait::Sent => Ok(0),
             Wait::Included => transaction.included().await,

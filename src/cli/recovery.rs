@@ -93,6 +93,7 @@ pub(crate) async fn recover(context: &Context, args: Recover) -> Result<(), Fail
             return Ok(None);
         }
         let (wallet, signer) = (&session.wallet, context.signer(&session.account).await?);
+        let bar = context.progress("reading what the chequebook paid", None);
         let chequebook = match creation {
             Some(creation) if creation.address(wallet.chain_id())? == contract => {
                 Chequebook::recover_of(wallet, &creation, signer, cheques).await?
@@ -103,6 +104,7 @@ pub(crate) async fn recover(context: &Context, args: Recover) -> Result<(), Fail
             }
             None => Chequebook::recover(wallet, contract, signer, cheques).await?,
         };
+        bar.finish_and_clear();
         context.unrecovered()?.recovered(contract)?;
         let units = context.units(chequebook.terms().form.asset(), &session.provider).await?;
         amounts(&Book { chequebook, units }).await.map(Some)

@@ -136,3 +136,31 @@ fn who_waits_is_told_that_it_failed() {
     let ran = end(child);
     assert_eq!(ran.code, Some(9), "{ran:?}");
 }
+
+#[test]
+fn no_death_promises_twice_or_forgets_what_left() {
+    let (world, _) = World::with_chequebook();
+    let bob = world.address(Bob);
+    let mut left = U256::ZERO;
+    for round in 0_u64..24 {
+        // From before the store is opened until after the cheque is printed.
+        let child = start(world.command(Alice, &["issue", &bob, "1gwei"]));
+        std::thread::sleep(std::time::Duration::from_millis(round * 12));
+        let _ = kill_process(Pid::from_child(&child), Signal::KILL);
+        let ran = end(child);
+        if let Ok(cheque) = serde_json::from_str::<serde_json::Value>(&ran.stdout) {
+            let amount: U256 = cheque["amount"].as_str().unwrap().parse().unwrap();
+            assert!(amount > left, "{amount} after {left}");
+            left = amount;
+        }
+        // What left is known, and whatever was issued is in the next cheque.
+        let issued: U256 = world.json(Alice, &["balance"])["issued"].as_str().unwrap().parse().unwrap();
+        assert!(issued >= left, "{issued} of {left}");
+        if !issued.is_zero() {
+            let latest: serde_json::Value =
+                serde_json::from_str(&world.run(Alice, &["latest", &bob]).expect(0).stdout).unwrap();
+            assert_eq!(latest["amount"], issued.to_string());
+        }
+    }
+    assert!(!left.is_zero(), "some lived long enough");
+}

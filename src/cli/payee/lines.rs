@@ -48,6 +48,7 @@ pub(crate) async fn lines(
 ) -> Result<Vec<Line>, Failure> {
     let mut cheques = session.wallet.received().await?;
     cheques.retain(|cheque| payer.is_none_or(|payer| cheque.cheque().contract == payer));
+    let bar = context.progress("asking the chain", None);
     let opened = open(session, &cheques).await?;
     // All of these share one look at the chain.
     let known = opened.iter().map(async |opened| match opened {
@@ -55,6 +56,7 @@ pub(crate) async fn lines(
         Err(_) => (None, None),
     });
     let known = join_all(known).await;
+    bar.finish_and_clear();
     let states = if with_state { states(&session.provider, &cheques).await } else { BTreeMap::new() };
     let mut units = BTreeMap::new();
     let mut lines = Vec::with_capacity(cheques.len());

@@ -12,9 +12,10 @@ use futures_util::{StreamExt, stream};
 use serde_json::Value as Json;
 
 use super::{
-    context::{Context, OpenStore, Session, status},
+    context::{Context, OpenStore, Session},
     exit::{Exit, Failure},
     output::{Record, Value},
+    standing::status,
     transactions::{all, describe},
 };
 

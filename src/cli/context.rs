@@ -16,7 +16,7 @@ use alloy::{
     sol,
 };
 use chequebook::Asset;
-use chequebook_wallet::{Config as WalletConfig, Error as WalletError, Status, Transaction, Wallet, store::Redb};
+use chequebook_wallet::{Config as WalletConfig, Error as WalletError, Transaction, Wallet, store::Redb};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
@@ -26,6 +26,7 @@ use super::{
     exit::{Exit, Failure},
     keys::{self, KeySource, Password},
     output::{Out, Record},
+    standing::with_transaction,
     text::{plain, without_secrets},
     unrecovered::Unrecovered,
 };
@@ -408,29 +409,6 @@ impl Session {
 pub(crate) fn direct(node: &DynProvider, account: &Arc<PrivateKeySigner>) -> DynProvider {
     let wallet = alloy::network::EthereumWallet::from(PrivateKeySigner::clone(account));
     ProviderBuilder::new().wallet(wallet).connect_provider(node.clone()).erased()
-}
-
-/// Adds how a transaction stands.
-pub(crate) fn with_transaction(record: Record, transaction: &Transaction) -> Record {
-    let (status, block) = status(transaction.status());
-    let record = record.with("nonce", transaction.nonce()).with("transaction", transaction.hash());
-    record.with("status", status).with("block", block)
-}
-
-/// A status by its name, and the block of the transaction.
-pub(crate) fn status(status: Status) -> (&'static str, Option<u64>) {
-    match status {
-        Status::Pending => ("pending", None),
-        Status::Dropped => ("dropped", None),
-        Status::Refused(_) => ("refused", None),
-        Status::Included { block, success: true } => ("included", Some(block)),
-        Status::Included { block, success: false } => ("includedAndFailed", Some(block)),
-        Status::Confirmed { block, .. } => ("final", Some(block)),
-        Status::Reverted { block, .. } => ("reverted", Some(block)),
-        Status::Cancelled { block, .. } => ("cancelled", Some(block)),
-        Status::Replaced { block, .. } => ("replaced", Some(block)),
-        _ => ("unknown", None),
-    }
 }
 
 /// The failure of an address that is not ours.

@@ -18,6 +18,7 @@ mod policy;
 mod recovery;
 mod settings;
 mod shell;
+mod standing;
 mod text;
 mod transactions;
 mod unrecovered;

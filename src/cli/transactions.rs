@@ -6,10 +6,11 @@ use chequebook_wallet::{Purpose, Transaction, Wallet};
 use super::{
     amount::Written,
     args::TransactionAction,
-    context::{Context, OpenStore, Session, with_transaction},
+    context::{Context, OpenStore, Session},
     exit::{Exit, Failure},
     output::{Record, Value},
     payer::show,
+    standing::with_transaction,
 };
 
 /// How many rows of the history are read at once.

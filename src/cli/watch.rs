@@ -11,11 +11,12 @@ use tokio::time::sleep;
 
 use super::{
     amount::{Units, Written, duration},
-    context::{Context, OpenStore, Session, with_transaction},
+    context::{Context, OpenStore, Session},
     exit::Failure,
     files,
     output::Record,
     policy::{beneficiary, policy},
+    standing::with_transaction,
     transactions::describe,
 };
 

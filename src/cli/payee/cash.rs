@@ -9,11 +9,12 @@ use chequebook_wallet::{Error as WalletError, Inbox, Transaction};
 use super::lines::{Line, lines};
 use crate::cli::{
     args::Cash,
-    context::{Context, OpenStore, Session, with_transaction},
+    context::{Context, OpenStore, Session},
     exit::{Exit, Failure},
     files,
     output::{Record, Value},
     policy::{beneficiary, policy},
+    standing::with_transaction,
 };
 
 /// `cash`. The exit code is that of the first cheque that could not be cashed.

@@ -9,7 +9,7 @@ CARGO_FLAGS := --locked
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test test-contracts test-rust coverage lint lint-contracts lint-rust lint-text \
-	advisories fmt bindings gas-report gas-diff bench wasm verify release-files audit audit-quick mutants mutants-sample deep deep-wallet model \
+	advisories fmt bindings gas-report gas-diff bench wasm verify release-files audit audit-quick mutants mutants-sample mutants-wallet deep deep-wallet model \
 	package package-test sbom release-check
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo 'make audit-quick  the proofs of the direct form, of the factory and of the digests, and slither'
 	@echo 'make mutants   change contracts and thin crate in a thousand ways, each of which a test must notice; takes an hour'
 	@echo 'make mutants-sample  the same with a few of them, others whenever the code changes'
+	@echo 'make mutants-wallet  the same with the decisions of the wallet; takes an hour'
 	@echo 'make model     1,000 random sequences of each form and hardfork, on anvil and in the model: 20 minutes'
 	@echo 'make deep      a million runs of each fuzz test, ten million calls of the invariants; HOURS=24'
 	@echo 'make deep-wallet  the wallet beside its model, through the troubles of its nodes; HOURS=24'
@@ -104,6 +105,9 @@ mutants mutants-sample: build
 	node tools/mutants/run.mjs $(if $(filter mutants-sample,$@),--sample)
 	node tools/mutants/rust.mjs $(if $(filter mutants-sample,$@),--sample)
 
+mutants-wallet: setup
+	node tools/mutants/rust.mjs --wallet
+
 SEQUENCES := 1000
 SEED := 2016
 model: build
@@ -159,5 +163,5 @@ sbom: setup
 	node tools/sbom.mjs
 
 # All that a release needs and that publishes nothing: docs/release.md.
-release-check: lint test audit model mutants advisories release-files sbom package-test
+release-check: lint test audit model mutants mutants-wallet advisories release-files sbom package-test
 	cargo publish --dry-run $(CARGO_FLAGS) -p chequebook -p chequebook-wallet

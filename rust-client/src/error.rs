@@ -6,11 +6,13 @@ use alloy::{
     providers::PendingTransactionError,
     transports::{RpcError, TransportErrorKind},
 };
+use serde::Serialize;
 
 use crate::Asset;
 
 /// The kind of an error, for callers that treat kinds differently. The error itself says exactly what went wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum ErrorClass {
     /// The cheque is invalid and will stay so: malformed, wrongly signed, of another chequebook or chain, or outdated.

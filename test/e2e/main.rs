@@ -11,6 +11,7 @@ mod create2;
 mod demo;
 mod faults;
 mod fixture;
+mod heads;
 mod kill_and_overdraft;
 mod model;
 mod original;

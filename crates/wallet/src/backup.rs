@@ -1,23 +1,29 @@
 //! The state of a wallet as JSON: to read it, to keep it elsewhere, and to import it into a new store.
 
+mod credits;
 mod old;
 mod receipt;
+mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::{Address, B256, BlockNumber, ChainId, U256};
 use chequebook::{Creation, Scheme};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
-use self::receipt::Receipt;
+use self::{
+    credits::Credited,
+    receipt::Receipt,
+    rows::{all, bad},
+};
 use crate::{
     Error,
     store::{
-        Batch, Key, Ledger, Store, StoreError, Table, decode,
+        Batch, Key, Ledger, Store, StoreError,
         schema::{
             ChequebookRow, FORMAT, Origin, Promise, Received, Signed, TABLES, TransactionRow, address_at_end,
             automatic_key, chequebook_key, decimal, history_key, issued_key, nonce_key, origin_key, received_key,
-            received_of, table, total_key, transaction_key, transaction_of,
+            table, total_key, transaction_key, transaction_of,
         },
     },
     wallet::Wallet,
@@ -37,6 +43,9 @@ pub struct Backup {
     genesis: B256,
     chequebooks: Vec<Issuer>,
     received: Vec<Receipt>,
+    /// What payers have with a cashier. Older backups have none.
+    #[serde(default)]
+    credits: Vec<Credited>,
     transactions: Vec<Sent>,
 }
 
@@ -108,8 +117,8 @@ impl Backup {
             chequebooks.push(Issuer { contract, signer, creation, scan_from, auto_deposited, issued });
         }
         let mut received = Vec::new();
-        for (key, row) in all::<Received>(ledger, table::RECEIVED, &[]).await? {
-            let (contract, beneficiary) = received_of(&key)?;
+        let (rows, credits) = credits::read(ledger).await?;
+        for ((contract, beneficiary), row) in rows {
             let cheque = row.cheque.cheque(contract, beneficiary, chain_id)?;
             let acknowledged = row.acknowledged;
             received.extend(cheque.map(|cheque| Receipt { cheque, acknowledged, is_old: false }));
@@ -133,7 +142,7 @@ impl Backup {
         }
         let sent = |((account, nonce), transaction)| Sent { account, nonce, transaction };
         let transactions = transactions.into_iter().map(sent).collect();
-        Ok(Self { format, chain_id, genesis, chequebooks, received, transactions })
+        Ok(Self { format, chain_id, genesis, chequebooks, received, credits, transactions })
     }
 
     /// Imports the backup into an empty store, in one commit.
@@ -162,6 +171,7 @@ impl Backup {
             self.import_issuer(&mut batch, issuer)?;
         }
         self.import_received(&mut batch)?;
+        credits::import(&self.credits, &mut batch)?;
 
         let mut nonces = BTreeMap::new();
         let mut seen = BTreeSet::new();
@@ -253,20 +263,6 @@ impl Issued {
         };
         Ok(Promise { amount: self.amount, signed })
     }
-}
-
-/// All durable rows of a table.
-async fn all<T: DeserializeOwned>(ledger: &Ledger, table: Table, prefix: &[u8]) -> Result<Vec<(Vec<u8>, T)>, Error> {
-    let mut rows = Vec::new();
-    for (key, value) in ledger.durable_rows(table, prefix).await? {
-        let row = decode(table, &key, &value)?;
-        rows.push((key, row));
-    }
-    Ok(rows)
-}
-
-const fn bad(reason: String) -> Error {
-    Error::BadBackup { reason }
 }
 
 #[cfg(test)]

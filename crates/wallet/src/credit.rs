@@ -55,19 +55,22 @@ impl Purse {
         self.row.lock().map(|row| row.since)
     }
 
-    /// Adds what a cheque brings, in the batch that acknowledges it, which `submit` submits. `since` is the time of the
-    /// newest block in Unix seconds, unless something was uncashed before.
+    /// Adds what a cheque brings, in the batch that acknowledges it, which `submit` submits. `now` is the time of the
+    /// newest block in Unix seconds, `is_first` whether nothing was uncashed before.
     pub(crate) fn accept(
         &self,
         mut batch: Batch,
         amount: U256,
-        since: Option<u64>,
+        is_first: bool,
+        now: u64,
         submit: impl FnOnce(Batch) -> Durable,
     ) -> Result<Durable, Error> {
         let mut row = self.row.lock();
         let before = row.unwrap_or_default();
         let accepted = before.accepted.checked_add(amount).ok_or(Error::Overflow)?;
-        let after = CreditRow { accepted, since: since.unwrap_or(before.since), ..before };
+        // Of what was acknowledged before anybody counted, the time is not known.
+        let since = if is_first || before.since == 0 { now } else { before.since };
+        let after = CreditRow { accepted, since, ..before };
         batch.replace(credit_key(self.contract, self.beneficiary), row.as_ref(), &after)?;
         *row = Some(after);
         Ok(submit(batch)) // under the lock, so that rows reach the store in order

@@ -7,6 +7,7 @@ use tokio::{sync::watch, time::Instant};
 use crate::{
     Error,
     answer::{causes, redact},
+    events::{Event, Feed},
 };
 
 /// Whether the chain can be seen.
@@ -43,12 +44,19 @@ impl Health {
     }
 }
 
-/// Notes the result of a look at the chain.
-pub(crate) fn note<T>(health: &watch::Sender<Health>, result: &Result<T, Error>) {
+/// Notes the result of a look at the chain, and tells when trouble begins or ends.
+pub(crate) fn note<T>(health: &watch::Sender<Health>, feed: &Feed, result: &Result<T, Error>) {
     health.send_if_modified(|health| match (result, &mut health.failing) {
-        (Ok(_), failing) => failing.take().is_some(),
+        (Ok(_), None) => false,
+        (Ok(_), failing) => {
+            *failing = None;
+            feed.tell(|| Event::ChainSeen);
+            true
+        }
         (Err(error), failing @ None) => {
-            *failing = Some(Failing { since: Instant::now(), reason: redact(&causes(error)) });
+            let reason = redact(&causes(error));
+            feed.tell(|| Event::ChainTrouble { reason: reason.clone() });
+            *failing = Some(Failing { since: Instant::now(), reason });
             true
         }
         (Err(error), Some(failing)) => {

@@ -16,9 +16,9 @@ use chequebook::{ErrorClass, SignedCheque};
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 use tokio::{
-    sync::watch,
+    sync::{Notify, watch},
     task::{AbortHandle, JoinSet},
-    time::{Instant, sleep},
+    time::{Instant, sleep, sleep_until},
 };
 
 use crate::{
@@ -28,6 +28,7 @@ use crate::{
     chain::{Chain, ChainWatcher},
     config::Config,
     credit::Credits,
+    events::{Events, Feed},
     factory::Factory,
     health::{Health, note},
     registry::Registry,
@@ -41,6 +42,9 @@ use crate::{
 
 /// How long a task that panicked rests before it is started again.
 const REST: Duration = Duration::from_secs(1);
+
+/// How often new blocks are looked at most when the node tells of them: some chains have several a second.
+const PACE: Duration = Duration::from_secs(1);
 
 /// The chequebooks and inboxes that are open. Only an inbox has a beneficiary.
 type Opened = Arc<Mutex<HashSet<(Address, Option<Address>)>>>;
@@ -72,10 +76,16 @@ pub(crate) struct Shared {
     pub(crate) account: Arc<Account>,
     /// What each chequebook owes to this wallet's beneficiaries.
     pub(crate) exposures: Registry,
+    /// Which of them are being opened. It guards no state.
+    pub(crate) opening: Registry,
     /// Which of them are to be looked at.
     pub(crate) agenda: Arc<Agenda>,
     /// What payers may use up.
     pub(crate) credits: Credits,
+    /// Whom to tell what happened.
+    pub(crate) feed: Feed,
+    /// Wakes who looks at the chain: there may be a new block.
+    hint: Arc<Notify>,
     factory: Factory,
     cashing: Cashing,
     health: watch::Sender<Health>,
@@ -119,10 +129,10 @@ impl Wallet {
     ) -> Result<Self, Error> {
         check_origin(ledger, Origin { format: FORMAT, chain_id: chain.id(), genesis }).await?;
         let health = Health::channel(config.patience);
-        let watcher = ChainWatcher::open(Arc::clone(chain), Arc::clone(ledger), config).await?;
-        let account =
-            Account::open(Arc::clone(chain), Arc::clone(&watcher), Arc::clone(ledger), signer, config, health.clone())
-                .await?;
+        let feed = Feed::default();
+        let watcher = ChainWatcher::open(Arc::clone(chain), Arc::clone(ledger), config, feed.clone()).await?;
+        let parts = (Arc::clone(chain), Arc::clone(&watcher), Arc::clone(ledger));
+        let account = Account::open(parts, signer, config, health.clone(), feed.clone()).await?;
         let cashing = Cashing::open(Arc::clone(chain), Arc::clone(&watcher), Arc::clone(&account), config)?;
         let factory = Factory::new(Arc::clone(chain), Arc::clone(&watcher), Arc::clone(&account));
         let wallet = Self(Arc::new(Shared {
@@ -132,8 +142,11 @@ impl Wallet {
             ledger: Arc::clone(ledger),
             account,
             exposures: Registry::default(),
+            opening: Registry::default(),
             agenda: Arc::default(),
             credits: Credits::default(),
+            feed,
+            hint: Arc::default(),
             factory,
             cashing,
             health,
@@ -141,7 +154,12 @@ impl Wallet {
             tasks: Mutex::new(Some(JoinSet::new())),
         }));
         let weak = Arc::downgrade(&wallet.0);
-        wallet.supervise("chain", move || watch_chain(Weak::clone(&weak), config.poll_interval));
+        let hint = Arc::clone(&wallet.0.hint);
+        wallet.supervise("chain", move || watch_chain(Weak::clone(&weak), config.poll_interval, Arc::clone(&hint)));
+        if let Some(heads) = chain.heads() {
+            let hint = Arc::clone(&wallet.0.hint);
+            wallet.supervise("heads", move || heads.clone().follow(Arc::clone(&hint)));
+        }
         Ok(wallet)
     }
 
@@ -226,6 +244,12 @@ impl Wallet {
         self.0.account.all_transactions().await
     }
 
+    /// Tells what happens from now on: for services, metrics and people. Each subscriber hears of everything, and costs
+    /// little; as long as there is none, events cost nothing.
+    pub fn events(&self) -> Events {
+        self.0.feed.subscribe()
+    }
+
     /// Shuts the wallet down: stops its tasks and those of every handle opened on it, waits until everything is
     /// durable, and closes the store. Later operations fail.
     pub async fn shutdown(&self) {
@@ -235,6 +259,7 @@ impl Wallet {
         }
         self.0.health.send_modify(|health| health.ended = true);
         self.0.ledger.close().await;
+        self.0.feed.end(); // after what became durable last
     }
 
     /// This wallet, for what must not keep it.
@@ -303,17 +328,19 @@ impl Shared {
         // A signer or a store that fails is no silence of the chain.
         match &result {
             Err(error) if !matches!(error.class(), ErrorClass::ChainUnreachable | ErrorClass::WrongChain) => {
-                note(&self.health, &Ok(()));
+                note(&self.health, &self.feed, &Ok(()));
             }
-            result => note(&self.health, result),
+            result => note(&self.health, &self.feed, result),
         }
         result
     }
 }
 
-async fn watch_chain(shared: Weak<Shared>, interval: Duration) {
+/// Looks at the chain at each interval, and earlier when told that there may be a new block; not more often than the pace.
+async fn watch_chain(shared: Weak<Shared>, interval: Duration, hint: Arc<Notify>) {
     let mut warned = None;
     while let Some(shared) = shared.upgrade() {
+        let began = Instant::now();
         if let Err(error) = shared.refresh().await {
             tracing::warn!(%error, "could not look at the chain");
         }
@@ -325,7 +352,14 @@ async fn watch_chain(shared: Weak<Shared>, interval: Duration) {
             warned = Some(Instant::now());
         }
         drop(shared);
-        sleep(interval).await;
+        let told = async {
+            sleep_until(began.checked_add(PACE).unwrap_or(began)).await;
+            hint.notified().await;
+        };
+        tokio::select! {
+            () = sleep(interval) => {}
+            () = told => {}
+        }
     }
 }
 

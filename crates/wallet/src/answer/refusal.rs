@@ -116,3 +116,6 @@ impl Refusal {
         numbers.next()?.trim_end_matches('.').parse().ok()
     }
 }
+
+#[cfg(test)]
+mod tests;

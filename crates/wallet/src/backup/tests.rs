@@ -12,7 +12,7 @@ use alloy::{
 };
 use chequebook::{Cheque, Creation, Form, Scheme, SignedCheque, Terms};
 
-use super::{Backup, Issued, Issuer, Receipt, Sent};
+use super::{Backup, Credited, Issued, Issuer, Receipt, Sent};
 use crate::{
     Error,
     store::{
@@ -62,6 +62,10 @@ fn receipt(contract: Address, beneficiary: Address, amount: u64, acknowledged: u
     Receipt { cheque, acknowledged: U256::from(acknowledged), is_old: false }
 }
 
+fn credited(contract: Address, beneficiary: Address, accepted: u64, spent: u64) -> Credited {
+    Credited { contract, beneficiary, accepted: U256::from(accepted), spent: U256::from(spent), since: 7 }
+}
+
 fn sent(nonce: u64, outcome: Option<Outcome>) -> Sent {
     let purpose = Purpose::Deposit { contract: Address::repeat_byte(2), amount: U256::from(7) };
     let transaction =
@@ -80,6 +84,7 @@ fn sample() -> Backup {
         genesis: B256::repeat_byte(9),
         chequebooks: vec![issuer(creation(0), promises)],
         received: vec![receipt(one, two, 10, 9)],
+        credits: vec![credited(one, two, 9, 4)],
         transactions: vec![sent(0, Some(Outcome::Confirmed { block: 4, hash: B256::ZERO })), sent(1, None)],
     }
 }
@@ -98,7 +103,7 @@ async fn through_a_store(backup: &Backup) -> Result<Backup, Error> {
 async fn refuses_what_contradicts_itself_and_writes_nothing() {
     let contract = creation(0).address(CHAIN).unwrap();
     let [one, two] = [Address::repeat_byte(0x11), Address::repeat_byte(0x22)];
-    let bad: [(&str, Spoil); 9] = [
+    let bad: [(&str, Spoil); 11] = [
         ("its terms belong to another chequebook", &|backup| backup.chequebooks[0].contract = one),
         ("its terms belong to another chequebook", &|backup| backup.chequebooks[0].signer = one),
         ("it is there twice", &|backup| {
@@ -109,6 +114,8 @@ async fn refuses_what_contradicts_itself_and_writes_nothing() {
         ("either scheme or signature is missing", &|backup| backup.chequebooks[0].issued[0].scheme = None),
         ("11 wei are acknowledged of 10", &|backup| backup.received[0].acknowledged = U256::from(11)),
         ("it is there twice", &|backup| backup.received.push(receipt(one, two, 10, 9))),
+        ("10 wei are spent of 9", &|backup| backup.credits[0].spent = U256::from(10)),
+        ("it is there twice", &|backup| backup.credits.push(credited(one, two, 9, 4))),
         ("it is not signed", &|backup| backup.transactions[0].transaction.variants.clear()),
         ("it is there twice", &|backup| backup.transactions.push(sent(0, None))),
     ];

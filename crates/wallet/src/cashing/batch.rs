@@ -1,17 +1,6 @@
 //! Batches of cheques for the clearing house. Nothing here uses the chain.
 
-use alloy::{
-    primitives::{Address, FixedBytes, U256},
-    sol_types::{SolCall, SolError},
-};
-use chequebook::{
-    Cheque, Scheme, SignedCheque,
-    bindings::{
-        Chequebook::{InvalidBeneficiary, InvalidSignature, NotCovered, PaymentFailed, StaleCheque},
-        ClearingHouse::{Failed, NoChequebook, cashCall},
-        IClearingHouse,
-    },
-};
+use chequebook::{Cheque, Scheme, SignedCheque, bindings::IClearingHouse};
 
 /// The gas that the clearing house itself uses for each cheque, as in its code.
 const OWN_GAS: u64 = 8_000;
@@ -57,26 +46,4 @@ pub(super) fn compact(cheque: &SignedCheque) -> IClearingHouse::Cheque {
     let Cheque { contract, beneficiary, amount, scheme, .. } = *cheque.cheque();
     let (r, vs) = cheque.compact_signature();
     IClearingHouse::Cheque { chequebook: contract, beneficiary, amount, typed: scheme == Scheme::Typed, r, vs }
-}
-
-/// Chequebook, beneficiary and amount of each cheque that a call of the clearing house cashes.
-pub(super) fn cheques_of(input: &[u8]) -> Vec<(Address, Address, U256)> {
-    let cheques = cashCall::abi_decode(input).map(|call| call.cheques).unwrap_or_default();
-    cheques.into_iter().map(|cheque| (cheque.chequebook, cheque.beneficiary, cheque.amount)).collect()
-}
-
-/// The name of an error of the contracts.
-pub(super) fn name(reason: FixedBytes<4>) -> String {
-    let known = [
-        (StaleCheque::SELECTOR, StaleCheque::SIGNATURE),
-        (InvalidSignature::SELECTOR, InvalidSignature::SIGNATURE),
-        (InvalidBeneficiary::SELECTOR, InvalidBeneficiary::SIGNATURE),
-        (PaymentFailed::SELECTOR, PaymentFailed::SIGNATURE),
-        (NotCovered::SELECTOR, NotCovered::SIGNATURE),
-        (NoChequebook::SELECTOR, NoChequebook::SIGNATURE),
-        (Failed::SELECTOR, Failed::SIGNATURE),
-    ];
-    let found = known.iter().find(|(selector, _)| *selector == reason.0);
-    let name = found.and_then(|(_, signature)| signature.split('(').next());
-    name.map_or_else(|| reason.to_string(), str::to_owned)
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, atomic::AtomicBool},
+    time::Duration,
 };
 
 use alloy::primitives::{Address, U256};
@@ -10,13 +11,10 @@ use chequebook::{Cheque, Overdraft, SignedCheque};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::{
-    batch,
-    register::{Decision, Finished, Register, Reserved},
-};
+use super::register::{Decision, Finished, Register, Reserved};
 use crate::{
     Error,
-    chain::{Chain, ChainWatcher, Seen, Subject, Ticket, Watching},
+    chain::{Chain, ChainWatcher, Seen, Subject, Ticket, Watching, cheques_of},
     config::Config,
     store::schema::Purpose,
     transactions::{Account, Call, Transaction},
@@ -67,7 +65,7 @@ impl Cashing {
                     register.record(contract, beneficiary, amount, transaction);
                 }
                 Purpose::CashMany { .. } => {
-                    for (contract, beneficiary, amount) in batch::cheques_of(&input) {
+                    for (contract, beneficiary, amount) in cheques_of(&input) {
                         register.record(contract, beneficiary, amount, transaction.clone());
                     }
                 }
@@ -114,10 +112,11 @@ impl Cashing {
         self.0.note(cheque, self.0.account.price_now(&call(cheque, overdraft), &head).await)
     }
 
-    /// Refuses what was refused before, until it is worth another try: for what is cashed automatically.
-    pub(crate) fn check_patience(&self, cheque: &SignedCheque) -> Result<(), Error> {
+    /// Refuses what was refused before, until it is worth another try: for what is cashed automatically. `left` is how long
+    /// it is until the chequebook may end, if that is announced.
+    pub(crate) fn check_patience(&self, cheque: &SignedCheque, left: Option<Duration>) -> Result<(), Error> {
         let Cheque { contract, beneficiary, .. } = *cheque.cheque();
-        self.0.register.patience().check(contract, beneficiary)
+        self.0.register.patience().check(contract, beneficiary, left)
     }
 
     /// The beneficiaries of a chequebook that are being paid, and the cumulative amount of each, in wei.

@@ -7,24 +7,21 @@ use alloy::{
     network::TransactionBuilder,
     primitives::{Address, U256},
     rpc::types::TransactionRequest,
-    sol_types::{SolCall, SolEvent},
+    sol_types::SolCall,
 };
-use chequebook::{
-    Overdraft, SignedCheque,
-    bindings::ClearingHouse::{Skipped as SkippedEvent, cashCall},
-    clearing_house,
-};
+use chequebook::{Overdraft, SignedCheque, bindings::ClearingHouse::cashCall, clearing_house};
 use futures_util::{StreamExt, stream};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::{
-    batch::{Item, batches, compact, name},
+    batch::{Item, batches, compact},
     cash::{Cashing, Inner, Look, Waiting},
     register::Reserved,
 };
 use crate::{
     Error,
+    chain::skipped,
     store::schema::Purpose,
     transactions::{Call, Status, Transaction},
 };
@@ -123,18 +120,13 @@ impl Cashing {
             _ => transaction.hash(),
         };
         let Some(receipt) = self.0.chain.receipt(hash).await? else { return Ok(Vec::new()) };
-        let logs = receipt.logs.iter().filter(|log| log.address() == clearing_house());
-        let events = logs.filter_map(|log| SkippedEvent::decode_log(&log.inner).ok());
-        let skipped = events.map(|event| {
-            let SkippedEvent { chequebook: contract, beneficiary, amount, reason } = event.data;
-            Skipped { contract, beneficiary, amount, reason: name(reason) }
-        });
-        Ok(skipped.collect())
+        let all = skipped(&receipt.logs);
+        let all = all.map(|(contract, beneficiary, amount, reason)| Skipped { contract, beneficiary, amount, reason });
+        Ok(all.collect())
     }
 
     /// Cashes a cheque, if it is covered, together with others that are to be cashed at about the same time.
     pub(crate) async fn cash_soon(&self, cheque: SignedCheque) -> Result<Transaction, Error> {
-        self.check_patience(&cheque)?;
         let queue = &self.0.waiting;
         let (answer, answered) = oneshot::channel();
         queue.lock().push(Waiting { cheque, answer });

@@ -20,6 +20,11 @@ const LONGEST_UNCLEAR: Duration = Duration::from_secs(30);
 const LONGEST_FREE: Duration = Duration::from_secs(600);
 /// The longest wait after one that cost gas.
 const LONGEST_PAID: Duration = Duration::from_secs(3_600);
+/// The longest wait once the end is announced, after a refusal that cost nothing, and after one that cost gas: the
+/// second is besides no more than this share of what is left.
+const LONGEST_FREE_AT_END: Duration = Duration::from_secs(30);
+const LONGEST_PAID_AT_END: Duration = Duration::from_secs(600);
+const SHARE_AT_END: u32 = 16;
 
 /// How a payment was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +41,9 @@ pub(super) enum Kind {
 #[derive(Clone, Debug)]
 struct Refused {
     times: u32,
-    until: Instant,
+    at: Instant,
+    wait: Duration,
+    kind: Kind,
     refusal: String,
 }
 
@@ -46,10 +53,13 @@ struct Refused {
 pub(super) struct Patience(Mutex<HashMap<(Address, Address), Refused>>);
 
 impl Patience {
-    /// Refuses, as the contract did last, while it is to be waited.
-    pub(super) fn check(&self, contract: Address, beneficiary: Address) -> Result<(), Error> {
+    /// Refuses, as the contract did last, while it is to be waited. `left` is how long it is until the chequebook may end,
+    /// if that is announced.
+    pub(super) fn check(&self, contract: Address, beneficiary: Address, left: Option<Duration>) -> Result<(), Error> {
         match self.0.lock().get(&(contract, beneficiary)) {
-            Some(refused) if Instant::now() < refused.until => Err(Error::Refused { refusal: refused.refusal.clone() }),
+            Some(refused) if refused.at.elapsed() < refused.wait.min(longest(refused.kind, left)) => {
+                Err(Error::Refused { refusal: refused.refusal.clone() })
+            }
             _ => Ok(()),
         }
     }
@@ -60,12 +70,13 @@ impl Patience {
         let mut all = self.0.lock();
         let refused = all.entry((contract, beneficiary)).or_insert_with(|| Refused {
             times: 0,
-            until: now,
+            at: now,
+            wait: Duration::ZERO,
+            kind,
             refusal: String::new(),
         });
-        let wait = wait(refused.times, kind);
+        (refused.at, refused.wait, refused.kind) = (now, wait(refused.times, kind), kind);
         (refused.times, refused.refusal) = (refused.times.saturating_add(1), refusal);
-        refused.until = now.checked_add(wait).unwrap_or(now);
     }
 
     /// Notes what an attempt found.
@@ -92,6 +103,17 @@ fn wait(times: u32, kind: Kind) -> Duration {
     doubled.unwrap_or(longest).min(longest)
 }
 
+/// The longest wait if the chequebook may end after `left`, by the clock of the chain.
+fn longest(kind: Kind, left: Option<Duration>) -> Duration {
+    let Some(left) = left else { return Duration::MAX };
+    match kind {
+        Kind::Unclear | Kind::Estimated => LONGEST_FREE_AT_END,
+        Kind::Included => {
+            left.checked_div(SHARE_AT_END).unwrap_or(left).clamp(LONGEST_FREE_AT_END, LONGEST_PAID_AT_END)
+        }
+    }
+}
+
 /// Whether the contract, or its token, refused, or may have by using up all gas. A node that is not reached, and an
 /// account without ether, refuse nothing.
 fn kind_of(error: &Error) -> Option<Kind> {
@@ -115,12 +137,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn w4_a_payment_that_is_refused_is_tried_less_and_less_but_always_again() {
         let patience = Patience::default();
-        assert!(patience.check(BOOK, PAYEE).is_ok());
+        assert!(patience.check(BOOK, PAYEE, None).is_ok());
         let mut waited = Duration::ZERO;
         for _ in 0..200 {
             patience.refused(BOOK, PAYEE, "no".to_owned(), Kind::Estimated);
             let began = Instant::now();
-            while patience.check(BOOK, PAYEE).is_err() {
+            while patience.check(BOOK, PAYEE, None).is_err() {
                 tokio::time::advance(Duration::from_secs(1)).await;
             }
             assert!(began.elapsed() >= waited && began.elapsed() <= LONGEST_FREE);
@@ -128,10 +150,13 @@ mod tests {
         }
         assert_eq!(waited, LONGEST_FREE);
         patience.refused(BOOK, PAYEE, "no".to_owned(), Kind::Included);
-        assert!(patience.check(BOOK, PAYEE).is_err());
-        assert!(patience.check(BOOK, BOOK).is_ok() && patience.check(PAYEE, PAYEE).is_ok(), "each for itself");
+        assert!(patience.check(BOOK, PAYEE, None).is_err());
+        assert!(
+            patience.check(BOOK, BOOK, None).is_ok() && patience.check(PAYEE, PAYEE, None).is_ok(),
+            "each for itself"
+        );
         patience.paid(BOOK, PAYEE);
-        assert!(patience.check(BOOK, PAYEE).is_ok());
+        assert!(patience.check(BOOK, PAYEE, None).is_ok());
     }
 
     #[test]
@@ -142,5 +167,24 @@ mod tests {
             assert_eq!(waits.first(), Some(&FIRST));
         }
         assert_eq!((wait(u32::MAX, Kind::Estimated), wait(40, Kind::Included)), (LONGEST_FREE, LONGEST_PAID));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn w4_an_announced_end_is_not_missed() {
+        let patience = Patience::default();
+        for kind in [Kind::Unclear, Kind::Estimated, Kind::Included] {
+            for left in [0, 1, 60, 3_600, 86_400, u64::MAX].map(Duration::from_secs) {
+                for _ in 0..20 {
+                    patience.refused(BOOK, PAYEE, "no".to_owned(), kind);
+                }
+                let began = Instant::now();
+                while patience.check(BOOK, PAYEE, Some(left)).is_err() {
+                    tokio::time::advance(Duration::from_secs(1)).await;
+                }
+                let most = longest(kind, Some(left));
+                assert!(most <= LONGEST_PAID_AT_END);
+                assert!(began.elapsed() <= most, "{:?} with {left:?} left", began.elapsed());
+            }
+        }
     }
 }

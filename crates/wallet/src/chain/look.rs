@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     Error,
+    events::Event,
     store::{
         Batch,
         schema::{ViewRow, view_key},
@@ -173,6 +174,8 @@ impl ChainWatcher {
         }
         tracing::info!(number = found.number, hash = %found.hash, ?ancestor, "chain was reorganised");
         self.view.lock().reorganise(ancestor, found);
+        let Head { number, hash, .. } = found;
+        self.feed.tell(|| Event::ChainReorganised { number, hash, ancestor });
         Ok(found)
     }
 

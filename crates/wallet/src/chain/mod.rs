@@ -3,6 +3,8 @@
 mod batching;
 mod blocks;
 mod calls;
+mod cashes;
+mod heads;
 mod look;
 mod node;
 mod read;
@@ -15,6 +17,7 @@ mod watcher;
 pub(crate) use self::{
     blocks::{Look, Ticket},
     calls::Call,
+    cashes::{cheques_of, is_overdrawn, paid, skipped},
     node::{Chain, Fees, Head},
     token::{transfer_input, transferred},
     watched::{Seen, Subject, WatchedChequebook, Watching},

@@ -56,9 +56,9 @@ sol! {
 
 /// The chain behind a provider.
 pub(crate) struct Chain {
-    provider: DynProvider,
+    pub(super) provider: DynProvider,
     id: ChainId,
-    config: Config,
+    pub(super) config: Config,
     /// The number of blocks in one request for events. It falls when the node refuses more.
     log_range: AtomicU64,
     pub(super) batching: Batching,

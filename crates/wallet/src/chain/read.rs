@@ -21,7 +21,7 @@ use super::{
     calls::Call,
     node::{Chain, Head, record_of},
     token::{balance_call, balance_in},
-    watched::{Seen, WatchedChequebook},
+    watched::{Seen, Sent, WatchedChequebook},
     watcher::ChainWatcher,
 };
 use crate::{Error, error::Unit};
@@ -69,7 +69,7 @@ impl ChainWatcher {
                 // Without the balance at the final block, the one before counts.
                 if new.confirmed_balance.is_none() {
                     (new.confirmed, new.confirmed_balance) =
-                        watched.read(|before| (before.confirmed, before.confirmed_balance));
+                        watched.read(|before| (Arc::clone(&before.confirmed), before.confirmed_balance));
                 }
                 // Before Cancun, the memory of a dead one is erased.
                 if new.state == State::Dead {
@@ -86,7 +86,7 @@ impl ChainWatcher {
     /// What the rules of the contract exclude is a lie, unless the chain was reorganised.
     async fn check_history(&self, watched: &WatchedChequebook, new: &Seen) -> Result<(), Error> {
         let asset = watched.asset();
-        let (before, what) = watched.read(|before| (before.head, contradiction(before, new, asset)));
+        let (before, what) = watched.read(|before| (*before.head, contradiction(before, new, asset)));
         let Some(what) = what.filter(|_| watched.is_proven()) else { return Ok(()) };
         if self.chain.block(before.number).await?.hash != before.hash {
             return Ok(());
@@ -110,9 +110,9 @@ fn contradiction(before: &Seen, new: &Seen, asset: Asset) -> Option<String> {
         }
         _ => {}
     }
-    let fell = new.sent.iter().find(|(beneficiary, sent)| before.sent.get(*beneficiary) > Some(*sent));
+    let fell = new.sent.iter().find(|(beneficiary, sent)| before.sent(**beneficiary) > sent.amount);
     fell.map(|(beneficiary, sent)| {
-        format!("it sent {} {} to {beneficiary}, and now {sent}", before.sent(*beneficiary), Unit(asset))
+        format!("it sent {} {} to {beneficiary}, and now {}", before.sent(*beneficiary), Unit(asset), sent.amount)
     })
 }
 
@@ -134,6 +134,8 @@ pub(super) async fn read(chain: &Chain, wanted: &[Wanted], look: Look) -> Vec<Re
         (now, Some(before))
     };
 
+    // One copy for all that are read at these blocks.
+    let (shared_head, shared_confirmed) = (Arc::new(head), Arc::new(confirmed));
     let mut now = now.into_iter();
     let mut before = before.map(Vec::into_iter);
     let mut all = Vec::with_capacity(wanted.len());
@@ -142,6 +144,7 @@ pub(super) async fn read(chain: &Chain, wanted: &[Wanted], look: Look) -> Vec<Re
         let (killable_at, balance) = (next(), next());
         let sent: Vec<_> = beneficiaries.iter().map(|&beneficiary| (beneficiary, next())).collect();
         let confirmed_balance = before.as_mut().and_then(Iterator::next);
+        let (newest, final_block) = (Arc::clone(&shared_head), Arc::clone(&shared_confirmed));
         all.push(async move {
             let state = state_of(chain, *contract, &killable_at?, &head).await?;
             let balance = balance_in(*contract, &balance?)?;
@@ -154,9 +157,9 @@ pub(super) async fn read(chain: &Chain, wanted: &[Wanted], look: Look) -> Vec<Re
             };
             let mut paid = HashMap::with_capacity(sent.len());
             for (beneficiary, answer) in sent {
-                paid.insert(beneficiary, sent_of(*contract, &answer?)?);
+                paid.insert(beneficiary, Sent::read(sent_of(*contract, &answer?)?));
             }
-            Ok(Seen { began, head, confirmed, state, balance, confirmed_balance, sent: paid })
+            Ok(Seen { began, head: newest, confirmed: final_block, state, balance, confirmed_balance, sent: paid })
         });
     }
     futures_util::future::join_all(all).await

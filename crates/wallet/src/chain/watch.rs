@@ -58,12 +58,14 @@ impl ChainWatcher {
         &self,
         wanted: &[(Subject<'_>, Vec<Address>)],
     ) -> Result<Vec<Result<Watched, Error>>, Error> {
-        let new = wanted.iter().filter(|(subject, _)| self.find(subject.contract).is_none());
+        // Held from here on, so that none ends before its turn.
+        let known: Vec<_> = wanted.iter().map(|(subject, _)| self.find(subject.contract)).collect();
+        let new = wanted.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(wanted, _)| wanted);
         let mut added = self.add(&new.collect::<Vec<_>>()).await?;
         let mut all = Vec::with_capacity(wanted.len());
-        for (subject, beneficiaries) in wanted {
+        for ((subject, beneficiaries), known) in wanted.iter().zip(known) {
             let contract = subject.contract;
-            let found = match self.find(contract) {
+            let found = match known.or_else(|| self.find(contract)) {
                 Some(found) => Ok(found),
                 None => added.remove(&contract).unwrap_or(Err(Error::NotGenuine { contract })),
             };
@@ -122,8 +124,9 @@ impl ChainWatcher {
         let watching: Vec<_> = beneficiaries.iter().map(|&one| Watching::new(watched, one)).collect();
         loop {
             let (head, new) = watched.read(|seen| {
-                let new = beneficiaries.iter().copied().filter(|one| !seen.sent.contains_key(one));
-                (seen.head, new.collect::<Vec<_>>())
+                let new =
+                    beneficiaries.iter().copied().filter(|one| seen.sent.get(one).is_none_or(|sent| !sent.is_read));
+                (*seen.head, new.collect::<Vec<_>>())
             });
             if new.is_empty() {
                 return Ok(watching);
@@ -140,7 +143,11 @@ impl ChainWatcher {
             let mut seen = watched.seen.lock();
             // If there was a new block meanwhile, they are read again at that block.
             if seen.head.hash == head.hash {
-                seen.sent.extend(sent);
+                for (beneficiary, amount) in sent {
+                    if let Some(sent) = seen.sent.get_mut(&beneficiary) {
+                        (sent.amount, sent.is_read) = (amount, true);
+                    }
+                }
                 return Ok(watching);
             }
         }

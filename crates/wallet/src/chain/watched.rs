@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, OnceLock, atomic::AtomicBool},
+    sync::{Arc, OnceLock, Weak, atomic::AtomicBool},
 };
 
 use alloy::primitives::{Address, Bytes, U256};
@@ -11,22 +11,40 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::{blocks::Ticket, node::Head};
+use crate::events::{Event, Feed};
 
 /// What is known of a chequebook, all of it at the same two blocks.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     /// When the look began that it is of.
     pub(super) began: Ticket,
-    pub(crate) head: Head,
+    /// Shared with all that were read at it.
+    pub(crate) head: Arc<Head>,
     /// The newest block that counts as final.
-    pub(crate) confirmed: Head,
+    pub(crate) confirmed: Arc<Head>,
     pub(crate) state: State,
     /// In the smallest unit of its asset, as all amounts, at the head.
     pub(crate) balance: U256,
     /// At the confirmed block. `None` if the node never said.
     pub(crate) confirmed_balance: Option<U256>,
-    /// The cumulative amount paid to each watched beneficiary, at the head.
-    pub(super) sent: HashMap<Address, U256>,
+    /// What was paid to each beneficiary that is watched.
+    pub(super) sent: HashMap<Address, Sent>,
+}
+
+/// What was paid to a beneficiary.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sent {
+    /// Cumulative, in the smallest unit of the asset. Zero until it is read.
+    pub(super) amount: U256,
+    /// How many handles want to know it.
+    interest: u32,
+    pub(super) is_read: bool,
+}
+
+impl Sent {
+    pub(super) const fn read(amount: U256) -> Self {
+        Self { amount, interest: 0, is_read: true }
+    }
 }
 
 impl Seen {
@@ -35,13 +53,20 @@ impl Seen {
     pub(crate) fn of(head: Head, state: State, balance: U256) -> Self {
         Self {
             began: Ticket(0),
-            head,
-            confirmed: head,
+            head: Arc::new(head),
+            confirmed: Arc::new(head),
             state,
             balance,
             confirmed_balance: Some(balance),
             sent: HashMap::new(),
         }
+    }
+
+    /// The same, once it has paid this much to a beneficiary.
+    #[cfg(test)]
+    pub(crate) fn paid(mut self, beneficiary: Address, sent: U256) -> Self {
+        self.sent.insert(beneficiary, Sent::read(sent));
+        self
     }
 
     /// The lower bound of the balance, even if a reorganisation drops the newest deposits.
@@ -51,7 +76,7 @@ impl Seen {
 
     /// The amount that `beneficiary` was paid. It must be watched.
     pub(crate) fn sent(&self, beneficiary: Address) -> U256 {
-        self.sent.get(&beneficiary).copied().unwrap_or_default()
+        self.sent.get(&beneficiary).map_or(U256::ZERO, |sent| sent.amount)
     }
 }
 
@@ -59,13 +84,13 @@ impl Seen {
     /// Whether something besides the blocks differs.
     fn differs(&self, other: &Self) -> bool {
         let facts = |seen: &Self| (seen.state, seen.balance, seen.confirmed_balance);
-        facts(self) != facts(other) || self.sent != other.sent
+        facts(self) != facts(other) || self.sent.keys().any(|one| self.sent(*one) != other.sent(*one))
     }
 
     /// What was paid is never less than it was.
     pub(super) fn keep_sent(&mut self, before: &Self) {
         for (beneficiary, sent) in &mut self.sent {
-            *sent = before.sent(*beneficiary).max(*sent);
+            sent.amount = before.sent(*beneficiary).max(sent.amount);
         }
     }
 }
@@ -114,6 +139,9 @@ impl<'a> Subject<'a> {
     }
 }
 
+/// All that are in use in this process, by address.
+pub(super) type AllWatched = Mutex<HashMap<Address, Weak<WatchedChequebook>>>;
+
 /// A chequebook that is in use in this process.
 pub(crate) struct WatchedChequebook {
     pub(crate) contract: Address,
@@ -123,14 +151,24 @@ pub(crate) struct WatchedChequebook {
     /// others proves it.
     pub(super) unproven: Option<Bytes>,
     pub(super) seen: Mutex<Seen>,
-    /// How many handles want to know what each beneficiary was paid.
-    interest: Mutex<HashMap<Address, usize>>,
     /// Whether it could not be read last time. Then nobody waits for it.
     pub(super) is_failing: AtomicBool,
     /// Whether it is being read while nobody waits.
     pub(super) is_retried: AtomicBool,
     /// The head of what was seen last, once somebody wants to know.
     changes: OnceLock<watch::Sender<Head>>,
+    /// Where it is listed.
+    pub(super) all: Option<Arc<AllWatched>>,
+}
+
+impl Drop for WatchedChequebook {
+    fn drop(&mut self) {
+        let Some(all) = self.all.take() else { return };
+        let mut all = all.lock();
+        if all.get(&self.contract).is_some_and(|listed| listed.strong_count() == 0) {
+            all.remove(&self.contract);
+        }
+    }
 }
 
 impl WatchedChequebook {
@@ -140,10 +178,10 @@ impl WatchedChequebook {
             terms,
             unproven,
             seen: Mutex::new(seen),
-            interest: Mutex::default(),
             is_failing: AtomicBool::new(false),
             is_retried: AtomicBool::new(false),
             changes: OnceLock::new(),
+            all: None,
         }
     }
 
@@ -168,33 +206,47 @@ impl WatchedChequebook {
 
     /// Notifies of every look.
     pub(crate) fn changes(&self) -> watch::Receiver<Head> {
-        self.changes.get_or_init(|| watch::Sender::new(self.read(|seen| seen.head))).subscribe()
+        self.changes.get_or_init(|| watch::Sender::new(self.read(|seen| *seen.head))).subscribe()
     }
 
     pub(super) fn beneficiaries(&self) -> Vec<Address> {
-        self.interest.lock().keys().copied().collect()
+        self.read(|seen| seen.sent.iter().filter(|(_, sent)| sent.interest > 0).map(|(&one, _)| one).collect())
     }
 
-    /// Replaces what is known. Whether more than the blocks changed.
-    pub(super) fn update(&self, mut new: Seen) -> bool {
+    /// Replaces what is known, and tells of an end. Whether more than the blocks changed.
+    pub(super) fn update(&self, mut new: Seen, feed: &Feed) -> bool {
         let mut seen = self.seen.lock();
         if new.began < seen.began {
             return false; // an answer that came late
         }
-        let interest = self.interest.lock();
         // What joined the watch meanwhile was read at the head before, and is read again with the next.
-        for (&beneficiary, &sent) in &seen.sent {
-            if interest.contains_key(&beneficiary) {
-                new.sent.entry(beneficiary).or_insert(sent);
-            }
+        for (&beneficiary, old) in &seen.sent {
+            new.sent.entry(beneficiary).and_modify(|sent| sent.interest = old.interest).or_insert(*old);
         }
-        let (head, differs) = (new.head, new.differs(&seen));
+        new.sent.retain(|_, sent| sent.interest > 0);
+        let (head, differs) = (*new.head, new.differs(&seen));
+        let event = told(self.contract, seen.state, new.state);
         *seen = new;
-        drop((seen, interest));
+        if let Some(event) = event {
+            feed.tell(|| event); // under the lock, so that events come in order
+        }
+        drop(seen);
         if let Some(changes) = self.changes.get() {
             changes.send_replace(head);
         }
         differs
+    }
+}
+
+/// What is to be told when a chequebook that was in one state is in another.
+const fn told(contract: Address, before: State, after: State) -> Option<Event> {
+    match (before, after) {
+        (State::Dead, State::Dead) => None,
+        (_, State::Dead) => Some(Event::Dead { contract }),
+        (State::Ending { killable_at: before }, State::Ending { killable_at }) if before == killable_at => None,
+        (_, State::Ending { killable_at }) => Some(Event::EndAnnounced { contract, killable_at }),
+        (State::Ending { .. } | State::Dead, _) => Some(Event::EndCancelled { contract }),
+        (State::NotDeployed | State::Alive, _) => None,
     }
 }
 
@@ -210,9 +262,10 @@ impl Watching {
     }
 
     pub(super) fn new(watched: &Arc<WatchedChequebook>, beneficiary: Address) -> Self {
-        let mut interest = watched.interest.lock();
-        let count = interest.entry(beneficiary).or_default();
-        *count = count.saturating_add(1);
+        let mut seen = watched.seen.lock();
+        let interest = &mut seen.sent.entry(beneficiary).or_default().interest;
+        *interest = interest.saturating_add(1);
+        drop(seen);
         Self { watched: Arc::clone(watched), beneficiary }
     }
 }
@@ -220,11 +273,9 @@ impl Watching {
 impl Drop for Watching {
     fn drop(&mut self) {
         let mut seen = self.watched.seen.lock();
-        let mut interest = self.watched.interest.lock();
-        let Some(count) = interest.get_mut(&self.beneficiary) else { return };
-        *count = count.saturating_sub(1);
-        if *count == 0 {
-            interest.remove(&self.beneficiary);
+        let Some(sent) = seen.sent.get_mut(&self.beneficiary) else { return };
+        sent.interest = sent.interest.saturating_sub(1);
+        if sent.interest == 0 {
             seen.sent.remove(&self.beneficiary);
         }
     }

@@ -3,10 +3,10 @@
 //! State is read, not events: a node can leave an event out, and a chequebook with none is not told from one with many.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::BTreeSet,
     sync::{
         Arc, Weak,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -18,19 +18,17 @@ use super::{
     blocks::Look,
     node::Chain,
     view::View,
-    watched::{Seen, WatchedChequebook},
+    watched::{AllWatched, Seen, WatchedChequebook},
 };
 use crate::{
     Error,
     config::Config,
+    events::Feed,
     store::{
         Ledger,
         schema::{ViewRow, view_key},
     },
 };
-
-/// From how many on it is looked for chequebooks that nobody uses any more.
-const SWEEP: usize = 64;
 
 /// What happened since somebody looked.
 #[derive(Default)]
@@ -74,11 +72,10 @@ pub(crate) struct ChainWatcher {
     pub(super) chain: Arc<Chain>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) config: Config,
-    watched: Mutex<HashMap<Address, Weak<WatchedChequebook>>>,
-    /// At how many it is looked for those that nobody uses any more.
-    sweep_at: AtomicUsize,
+    watched: Arc<AllWatched>,
     /// The chequebooks of which more than the blocks changed.
     pub(super) news: News,
+    pub(super) feed: Feed,
     pub(super) view: Mutex<View>,
     pub(super) last: Mutex<Option<Look>>,
     /// When the newest block became the newest.
@@ -93,7 +90,12 @@ pub(crate) struct ChainWatcher {
 }
 
 impl ChainWatcher {
-    pub(crate) async fn open(chain: Arc<Chain>, ledger: Arc<Ledger>, config: Config) -> Result<Arc<Self>, Error> {
+    pub(crate) async fn open(
+        chain: Arc<Chain>,
+        ledger: Arc<Ledger>,
+        config: Config,
+        feed: Feed,
+    ) -> Result<Arc<Self>, Error> {
         let mut view = View::default();
         let mut confirmed_before = None;
         if let Some(ViewRow { number, hash, confirmed, confirmed_hash }) = ledger.get(&view_key()).await? {
@@ -107,15 +109,20 @@ impl ChainWatcher {
             chain,
             ledger,
             config,
-            watched: Mutex::default(),
-            sweep_at: AtomicUsize::new(SWEEP),
+            watched: Arc::default(),
             news: News::default(),
+            feed,
             view: Mutex::new(view),
             last: Mutex::default(),
             remembered: Mutex::default(),
             looking: tokio::sync::Mutex::default(),
             tickets: AtomicU64::new(1),
         }))
+    }
+
+    /// Number and hash of the newest block that was final in an earlier run.
+    pub(crate) const fn confirmed_before(&self) -> Option<(BlockNumber, B256)> {
+        self.confirmed_before
     }
 
     /// Reports the chequebooks of which more than the blocks changed.
@@ -138,7 +145,7 @@ impl ChainWatcher {
 
     /// Notes what was read of a chequebook, and reports it if it is news.
     pub(super) fn note(&self, watched: &WatchedChequebook, seen: Seen) {
-        if watched.update(seen) {
+        if watched.update(seen, &self.feed) {
             self.news.report(watched.contract);
         }
     }
@@ -153,12 +160,9 @@ impl ChainWatcher {
     }
 
     /// Adds a chequebook that was just read, unless another task has added it.
-    pub(super) fn insert(&self, new: WatchedChequebook) -> Arc<WatchedChequebook> {
+    pub(super) fn insert(&self, mut new: WatchedChequebook) -> Arc<WatchedChequebook> {
+        new.all = Some(Arc::clone(&self.watched));
         let mut watched = self.watched.lock();
-        if watched.len() >= self.sweep_at.load(Ordering::Relaxed) {
-            watched.retain(|_, weak| weak.strong_count() > 0);
-            self.sweep_at.store(watched.len().saturating_mul(2).max(SWEEP), Ordering::Relaxed);
-        }
         if let Some(found) = watched.get(&new.contract).and_then(Weak::upgrade) {
             return found;
         }

@@ -1,7 +1,7 @@
 //! The cashier: cheques of any chequebook, by one policy, from strangers.
 
 use std::{
-    num::NonZeroUsize,
+    collections::BTreeSet,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -21,21 +21,17 @@ use super::{
     limits::{CashierSettings, Limits},
     lookups::Lookups,
 };
-use crate::{
-    Error,
-    credit::Credit,
-    store::schema::{Received, received_of, table},
-    transactions::Transaction,
-    wallet::Wallet,
-};
+use crate::{Error, credit::Credit, transactions::Transaction, wallet::Wallet};
 
-/// How many rows are read, and inboxes opened, at once.
-const PAGE: usize = 1_000;
 /// Among how many of the longest unused inboxes one is looked for that may be forgotten.
 const TRIED: usize = 32;
+/// How long it waits for another task that is opening the same inbox; each time twice as long.
+const FIRST_WAIT: Duration = Duration::from_millis(10);
+/// How often it waits for that.
+const WAITS: u32 = 8;
 
 /// A chequebook and a beneficiary.
-type Line = (Address, Address);
+pub(super) type Line = (Address, Address);
 
 /// Takes cheques of any chequebook for our addresses, by one policy. It opens an inbox with the first cheque of a payer,
 /// forgets it when nothing is to be cashed, and keeps what each payer may use up. Strangers cost it little: what it does
@@ -45,18 +41,20 @@ type Line = (Address, Address);
 ///
 /// A payer is known by the address of its chequebook. Amounts are in the smallest unit of the chequebook's asset.
 #[derive(Clone)]
-pub struct Cashier(Arc<Inner>);
+pub struct Cashier(pub(super) Arc<Inner>);
 
-struct Inner {
-    wallet: Wallet,
-    settings: CashierSettings,
-    open: Mutex<LruCache<Line, Opened>>,
+pub(super) struct Inner {
+    pub(super) wallet: Wallet,
+    pub(super) settings: CashierSettings,
+    pub(super) open: Mutex<LruCache<Line, Opened>>,
     known: Known,
     lookups: Arc<Lookups>,
-    sweeper: Mutex<Option<AbortHandle>>,
+    /// What earlier runs have left to be cashed, and could not be opened yet.
+    pub(super) closed: Mutex<BTreeSet<Line>>,
+    pub(super) tasks: Mutex<Vec<AbortHandle>>,
 }
 
-struct Opened {
+pub(super) struct Opened {
     inbox: Inbox,
     used: Instant,
 }
@@ -109,21 +107,21 @@ impl Cashier {
     /// # Errors
     ///
     /// [`Error::Store`], or an error from the node about its newest block. Inboxes that cannot be opened are logged, and
-    /// open with their next cheque.
+    /// tried again; they open with their next cheque, too.
     pub async fn open(wallet: &Wallet, settings: CashierSettings) -> Result<Self, Error> {
-        let Limits { open, remembered, refused_for, .. } = settings.limits;
-        let capacity = NonZeroUsize::new(open).unwrap_or(NonZeroUsize::MIN);
+        let Limits { remembered, refused_for, .. } = settings.limits;
         let cashier = Self(Arc::new(Inner {
             wallet: wallet.clone(),
             settings,
-            // One more, so that nothing is dropped by itself.
-            open: Mutex::new(LruCache::new(capacity.saturating_add(1))),
+            open: Mutex::new(LruCache::unbounded()), // what makes way is decided here
             known: Known::new(remembered, refused_for),
             lookups: Arc::default(),
-            sweeper: Mutex::default(),
+            closed: Mutex::default(),
+            tasks: Mutex::default(),
         }));
         cashier.0.open_what_is_uncashed().await?;
         cashier.sweep_from_time_to_time();
+        cashier.open_what_is_closed();
         Ok(cashier)
     }
 
@@ -147,6 +145,7 @@ impl Cashier {
             Err(Error::StaleCheque { amount, newest }) if amount == newest => Ok(U256::ZERO),
             received => received,
         };
+        drop(inbox); // it is forgotten only if nobody uses it
         if received.is_err() {
             self.0.forget_if_unused(line);
         }
@@ -242,7 +241,7 @@ impl Cashier {
                 }
             }
         });
-        *self.0.sweeper.lock() = Some(sweeper);
+        self.0.tasks.lock().push(sweeper);
     }
 }
 
@@ -254,9 +253,7 @@ impl std::fmt::Debug for Cashier {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        if let Some(sweeper) = self.sweeper.lock().take() {
-            sweeper.abort();
-        }
+        self.tasks.lock().drain(..).for_each(|task| task.abort());
     }
 }
 
@@ -283,21 +280,34 @@ impl Inner {
             cheque.verify(terms.signer)?;
         }
         let Limits { waiting, .. } = self.settings.limits;
-        match self.lookups.open(&self.wallet, line, self.settings.policy, waiting).await {
-            Ok(inbox) => {
-                if !self.settings.policy.accept_unproven {
-                    self.known.remember(contract, inbox.terms());
+        let (mut waits, mut wait) = (0..WAITS, FIRST_WAIT);
+        loop {
+            match self.lookups.open(&self.wallet, line, self.settings.policy, waiting).await {
+                Ok(inbox) => {
+                    if !self.settings.policy.accept_unproven {
+                        self.known.remember(contract, inbox.terms());
+                    }
+                    cheque.verify(inbox.terms().signer)?;
+                    return self.keep(line, inbox).await;
                 }
-                cheque.verify(inbox.terms().signer)?;
-                self.keep(line, inbox).await
-            }
-            // Another task has just opened it.
-            Err(Error::AlreadyOpen { .. }) if self.find(line).is_some() => {
-                self.find(line).ok_or(Error::AlreadyOpen { contract })
-            }
-            Err(error) => {
-                self.known.refuse(contract, &error);
-                Err(error)
+                // Another task opens it, or drops it again because its cheque was bad.
+                Err(error @ Error::AlreadyOpen { .. }) => {
+                    if let Some(inbox) = self.find(line) {
+                        return Ok(inbox);
+                    }
+                    if waits.next().is_none() {
+                        return Err(error); // somebody else has it
+                    }
+                    sleep(wait).await;
+                    wait = wait.saturating_mul(2);
+                    if let Some(inbox) = self.find(line) {
+                        return Ok(inbox);
+                    }
+                }
+                Err(error) => {
+                    self.known.refuse(contract, &error);
+                    return Err(error);
+                }
             }
         }
     }
@@ -310,7 +320,7 @@ impl Inner {
     }
 
     /// Keeps an inbox open, and counts what its cheques bring.
-    async fn keep(&self, line: Line, inbox: Inbox) -> Result<Inbox, Error> {
+    pub(super) async fn keep(&self, line: Line, inbox: Inbox) -> Result<Inbox, Error> {
         let shared = self.wallet.shared();
         let purse = shared.credits.purse(&shared.ledger, line.0, line.1).await?;
         inbox.exposure().count(line.1, purse);
@@ -321,7 +331,8 @@ impl Inner {
             let mut open = self.open.lock();
             let is_new = !open.contains(&line);
             let forgotten = if is_new && open.len() >= self.settings.limits.open {
-                let oldest = open.iter().rev().take(TRIED).find(|(line, opened)| self.is_dust(**line, &opened.inbox));
+                let oldest =
+                    open.iter().rev().take(TRIED).find(|(line, opened)| self.may_forget(**line, &opened.inbox));
                 let Some(oldest) = oldest.map(|(line, _)| *line) else {
                     return Err(Error::Full { max: self.settings.limits.open });
                 };
@@ -336,51 +347,24 @@ impl Inner {
         Ok(inbox)
     }
 
-    /// Opens what earlier runs have left to be cashed.
-    async fn open_what_is_uncashed(&self) -> Result<(), Error> {
-        let ledger = &self.wallet.shared().ledger;
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let page = ledger.durable_page(table::RECEIVED, &[], after.as_deref(), PAGE).await?;
-            let mut lines = Vec::with_capacity(page.len());
-            for (key, value) in &page {
-                let line = received_of(key)?;
-                let _: Received = crate::store::decode(table::RECEIVED, key, value)?;
-                if self.settings.beneficiaries.contains(&line.1) {
-                    lines.push(line);
-                }
-            }
-            let opened = Inbox::open_strangers(&self.wallet, &lines, self.settings.policy).await?;
-            for (line, opened) in lines.into_iter().zip(opened) {
-                let kept = match opened {
-                    Ok(inbox) if self.is_dust(line, &inbox) => Ok(()),
-                    Ok(inbox) => self.keep(line, inbox).await.map(drop),
-                    Err(error) => Err(error),
-                };
-                if let Err(error) = kept {
-                    tracing::warn!(contract = %line.0, beneficiary = %line.1, %error, "an inbox with cheques stays closed");
-                }
-            }
-            match page.into_iter().next_back() {
-                Some((last, _)) => after = Some(last),
-                None => return Ok(()),
-            }
-        }
-    }
-
     /* FORGET */
 
     /// Whether so little is to be cashed that nobody needs to guard it.
-    fn is_dust(&self, (_, beneficiary): Line, inbox: &Inbox) -> bool {
-        let standing = inbox.exposure().standing(beneficiary);
-        standing.amount.saturating_sub(standing.sent) <= self.settings.limits.dust
+    pub(super) fn is_dust(&self, (_, beneficiary): Line, inbox: &Inbox) -> bool {
+        inbox.exposure().standing(beneficiary).worth <= self.settings.limits.dust
+    }
+
+    /// Whether an inbox makes way: not while somebody uses it, whose cheque may be worth something in a moment.
+    fn may_forget(&self, line: Line, inbox: &Inbox) -> bool {
+        !inbox.is_shared() && self.is_dust(line, inbox)
     }
 
     /// Forgets an inbox that a bad cheque has opened.
     fn forget_if_unused(&self, line: Line) {
         let mut open = self.open.lock();
-        let is_unused =
-            open.peek(&line).is_some_and(|opened| opened.inbox.exposure().standing(line.1).amount.is_zero());
+        let is_unused = open.peek(&line).is_some_and(|Opened { inbox, .. }| {
+            !inbox.is_shared() && inbox.exposure().standing(line.1).amount.is_zero()
+        });
         let forgotten = if is_unused { open.pop(&line) } else { None };
         drop(open);
         drop(forgotten); // closes an inbox, which takes locks
@@ -389,7 +373,7 @@ impl Inner {
     fn sweep(&self, idle: Duration) {
         let mut open = self.open.lock();
         let old = open.iter().rev().take_while(|(_, opened)| opened.used.elapsed() >= idle);
-        let old = old.filter(|(line, opened)| self.is_dust(**line, &opened.inbox)).map(|(line, _)| *line);
+        let old = old.filter(|(line, opened)| self.may_forget(**line, &opened.inbox)).map(|(line, _)| *line);
         let forgotten: Vec<_> = old.collect::<Vec<_>>().into_iter().filter_map(|line| open.pop(&line)).collect();
         drop(open);
         drop(forgotten); // closes inboxes, which takes locks

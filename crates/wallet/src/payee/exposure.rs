@@ -14,8 +14,10 @@ use tokio::{sync::Mutex as AsyncMutex, task::AbortHandle, time::Instant};
 use super::{auto_cash::Mode, policy::Policy};
 use crate::{
     Error,
+    answer::{causes, redact},
     chain::{Seen, Subject, WatchedChequebook, Watching},
     credit::Purse,
+    events::Event,
     store::{
         Batch, Durable,
         schema::{Promise, Received, received_key, received_of, table},
@@ -71,18 +73,21 @@ pub(super) struct Standing {
     pub(super) amount: U256,
     pub(super) acknowledged: U256,
     pub(super) sent: U256,
+    /// What of it may still be paid: what was acknowledged, or what the balance covers. Nothing if it is dead, and does not
+    /// cover it.
+    pub(super) worth: U256,
     /// Since when something of it is uncashed, in Unix seconds.
     pub(super) since: Option<u64>,
 }
 
 /// What an open inbox wants.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Open {
-    pub(super) policy: Policy,
+    pub(super) policy: Arc<Policy>,
     pub(super) mode: Mode,
     /// When the interval of its automatic cash ends.
     pub(super) due: Option<Instant>,
-    pub(super) creation: Option<Creation>,
+    pub(super) creation: Option<Box<Creation>>,
 }
 
 /// What a cash costs, at a block.
@@ -156,9 +161,15 @@ pub(crate) struct Exposure {
     /// Whether payments to others left little, and not all is cashed since.
     pub(super) is_thin: AtomicBool,
     /// What a cash cost when it was last asked.
-    pub(super) price: Mutex<Option<Price>>,
+    pub(super) price: Mutex<Option<Box<Price>>>,
     /// One creation of the chequebook at a time. It guards no state.
     creating: AsyncMutex<()>,
+}
+
+impl Drop for Exposure {
+    fn drop(&mut self) {
+        self.wallet.shared().exposures.forget(self.watched.contract);
+    }
 }
 
 /// The task that cashes what is due of one chequebook.
@@ -166,6 +177,8 @@ pub(crate) struct Exposure {
 pub(super) struct Job {
     pub(super) task: Option<AbortHandle>,
     pub(super) is_running: bool,
+    /// How many were aborted. One that is may go on until it next waits for something.
+    pub(super) number: u64,
     /// Whether something happened since it began.
     pub(super) is_outdated: bool,
 }
@@ -177,15 +190,24 @@ pub(super) type Wanted<'a> = (Subject<'a>, Vec<Address>);
 pub(super) type Opened = (Arc<Exposure>, Vec<Watching>);
 
 impl Exposure {
-    /// The exposures to chequebooks, each of them once in `wanted`, with all cheques that the store has of them. A failure
-    /// of one is none of the others.
+    /// The exposures to chequebooks, each of them once in `wanted`, in the order of their addresses, with all cheques that the
+    /// store has of them. A failure of one is none of the others.
     pub(super) async fn open(wallet: &Wallet, wanted: &[Wanted<'_>]) -> Result<Vec<Result<Opened, Error>>, Error> {
         let shared = wallet.shared();
         let mut rows = Vec::with_capacity(wanted.len());
         let mut all = Vec::with_capacity(wanted.len());
+        let mut opening = Vec::new();
         for (subject, beneficiaries) in wanted {
             let mut known = Vec::new();
+            // One task at a time opens a chequebook, until it is there: what another one would receive and close meanwhile
+            // would be missing in the rows. All take them in the same order, so that none waits for ever.
             if shared.exposures.find::<Self>(subject.contract()).is_none() {
+                let one = shared.opening.insert(subject.contract(), Arc::new(AsyncMutex::new(())));
+                opening.push(one.lock_owned().await);
+            }
+            // It is held from here on: its rows are not read, so nobody else may end it.
+            let found = shared.exposures.find::<Self>(subject.contract());
+            if found.is_none() {
                 for (key, row) in shared.ledger.scan::<Received>(table::RECEIVED, subject.contract().as_slice()).await?
                 {
                     let (contract, beneficiary) = received_of(&key)?;
@@ -194,25 +216,28 @@ impl Exposure {
             }
             let both = beneficiaries.iter().copied().chain(known.iter().map(|(beneficiary, ..)| *beneficiary));
             all.push((*subject, both.collect()));
-            rows.push(known);
+            rows.push((found, known));
         }
         let watched = shared.watcher.watch_many(&all).await?;
-        let exposures = watched.into_iter().zip(rows).zip(wanted).map(|((watched, rows), (_, beneficiaries))| {
-            let (watched, mut watching) = watched?;
-            let known = watching.split_off(beneficiaries.len());
-            if let Some(found) = shared.exposures.find(watched.contract) {
-                return Ok((found, watching));
-            }
-            let mut by_beneficiary = HashMap::with_capacity(rows.len());
-            for ((beneficiary, highest, row), watching) in rows.into_iter().zip(known) {
-                let (acknowledged, watching) = (row.acknowledged, Some(watching));
-                by_beneficiary
-                    .insert(beneficiary, Box::new(Line { highest, acknowledged, watching, ..Line::default() }));
-            }
-            let new = Self::new(wallet, watched, by_beneficiary);
-            Ok((shared.exposures.insert(new.watched.contract, Arc::new(new)), watching))
-        });
-        Ok(exposures.collect())
+        let exposures =
+            watched.into_iter().zip(rows).zip(wanted).map(|((watched, (found, rows)), (_, beneficiaries))| {
+                let (watched, mut watching) = watched?;
+                let known = watching.split_off(beneficiaries.len());
+                if let Some(found) = found.or_else(|| shared.exposures.find(watched.contract)) {
+                    return Ok((found, watching));
+                }
+                let mut by_beneficiary = HashMap::with_capacity(rows.len());
+                for ((beneficiary, highest, row), watching) in rows.into_iter().zip(known) {
+                    let (acknowledged, watching) = (row.acknowledged, Some(watching));
+                    by_beneficiary
+                        .insert(beneficiary, Box::new(Line { highest, acknowledged, watching, ..Line::default() }));
+                }
+                let new = Self::new(wallet, watched, by_beneficiary);
+                Ok((shared.exposures.insert(new.watched.contract, Arc::new(new)), watching))
+            });
+        let exposures = exposures.collect();
+        drop(opening);
+        Ok(exposures)
     }
 
     fn new(wallet: &Wallet, watched: Arc<WatchedChequebook>, by_beneficiary: HashMap<Address, Box<Line>>) -> Self {
@@ -249,18 +274,19 @@ impl Exposure {
         let was_open = line.open.take().is_some();
         let unused = if line.highest.is_none() { lines.by_beneficiary.remove(&beneficiary) } else { None };
         lines.opened = lines.opened.saturating_sub(usize::from(was_open));
-        let is_last = lines.opened == 0;
-        drop(lines);
-        drop(unused); // ends a watch, which takes a lock
-        if is_last {
-            // Nobody wants the task now, which may wait for the node, and would keep the wallet.
+        if lines.opened == 0 {
+            // Nobody wants the task now, which may wait for the node, and would keep the wallet. Under the lock: what opens
+            // next is looked at after this.
             self.wallet.shared().agenda.remove(self.watched.contract);
             let mut job = self.job.lock();
             job.is_running = false;
+            job.number = job.number.wrapping_add(1);
             if let Some(task) = job.task.take() {
                 task.abort();
             }
         }
+        drop(lines);
+        drop(unused); // ends a watch, which takes a lock
     }
 
     /// Whether an inbox is open.
@@ -281,6 +307,11 @@ impl Exposure {
         }
         drop(lines);
         self.look_now();
+    }
+
+    /// What an open inbox wants.
+    pub(super) fn wants(&self, beneficiary: Address) -> Option<Open> {
+        self.lines.lock().by_beneficiary.get(&beneficiary)?.open.as_deref().cloned()
     }
 
     pub(super) fn highest(&self, beneficiary: Address) -> Option<SignedCheque> {
@@ -308,7 +339,7 @@ impl Exposure {
     ) -> Result<(Durable, Added), Error> {
         let (beneficiary, amount) = (cheque.cheque().beneficiary, cheque.cheque().amount);
         let mut lines = self.lines.lock();
-        let (brought, uncashed, first_since) = self.watched.read(|seen| {
+        let (brought, uncashed, is_first, now) = self.watched.read(|seen| {
             let newest = lines.by_beneficiary.get(&beneficiary).map_or(U256::ZERO, |line| line.acknowledged);
             let sent = seen.sent(beneficiary);
             if amount <= newest {
@@ -322,8 +353,8 @@ impl Exposure {
             let under_way = self.unacknowledged(&lines, seen, beneficiary, amount);
             policy.check_chequebook(self.watched.contract, seen, uncashed.saturating_add(under_way))?;
             // Nothing was uncashed before.
-            let first_since = (newest <= sent).then_some(seen.head.timestamp);
-            Ok((added, uncashed, first_since))
+            let is_first = newest <= sent;
+            Ok((added, uncashed, is_first, seen.head.timestamp))
         })?;
         let line = lines.by_beneficiary.entry(beneficiary).or_default();
         let before = line.row();
@@ -335,16 +366,18 @@ impl Exposure {
         if let Some((at, _)) = lines.uncashed {
             lines.uncashed = Some((at, uncashed));
         }
+        let event = Event::ChequeReceived { contract: self.watched.contract, beneficiary, amount, added: brought };
+        let ledger = &self.wallet.shared().ledger;
         let unanswered = lines.by_beneficiary.get_mut(&beneficiary).map(|line| std::mem::take(&mut line.unanswered));
         let amount = brought.saturating_add(unanswered.unwrap_or_default());
         let added = Added { exposure: Arc::clone(self), beneficiary, amount };
         let purse = lines.by_beneficiary.get(&beneficiary).and_then(|line| line.purse.clone());
         // Under the lock, so that rows reach the store in order.
         let durable = match purse {
-            None => self.store(beneficiary, before, after),
-            Some(purse) => self.row_of(beneficiary, before, after).and_then(|batch| {
-                purse.accept(batch, brought, first_since, |batch| self.wallet.shared().ledger.submit(batch))
-            }),
+            None => self.row_of(beneficiary, before, after, event).map(|batch| ledger.submit(batch)),
+            Some(purse) => self
+                .row_of(beneficiary, before, after, event)
+                .and_then(|batch| purse.accept(batch, brought, is_first, now, |batch| ledger.submit(batch))),
         };
         drop(lines); // before what was added, which takes it
         Ok((durable?, added))
@@ -377,8 +410,9 @@ impl Exposure {
         more.fold(U256::ZERO, U256::saturating_add)
     }
 
-    /// Keeps a valid cheque that is not acknowledged, if it is the highest: it can be cashed all the same.
-    pub(super) fn keep(&self, cheque: &SignedCheque) -> Result<Option<Durable>, Error> {
+    /// Keeps a valid cheque that is not acknowledged because of `error`, if it is the highest: it can be cashed all the
+    /// same.
+    pub(super) fn keep(&self, cheque: &SignedCheque, error: &Error) -> Result<Option<Durable>, Error> {
         let (beneficiary, amount) = (cheque.cheque().beneficiary, cheque.cheque().amount);
         let mut lines = self.lines.lock();
         let line = lines.by_beneficiary.entry(beneficiary).or_default();
@@ -388,15 +422,21 @@ impl Exposure {
         let before = line.row();
         line.highest = Some(*cheque);
         let after = line.row();
-        self.store(beneficiary, before, after).map(Some)
+        let (class, reason) = (error.class(), redact(&causes(error)));
+        let event = Event::ChequeKept { contract: self.watched.contract, beneficiary, amount, class, reason };
+        Ok(Some(self.wallet.shared().ledger.submit(self.row_of(beneficiary, before, after, event)?)))
     }
 
-    fn store(&self, beneficiary: Address, before: Option<Received>, after: Option<Received>) -> Result<Durable, Error> {
-        Ok(self.wallet.shared().ledger.submit(self.row_of(beneficiary, before, after)?))
-    }
-
-    fn row_of(&self, beneficiary: Address, before: Option<Received>, after: Option<Received>) -> Result<Batch, Error> {
+    fn row_of(
+        &self,
+        beneficiary: Address,
+        before: Option<Received>,
+        after: Option<Received>,
+        event: Event,
+    ) -> Result<Batch, Error> {
         let mut batch = Batch::new();
+        let feed = self.wallet.shared().feed.clone();
+        batch.when_durable(move || feed.tell(|| event));
         if let Some(after) = after {
             batch.replace(received_key(self.watched.contract, beneficiary), before.as_ref(), &after)?;
         }
@@ -416,11 +456,17 @@ impl Exposure {
     pub(super) fn standing(&self, beneficiary: Address) -> Standing {
         let lines = self.lines.lock();
         let Some(line) = lines.by_beneficiary.get(&beneficiary) else { return Standing::default() };
-        let sent = self.watched.read(|seen| seen.sent(beneficiary));
+        let (sent, balance, state) = self.watched.read(|seen| (seen.sent(beneficiary), seen.balance, seen.state));
+        let owed = line.amount().saturating_sub(sent);
+        let worth = match state {
+            State::Dead if owed > balance => U256::ZERO,
+            _ => line.acknowledged.saturating_sub(sent).max(owed.min(balance)),
+        };
         Standing {
             amount: line.amount(),
             acknowledged: line.acknowledged,
             sent,
+            worth,
             since: line.purse.as_ref().and_then(|purse| purse.since()),
         }
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use alloy::primitives::{Address, U256};
-use chequebook::{Cheque, Creation, Error as ChequeError, Overdraft, SignedCheque, Terms};
+use chequebook::{Cheque, Creation, Overdraft, SignedCheque, Terms};
 use tokio::time::Instant;
 
 use super::{
@@ -33,11 +33,8 @@ use crate::{
 pub struct Inbox(Arc<Handle>);
 
 struct Handle {
-    wallet: Wallet,
     exposure: Arc<Exposure>,
     beneficiary: Address,
-    policy: Policy,
-    creation: Option<Creation>,
     _claim: Claim,
 }
 
@@ -86,7 +83,7 @@ impl Inbox {
         let mut opened = Exposure::open(wallet, &[(subject, vec![beneficiary])]).await?;
         let (exposure, watching) = opened.pop().ok_or(Error::NotGenuine { contract })??;
         let watching = watching.into_iter().next().ok_or(Error::NotGenuine { contract })?;
-        Ok(Self::on(exposure, claim, beneficiary, policy, creation, watching))
+        Ok(Self::on(exposure, claim, beneficiary, Arc::new(policy), creation, watching))
     }
 
     /// Opens many inboxes, each a chequebook and a beneficiary, with as few questions to the node as possible. The answers
@@ -118,6 +115,7 @@ impl Inbox {
         policy: Policy,
         is_brief: bool,
     ) -> Result<Vec<Result<Self, Error>>, Error> {
+        let shared_policy = Arc::new(policy);
         let mut claims = Vec::with_capacity(inboxes.len());
         let mut wanted: BTreeMap<Address, Vec<Address>> = BTreeMap::new();
         for &(contract, beneficiary) in inboxes {
@@ -150,17 +148,16 @@ impl Inbox {
             answers.push(match (claim, exposures.remove(&(contract, beneficiary))) {
                 (Err(error), _) => Err(error),
                 (Ok(claim), Some((exposure, watching))) => {
-                    Ok(Self::on(exposure, claim, beneficiary, policy, None, watching))
+                    Ok(Self::on(exposure, claim, beneficiary, Arc::clone(&shared_policy), None, watching))
                 }
-                (Ok(claim), None) => match failures.remove(&contract) {
-                    Some(error) => Err(error),
-                    // Another inbox of the same chequebook has the error.
-                    None if is_brief => Err(ChequeError::Unproven { contract }.into()),
-                    None => {
-                        drop(claim);
-                        Self::open(wallet, contract, beneficiary, policy).await
+                (Ok(_), None) => Err(match failures.get_mut(&contract) {
+                    // Other inboxes of the same chequebook fail for the same reason.
+                    Some(error) => {
+                        let again = error.again();
+                        std::mem::replace(error, again)
                     }
-                },
+                    None => Error::NotGenuine { contract },
+                }),
             });
         }
         Ok(answers)
@@ -170,18 +167,26 @@ impl Inbox {
         exposure: Arc<Exposure>,
         claim: Claim,
         beneficiary: Address,
-        policy: Policy,
+        policy: Arc<Policy>,
         creation: Option<Creation>,
         watching: Watching,
     ) -> Self {
-        exposure.open_line(beneficiary, Open { policy, mode: Mode::default(), due: None, creation }, watching);
+        exposure.open_line(
+            beneficiary,
+            Open { policy, mode: Mode::default(), due: None, creation: creation.map(Box::new) },
+            watching,
+        );
         keeper::ensure(&exposure.wallet);
-        let wallet = exposure.wallet.clone();
-        Self(Arc::new(Handle { wallet, exposure, beneficiary, policy, creation, _claim: claim }))
+        Self(Arc::new(Handle { exposure, beneficiary, _claim: claim }))
     }
 
     pub(super) fn exposure(&self) -> &Exposure {
         &self.0.exposure
+    }
+
+    /// Whether there are other handles of this inbox.
+    pub(super) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
     }
 
     /* READ */
@@ -208,7 +213,7 @@ impl Inbox {
     /// [`Error::Store`] if it cannot be made durable.
     pub async fn latest_cheque(&self) -> Result<Option<SignedCheque>, Error> {
         let highest = self.0.exposure.highest(self.0.beneficiary);
-        self.0.wallet.shared().ledger.submit(Batch::new()).await?; // it counts as received once it is durable
+        self.0.exposure.wallet.shared().ledger.submit(Batch::new()).await?; // it counts as received once it is durable
         Ok(highest)
     }
 
@@ -220,7 +225,7 @@ impl Inbox {
     /// [`Error::Store`] if it cannot be made durable.
     pub async fn acknowledged(&self) -> Result<U256, Error> {
         let acknowledged = self.0.exposure.acknowledged(self.0.beneficiary);
-        self.0.wallet.shared().ledger.submit(Batch::new()).await?;
+        self.0.exposure.wallet.shared().ledger.submit(Batch::new()).await?;
         Ok(acknowledged)
     }
 
@@ -231,7 +236,8 @@ impl Inbox {
     ///
     /// An error from the node.
     pub async fn uncashed(&self) -> Result<U256, Error> {
-        let Handle { wallet, exposure, beneficiary, .. } = &*self.0;
+        let Handle { exposure, beneficiary, .. } = &*self.0;
+        let wallet = &exposure.wallet;
         wallet.shared().watcher.refresh(&exposure.watched, Duration::ZERO).await?;
         let amount = exposure.highest(*beneficiary).map_or(U256::ZERO, |highest| highest.cheque().amount);
         Ok(amount.saturating_sub(exposure.watched.read(|seen| seen.sent(*beneficiary))))
@@ -260,7 +266,7 @@ impl Inbox {
     pub async fn receive(&self, cheque: &SignedCheque) -> Result<U256, Error> {
         let result = self.0.receive(cheque).await;
         if matches!(result, Err(Error::StaleCheque { .. })) {
-            self.0.wallet.shared().ledger.submit(Batch::new()).await?;
+            self.0.exposure.wallet.shared().ledger.submit(Batch::new()).await?;
         }
         result
     }
@@ -275,10 +281,11 @@ impl Inbox {
     /// [`Error::NothingReceived`] if there is no cheque, and those of [`Cashing::cash`](crate::Cashing::cash) and
     /// [`Factory::create`](crate::Factory::create).
     pub async fn cash(&self, overdraft: Overdraft) -> Result<Transaction, Error> {
-        let Handle { wallet, exposure, beneficiary, creation, .. } = &*self.0;
+        let Handle { exposure, beneficiary, .. } = &*self.0;
+        let wallet = &exposure.wallet;
         let missing = Error::NothingReceived { contract: self.contract(), beneficiary: *beneficiary };
         let highest = self.latest_cheque().await?.ok_or(missing)?;
-        exposure.create_if_missing(*creation).await?;
+        exposure.create_if_missing(exposure.wants(*beneficiary).and_then(|open| open.creation.map(|one| *one))).await?;
         wallet.cashing().cash(&highest, overdraft).await
     }
 
@@ -303,7 +310,7 @@ impl Inbox {
 
 impl Handle {
     async fn receive(&self, cheque: &SignedCheque) -> Result<U256, Error> {
-        let ledger = &self.wallet.shared().ledger;
+        let ledger = &self.exposure.wallet.shared().ledger;
         if let Err(error) = self.check(cheque) {
             // An earlier call had it acknowledged, and was not told.
             if matches!(error, Error::StaleCheque { .. })
@@ -323,7 +330,7 @@ impl Handle {
             // It says that nothing is to be kept.
             Err(error @ (Error::StaleCheque { .. } | Error::AlreadyCashed { .. } | Error::Store(_))) => Err(error),
             Err(error) => {
-                if let Some(durable) = self.exposure.keep(cheque)? {
+                if let Some(durable) = self.exposure.keep(cheque, &error)? {
                     durable.await?;
                     self.exposure.look_if_wanted(self.beneficiary);
                 }
@@ -340,8 +347,8 @@ impl Handle {
         if contract != watched.contract {
             return Err(Error::WrongContract { found: contract, expected: watched.contract });
         }
-        if chain_id != self.wallet.chain_id() {
-            return Err(Error::WrongChainId { found: chain_id, expected: self.wallet.chain_id() });
+        if chain_id != self.exposure.wallet.chain_id() {
+            return Err(Error::WrongChainId { found: chain_id, expected: self.exposure.wallet.chain_id() });
         }
         if beneficiary != self.beneficiary {
             return Err(Error::WrongBeneficiary { found: beneficiary, expected: self.beneficiary });
@@ -352,12 +359,13 @@ impl Handle {
 
     /// Acknowledges a valid cheque if policy and chain allow it.
     async fn judge(&self, cheque: &SignedCheque) -> Result<(Durable, Added), Error> {
-        let Self { wallet, exposure, policy, .. } = self;
-        let shared = wallet.shared();
+        let Self { exposure, beneficiary, .. } = self;
+        let shared = exposure.wallet.shared();
+        let policy = exposure.wants(*beneficiary).map(|open| open.policy).unwrap_or_default();
         policy.check_cheque(cheque, &exposure.watched.terms)?;
         shared.watcher.refresh(&exposure.watched, shared.config.max_age).await?;
         shared.watcher.check_age()?;
-        exposure.acknowledge(cheque, policy)
+        exposure.acknowledge(cheque, &policy)
     }
 }
 

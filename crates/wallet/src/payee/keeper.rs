@@ -20,7 +20,7 @@ use super::{
 use crate::{Error, chain::Seen, wallet::Wallet};
 
 /// A cheque that is to be cashed, and what its inbox wants.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Job {
     cheque: SignedCheque,
     open: Open,
@@ -90,18 +90,18 @@ impl Exposure {
             return;
         }
         job.is_outdated = false;
-        let weak = Arc::downgrade(self);
+        let (weak, number) = (Arc::downgrade(self), job.number);
         job.task = Some(self.wallet.supervise("cashing of one chequebook", move || {
             let weak = Weak::clone(&weak);
             async move {
                 if let Some(exposure) = weak.upgrade() {
-                    exposure.work().await;
+                    exposure.work(number).await;
                 }
             }
         }));
     }
 
-    async fn work(&self) {
+    async fn work(&self, number: u64) {
         loop {
             if let Err(error) = self.cash_what_is_due().await {
                 tracing::warn!(contract = %self.watched.contract, %error, "could not cash automatically, will try again");
@@ -111,6 +111,9 @@ impl Exposure {
                 }
             }
             let mut job = self.job.lock();
+            if job.number != number {
+                return; // it was aborted, and another one may run
+            }
             if !std::mem::take(&mut job.is_outdated) {
                 job.is_running = false;
                 return;
@@ -149,7 +152,7 @@ impl Exposure {
         if jobs.is_empty() || seen.state == State::Dead {
             return Ok(());
         }
-        self.create_if_missing(jobs.iter().find_map(|job| job.open.creation)).await?;
+        self.create_if_missing(jobs.iter().find_map(|job| job.open.creation.as_deref().copied())).await?;
         self.cash_jobs(&mut jobs, &seen).await
     }
 
@@ -184,7 +187,7 @@ impl Exposure {
                         open.due = open.mode.interval().and_then(|interval| now.checked_add(interval));
                     }
                 } else if !reason.is_zero() && wants(open.mode, seen, reason, is_due, is_thin) {
-                    jobs.push(Job { cheque, open: **open, owed });
+                    jobs.push(Job { cheque, open: (**open).clone(), owed });
                 }
                 // What is due already waits for the next block.
                 next_due = open.due.filter(|due| *due > now).into_iter().chain(next_due).min();
@@ -205,7 +208,7 @@ impl Exposure {
         let mut result = Ok(());
         loop {
             let plan = plan(candidates(jobs, &out), seen.balance, seen.reserved, is_ending);
-            let find = |beneficiary: &Address| jobs.iter().find(|job| job.beneficiary() == *beneficiary).copied();
+            let find = |beneficiary: &Address| jobs.iter().find(|job| job.beneficiary() == *beneficiary).cloned();
             let covered: Vec<Job> = plan.covered.iter().filter_map(find).collect();
             if covered.is_empty() {
                 if let Some(job) = plan.last.as_ref().and_then(find) {
@@ -214,7 +217,9 @@ impl Exposure {
                 return result;
             }
             let mut is_under_way = false;
-            for (job, cashed) in covered.iter().zip(join_all(covered.iter().map(|job| self.cash_covered(*job))).await) {
+            for (job, cashed) in
+                covered.iter().zip(join_all(covered.iter().map(|job| self.cash_covered(job.clone()))).await)
+            {
                 match cashed {
                     Ok(true) => is_under_way = true,
                     // What is not worth its gas, or is refused, must not keep others from what is there.
@@ -256,7 +261,8 @@ impl Exposure {
 
     /// Whether a cash that pays this much, in wei, is worth its gas.
     async fn is_worth(&self, job: &Job, pays: U256, overdraft: Overdraft) -> Result<bool, Error> {
-        self.wallet.cashing().check_patience(&job.cheque)?;
+        let most = self.watched.read(patience_at_end);
+        self.wallet.cashing().check_patience(&job.cheque, most)?;
         if pays < job.open.policy.min_cash {
             return Ok(false);
         }
@@ -265,7 +271,7 @@ impl Exposure {
             return Ok(true);
         }
         let (hash, base_fee) = self.watched.read(|seen| (seen.head.hash, seen.head.base_fee));
-        let last = *self.price.lock();
+        let last = self.price.lock().as_deref().copied();
         // The price of the last estimate, at today's base fee: nothing is asked for what is not worth that.
         let guess = last.map(|last| last.at(base_fee).saturating_mul(multiple));
         if guess.is_some_and(|worth| pays < worth) {
@@ -275,7 +281,7 @@ impl Exposure {
             Some(last) => last.price,
             None => {
                 let price = self.wallet.cashing().price(&job.cheque, overdraft).await?;
-                *self.price.lock() = Some(Price { hash, base_fee, price });
+                *self.price.lock() = Some(Box::new(Price { hash, base_fee, price }));
                 price
             }
         };
@@ -312,6 +318,14 @@ fn candidates(jobs: &[Job], out: &BTreeSet<Address>) -> Vec<Candidate> {
         may_overdraw: job.open.policy.overdraw_at_end,
     };
     left.map(candidate).collect()
+}
+
+/// How long a cash that was refused waits at most once the end is announced: it must not miss it.
+fn patience_at_end(seen: &Seen) -> Option<Duration> {
+    match seen.state {
+        State::Ending { killable_at } => Some(Duration::from_secs(killable_at.saturating_sub(seen.head.timestamp))),
+        _ => None,
+    }
 }
 
 /// Whether others could cash as much, and leave too little.

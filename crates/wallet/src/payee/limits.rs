@@ -13,8 +13,9 @@ use crate::setters::setters;
 pub struct Limits {
     /// How many inboxes may be open: each needs less than two kilobytes, and a share of the questions of each block.
     pub open: usize,
-    /// An inbox with less than this to be cashed is not worth being guarded: it may be forgotten, and opens again with the
-    /// next cheque. In the smallest unit of the asset.
+    /// An inbox with no more than this to be cashed is not worth being guarded: it may be forgotten, and opens again with
+    /// the next cheque. What was not acknowledged counts as far as it is covered, and of a dead chequebook nothing that is
+    /// not covered. In the smallest unit of the asset.
     pub dust: U256,
     /// After how long without a cheque an inbox is forgotten if it has no more than dust.
     pub idle: Duration,
@@ -22,7 +23,7 @@ pub struct Limits {
     pub waiting: usize,
     /// How many refused contracts, and how many known ones, are remembered.
     pub remembered: usize,
-    /// How long a refused contract is refused without another look.
+    /// How long a refused contract is refused without another look, and what is known of one is believed.
     pub refused_for: Duration,
 }
 

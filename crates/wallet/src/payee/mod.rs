@@ -10,6 +10,7 @@ mod limits;
 mod lookups;
 mod plan;
 mod policy;
+mod reopen;
 
 pub use self::{
     auto_cash::AutoCash,

@@ -114,3 +114,6 @@ impl Policy {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

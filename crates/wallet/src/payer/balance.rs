@@ -48,7 +48,7 @@ impl Book {
         let look = shared.watcher.look(Duration::ZERO).await?;
         shared.watcher.refresh(&self.watched, shared.config.max_age).await?;
         let (head, confirmed, balance, newest, state) =
-            self.watched.read(|seen| (seen.head, seen.confirmed, seen.confirmed_balance, seen.balance, seen.state));
+            self.watched.read(|seen| (*seen.head, *seen.confirmed, seen.confirmed_balance, seen.balance, seen.state));
         let reorganised = asking.branch != look.branch;
         if asking.head == Some(head.hash) && !reorganised {
             asking.began = look.began; // the state of a block never changes
@@ -200,7 +200,7 @@ impl Book {
             .ledger
             .durable_page(table::ISSUED, self.contract.as_slice(), None, AUDITED.saturating_add(1))
             .await?;
-        let (state, head) = self.watched.read(|seen| (seen.state, seen.head));
+        let (state, head) = self.watched.read(|seen| (seen.state, *seen.head));
         if rows.len() > AUDITED || state == State::Dead || state == State::NotDeployed {
             return Ok(true);
         }
@@ -231,7 +231,7 @@ impl Book {
         if let Some(first) = row.scan_from {
             return Ok(first);
         }
-        let (head, state) = self.watched.read(|seen| (seen.head, seen.state));
+        let (head, state) = self.watched.read(|seen| (*seen.head, seen.state));
         let first = created_in(&shared.chain, self.contract, head, state).await?;
         let mut batch = Batch::new();
         batch.replace(key, Some(&row), &ChequebookRow { scan_from: Some(first), ..row })?;

@@ -76,14 +76,23 @@ pub(super) struct Reservation<'a> {
 
 impl Reservation<'_> {
     /// Submits the promise to the store, together with the new total.
-    pub(super) fn issue(mut self, key: Key, before: Option<&Promise>, promise: &Promise) -> Result<Durable, Error> {
+    pub(super) fn issue(
+        mut self,
+        key: Key,
+        before: Option<&Promise>,
+        promise: &Promise,
+        tell: impl FnOnce() + Send + 'static,
+    ) -> Result<Durable, Error> {
         let Book { wallet, contract, .. } = self.book;
         self.book.check_alive()?; // its end may have been announced while it was signed
         // Under the lock, so that totals reach the store in order.
         let mut funds = self.book.funds.lock();
         let issued = funds.issued.checked_add(self.amount).ok_or(Error::Overflow)?;
         let mut batch = Batch::new();
-        batch.replace(key, before, promise)?.replace(total_key(*contract), Some(&funds.issued), &issued)?;
+        batch
+            .replace(key, before, promise)?
+            .replace(total_key(*contract), Some(&funds.issued), &issued)?
+            .when_durable(tell);
         let durable = wallet.shared().ledger.submit(batch);
         funds.issued = issued;
         funds.reserved = funds.reserved.saturating_sub(std::mem::take(&mut self.amount));

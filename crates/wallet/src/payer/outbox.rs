@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use super::open::Open;
 use crate::{
     Error,
+    events::Event,
     store::{
         Batch, Key,
         schema::{Promise, issued_key},
@@ -101,7 +102,9 @@ impl Outbox {
         let limit = book.wallet.shared().config.signer_timeout;
         let signed =
             timeout(limit, cheque.sign(&*book.signer)).await.map_err(|_| Error::SignerTimedOut { limit })??;
-        let durable = reservation.issue(self.key(), before.as_ref(), &Promise::of(&signed))?;
+        let feed = book.wallet.shared().feed.clone();
+        let tell = move || feed.tell(|| Event::ChequeIssued { contract, beneficiary, amount: promised, added: amount });
+        let durable = reservation.issue(self.key(), before.as_ref(), &Promise::of(&signed), tell)?;
         drop(turn); // the next cheque may include this one: it becomes durable later
 
         durable.await?;

@@ -127,7 +127,7 @@ async fn paid(
     known_from: Option<BlockNumber>,
 ) -> Result<(BlockNumber, BTreeMap<Address, U256>), Error> {
     let watched = watch_as_signer(wallet, contract, signer, creation).await?;
-    let (head, state) = watched.read(|seen| (seen.head, seen.state));
+    let (head, state) = watched.read(|seen| (*seen.head, seen.state));
     let chain = &wallet.shared().chain;
     let from = match known_from {
         Some(from) => from,

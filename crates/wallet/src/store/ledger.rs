@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use parking_lot::{Mutex, RwLock};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
-    sync::{Notify, oneshot, watch},
+    sync::{Notify, RwLockReadGuard, oneshot, watch},
     time::{Sleep, sleep, timeout},
 };
 
@@ -30,9 +30,15 @@ const PAGE: usize = 1024;
 /// How often a scan that a commit has disturbed begins again before it holds commits up.
 const TRIES: usize = 3;
 
+/// What is to be done once something is durable. It must wait for nothing.
+type Told = Box<dyn FnOnce() + Send>;
+
 /// Changes that are committed together.
 #[derive(Default)]
-pub(crate) struct Batch(Change);
+pub(crate) struct Batch {
+    change: Change,
+    told: Vec<Told>,
+}
 
 impl Batch {
     pub(crate) fn new() -> Self {
@@ -42,13 +48,13 @@ impl Batch {
     /// Sets a row.
     pub(crate) fn put(&mut self, key: Key, row: &impl Serialize) -> Result<&mut Self, StoreError> {
         let value = Some(encode(&key, row)?);
-        self.0.writes.push(Write { key, value });
+        self.change.writes.push(Write { key, value });
         Ok(self)
     }
 
     /// Removes a row.
     pub(crate) fn remove(&mut self, key: Key) -> &mut Self {
-        self.0.writes.push(Write { key, value: None });
+        self.change.writes.push(Write { key, value: None });
         self
     }
 
@@ -60,12 +66,19 @@ impl Batch {
         row: &T,
     ) -> Result<&mut Self, StoreError> {
         let value = before.map(|before| encode(&key, before)).transpose()?;
-        self.0.conditions.push(Condition { key: key.clone(), value });
+        self.change.conditions.push(Condition { key: key.clone(), value });
         self.put(key, row)
     }
 
+    /// Tells of it once it is durable, in the order of the commits, whether or not its caller still waits; never if it is
+    /// not written. `tell` must wait for nothing, and not panic.
+    pub(crate) fn when_durable(&mut self, tell: impl FnOnce() + Send + 'static) -> &mut Self {
+        self.told.push(Box::new(tell));
+        self
+    }
+
     pub(crate) fn into_change(self) -> Change {
-        self.0
+        self.change
     }
 }
 
@@ -218,7 +231,7 @@ impl Ledger {
             Some(rows) => rows,
             None => {
                 // Commits follow each other faster than we read: the next one waits for us.
-                let _commits = self.within(async { Ok(self.shared.committing.read().await) }).await?;
+                let _commits = self.hold().await?;
                 let rows = self.try_scan(table, prefix).await?;
                 rows.ok_or_else(|| StoreError::Failed { reason: "it committed during a scan".to_owned() })?
             }
@@ -276,6 +289,11 @@ impl Ledger {
         }
     }
 
+    /// Holds commits up until the guard is dropped: for the few reads that must be of one commit.
+    pub(crate) async fn hold(&self) -> Result<RwLockReadGuard<'_, ()>, StoreError> {
+        self.within(async { Ok(self.shared.committing.read().await) }).await
+    }
+
     /// Submits a batch. It is committed after all earlier ones, whether or not anybody waits.
     pub(crate) fn submit(&self, batch: Batch) -> Durable {
         let (done, durable) = oneshot::channel();
@@ -288,7 +306,7 @@ impl Ledger {
         }
         queue.count = queue.count.wrapping_add(1);
         let count = queue.count;
-        for Write { key, value } in &batch.0.writes {
+        for Write { key, value } in &batch.change.writes {
             queue.pending.insert(key.clone(), (count, value.clone()));
         }
         queue.waiting.push(Waiting { batch, done });
@@ -345,7 +363,8 @@ async fn commit_next(shared: &Shared) -> bool {
         shared.wake.notified().await;
     };
 
-    let (changes, done): (Vec<_>, Vec<_>) = group.into_iter().map(|one| (one.batch.0, one.done)).unzip();
+    let (changes, done): (Vec<_>, Vec<_>) =
+        group.into_iter().map(|Waiting { batch, done }| (batch.change, (done, batch.told))).unzip();
     let written: Vec<_> = changes.iter().flat_map(|change| &change.writes).map(|write| write.key.clone()).collect();
     let committing = shared.committing.write().await;
     let result = match failed {
@@ -370,12 +389,15 @@ async fn commit_next(shared: &Shared) -> bool {
     drop(committing);
     match result {
         Ok(answers) => {
-            for (done, answer) in done.into_iter().zip(answers) {
+            for ((done, told), answer) in done.into_iter().zip(answers) {
+                if answer.is_ok() {
+                    told.into_iter().for_each(|tell| tell());
+                }
                 let _ = done.send(answer.map_err(StoreError::from)); // its caller may be dropped
             }
         }
         Err(error) => {
-            for done in done {
+            for (done, _) in done {
                 let _ = done.send(Err(error.clone())); // its caller may be dropped
             }
         }

@@ -19,9 +19,10 @@ pub use self::{
     change::{Change, Condition, Conflict, Entry, Key, Table, Write},
     error::StoreError,
     memory::{Memory, MemoryDisk},
-    schema::{Purpose, TABLES},
+    schema::{Outcome, Purpose, TABLES},
 };
 pub(crate) use self::{
     ledger::{Batch, Durable, Ledger, decode},
     migrate::OldOutcome,
+    schema::decimal,
 };

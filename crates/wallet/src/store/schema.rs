@@ -396,23 +396,34 @@ impl TransactionRow {
 /// The final outcome of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) enum Outcome {
+#[non_exhaustive]
+pub enum Outcome {
+    /// It succeeded.
     Confirmed {
+        /// The number of the block.
         block: BlockNumber,
+        /// The hash of the variant that was included.
         hash: B256,
     },
+    /// The contract refused it.
     Reverted {
+        /// The number of the block.
         block: BlockNumber,
+        /// The hash of the transaction.
         hash: B256,
     },
     /// By the variant that does nothing.
     Cancelled {
+        /// The number of the block.
         block: BlockNumber,
+        /// The hash of the transaction that does nothing.
         hash: B256,
     },
     /// By a transaction of another program.
     Replaced {
+        /// The number of the block.
         block: BlockNumber,
+        /// The hash of the transaction that used the nonce.
         hash: B256,
     },
 }

@@ -7,12 +7,13 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use alloy::primitives::{Address, BlockNumber, Bytes, U256};
+use alloy::primitives::{Address, B256, BlockNumber, Bytes, U256};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::{
     handle::{Owner, Transaction},
+    kept::{KEPT, newest_final},
     sign::AccountSigner,
     slots::{Slot, Slots, bad_row, unsigned},
     status::{Id, Known, Status},
@@ -21,15 +22,13 @@ use crate::{
     Error,
     chain::{Chain, ChainWatcher, Ticket},
     config::Config,
+    events::Feed,
     health::Health,
     store::{
         Ledger, StoreError,
         schema::{Purpose, TransactionRow, nonce_key, table, transaction_of},
     },
 };
-
-/// How many final transactions are kept in memory, in case a reorganisation is deeper than expected.
-pub(super) const KEPT: usize = 64;
 
 /// The facts.
 #[derive(Default)]
@@ -83,6 +82,8 @@ impl State {
 pub(super) struct Followed {
     pub(super) began: Ticket,
     pub(super) branch: u64,
+    /// Number and hash of the newest block that was final then. `None` if this run has not looked yet.
+    pub(super) confirmed: Option<(BlockNumber, B256)>,
 }
 
 /// The account of a wallet, and all transactions that its store knows.
@@ -95,6 +96,7 @@ pub(crate) struct Account {
     pub(super) signer: AccountSigner,
     pub(super) config: Config,
     pub(super) health: watch::Sender<Health>,
+    pub(super) feed: Feed,
     pub(super) state: Mutex<State>,
     /// One signature at a time, so that nonces are given in order. It guards no state, and is held no longer than the
     /// time limits of node, signer and store allow.
@@ -104,14 +106,13 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Reads the transactions that are not final from the store.
+    /// Reads the transactions that are not final from the store, and the newest of those that are.
     pub(crate) async fn open(
-        chain: Arc<Chain>,
-        watcher: Arc<ChainWatcher>,
-        ledger: Arc<Ledger>,
+        (chain, watcher, ledger): (Arc<Chain>, Arc<ChainWatcher>, Arc<Ledger>),
         signer: AccountSigner,
         config: Config,
         health: watch::Sender<Health>,
+        feed: Feed,
     ) -> Result<Arc<Self>, Error> {
         let next = ledger.get::<u64>(&nonce_key(signer.address())).await?.unwrap_or_default();
         let mut state = State { next, ..State::default() };
@@ -125,6 +126,7 @@ impl Account {
             slot.cost(id)?; // refuses a row that cannot be read
             state.open.insert(id, slot);
         }
+        (state.closed, state.automatic) = newest_final(&ledger, signer.address(), next, state.open.len()).await?;
         Ok(Arc::new_cyclic(|this| Self {
             this: Weak::clone(this),
             chain,
@@ -133,6 +135,7 @@ impl Account {
             signer,
             config,
             health,
+            feed,
             state: Mutex::new(state),
             signing: tokio::sync::Mutex::default(),
             following: tokio::sync::Mutex::default(),

@@ -8,6 +8,7 @@ use alloy::primitives::{Address, U256};
 
 use super::{
     account::{Account, State},
+    kept::automatic,
     slots::Slot,
     status::Id,
 };
@@ -18,14 +19,6 @@ use crate::{
         schema::{Purpose, automatic_key},
     },
 };
-
-/// The chequebook and the amount, in wei, of an automatic deposit.
-pub(super) const fn automatic(purpose: Purpose) -> Option<(Address, U256)> {
-    match purpose {
-        Purpose::AutoDeposit { contract, amount } => Some((contract, amount)),
-        _ => None,
-    }
-}
 
 impl State {
     /// What automatic deposits have sent, in wei: those that are being signed or are under way count. What is stored of

@@ -2,21 +2,25 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use alloy::primitives::{Address, B256, keccak256};
+use alloy::{
+    primitives::{Address, B256, keccak256},
+    rpc::types::Log,
+};
 use tokio::{task::JoinSet, time::timeout};
 
 use super::{
     account::{Account, Followed},
     decide::{Standing, Step, step},
+    kept::slot_of,
     send::Why,
-    slots::{Slot, does_nothing, unsigned},
+    slots::{does_nothing, unsigned},
     status::{Id, Status},
 };
 use crate::{
     Error,
     answer::{Refusal, RefusalKind},
     chain::{Head, Look, Ticket},
-    store::schema::{Outcome, TransactionRow, history_key},
+    store::schema::{TransactionRow, history_key},
 };
 
 /// How many transactions are checked and sent again at each look: those that can be included first.
@@ -41,16 +45,28 @@ impl Account {
         if last.began > called {
             return Ok(());
         }
-        self.follow_all(look, look.branch != last.branch).await?;
+        let depth = self.depth(&last, look).await?;
+        self.follow_all(look, depth).await?;
         self.state.lock().branch = look.branch;
-        *last = Followed { began: look.began, branch: look.branch };
+        let confirmed = Some((look.confirmed.number, look.confirmed.hash));
+        *last = Followed { began: look.began, branch: look.branch, confirmed };
         Ok(())
     }
 
-    async fn follow_all(&self, look: Look, reorganised: bool) -> Result<(), Error> {
+    async fn depth(&self, last: &Followed, look: Look) -> Result<Depth, Error> {
+        let (is_first, reorganised) = (last.confirmed.is_none(), look.branch != last.branch);
+        let before = last.confirmed.or(self.watcher.confirmed_before());
+        Ok(match (is_first || reorganised) && self.is_deep(before, look).await? {
+            true => Depth::Final,
+            false if reorganised => Depth::NotFinal,
+            false => Depth::None,
+        })
+    }
+
+    async fn follow_all(&self, look: Look, depth: Depth) -> Result<(), Error> {
         let accounts: BTreeSet<Address> = {
             let state = self.state.lock();
-            let closed = state.closed.keys().filter(|_| reorganised);
+            let closed = state.closed.keys().filter(|_| depth != Depth::None);
             state.open.keys().chain(closed).map(|(account, _)| *account).collect()
         };
         if accounts.is_empty() {
@@ -65,34 +81,33 @@ impl Account {
         // A failure for one account must not stop the others.
         let mut result = Ok(());
         for account in accounts {
-            result = result.and(self.follow_account(account, look, settled, reorganised).await);
+            result = result.and(self.follow_account(account, look, settled, depth).await);
         }
         result
     }
 
-    async fn follow_account(
-        &self,
-        account: Address,
-        look: Look,
-        settled: Head,
-        reorganised: bool,
-    ) -> Result<(), Error> {
+    async fn follow_account(&self, account: Address, look: Look, settled: Head, depth: Depth) -> Result<(), Error> {
         let (used, used_for_good) =
             tokio::join!(self.chain.nonce(account, look.head.id()), self.chain.nonce(account, settled.id()));
         let used = used?;
         // Old state may be pruned: then nothing is searched for, and all else goes on.
-        let used_for_good = used_for_good.unwrap_or_else(|error| {
-            tracing::warn!(%account, %error, "could not read what is final");
-            0
-        });
-        if reorganised {
-            self.reopen(account, used);
+        let (used_for_good, mut result) = match used_for_good {
+            Ok(used) => (used, Ok(())),
+            Err(error) => {
+                tracing::warn!(%account, %error, "could not read what is final");
+                (0, if depth == Depth::Final { Err(error) } else { Ok(()) })
+            }
+        };
+        if depth != Depth::None {
+            self.reopen_unused(account, used);
+        }
+        if depth == Depth::Final && result.is_ok() {
+            result = self.reopen_moved(account, used, used_for_good, look, settled).await;
         }
         let ids: Vec<Id> = {
             let state = self.state.lock();
             state.open.range((account, 0)..=(account, u64::MAX)).map(|(&id, _)| id).collect()
         };
-        let mut result = Ok(());
         let (waiting, past): (Vec<Id>, Vec<Id>) = ids.into_iter().partition(|id| id.1 >= used);
         for id in past {
             let search = (used_for_good > id.1).then_some(settled);
@@ -243,9 +258,9 @@ impl Account {
         else {
             return Ok(());
         };
-        if let Some(status) = self.receipt(id, &row, look).await? {
+        if let Some((status, logs)) = self.receipt(id, &row, look).await? {
             self.with(id, |slot| slot.checked = Some(look.head.hash))?;
-            return self.conclude(id, row, status).await;
+            return self.conclude(id, row, status, &logs).await;
         }
         let Some(settled) = search else { return Ok(()) };
         let searched = self.with(id, |slot| slot.searched.replace(look.head.hash))?;
@@ -264,15 +279,20 @@ impl Account {
         match taken {
             Some(taken) if !ours(taken.by) => {
                 let status = Status::Replaced { block: taken.block, hash: taken.by };
-                self.conclude(id, row, status).await
+                self.conclude(id, row, status, &[]).await
             }
             // Ours was included, and its receipt will come. Or nothing was found, and nothing is known.
             _ => self.with(id, |slot| slot.set(Status::Unknown, None)),
         }
     }
 
-    /// What the receipt of one of its variants says.
-    async fn receipt(&self, id: Id, row: &TransactionRow, look: Look) -> Result<Option<Status>, Error> {
+    /// What the receipt of one of its variants says, and its events.
+    pub(super) async fn receipt(
+        &self,
+        id: Id,
+        row: &TransactionRow,
+        look: Look,
+    ) -> Result<Option<(Status, Vec<Log>)>, Error> {
         for raw in row.variants.iter().rev() {
             let hash = keccak256(raw);
             let Some(receipt) = self.chain.receipt(hash).await? else { continue };
@@ -283,38 +303,19 @@ impl Account {
                 continue;
             }
             if block > look.confirmed.number {
-                return Ok(Some(Status::Included { block, success }));
+                return Ok(Some((Status::Included { block, success }, Vec::new())));
             }
-            return Ok(Some(match (receipt.success, cancelled && row.cancelled) {
+            let status = match (receipt.success, cancelled && row.cancelled) {
                 (true, true) => Status::Cancelled { block, hash },
                 (true, false) => Status::Confirmed { block, hash },
                 (false, _) => Status::Reverted { block, hash },
-            }));
+            };
+            return Ok(Some((status, receipt.logs)));
         }
         Ok(None)
     }
 
     /* GAPS */
-
-    /// Opens what was final and is not on the chain any more, because a reorganisation was deeper than expected: it
-    /// would block all later ones.
-    fn reopen(&self, account: Address, used: u64) {
-        let mut state = self.state.lock();
-        let gone: Vec<Id> = state.closed.range((account, used)..=(account, u64::MAX)).map(|(&id, _)| id).collect();
-        for id in gone {
-            let Some(mut slot) = state.closed.remove(&id) else { continue };
-            if matches!(slot.status, Status::Replaced { .. }) {
-                state.closed.insert(id, slot); // what replaced it may come again
-                continue;
-            }
-            tracing::warn!(nonce = id.1, "a transaction that was final is not on the chain any more");
-            slot.row.outcome = None;
-            slot.is_accepted = false;
-            slot.set(Status::Dropped, None);
-            self.store_again(&mut state, id, &mut slot);
-            state.open.insert(id, slot);
-        }
-    }
 
     /// Fills nonces that nothing uses, so that those behind them are included: what used them was evicted, or a node
     /// counted what was never there.
@@ -355,15 +356,25 @@ impl Account {
             return self.fill(nonce, &head).await;
         };
         self.load_automatic(row.purpose).await?;
-        let (durable, counted) = (row.variants.len(), matches!(row.outcome, Some(Outcome::Confirmed { .. })));
-        let mut slot = Slot::new(TransactionRow { outcome: None, ..row }, durable, Status::Dropped);
-        (slot.since, slot.is_counted) = (Some(head.number), counted);
+        let mut slot = slot_of(id, row)?;
+        (slot.row.outcome, slot.since) = (None, Some(head.number));
+        slot.set(Status::Dropped, None);
         let mut state = self.state.lock();
+        state.closed.remove(&id);
         self.store_again(&mut state, id, &mut slot);
         state.open.insert(id, slot);
         drop(state);
         Ok(())
     }
+}
+
+/// How much of what was known a reorganisation has dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Depth {
+    None,
+    NotFinal,
+    /// Also blocks that were final.
+    Final,
 }
 
 /// Ends with what is done about a transaction, also if that panics.

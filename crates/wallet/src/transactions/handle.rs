@@ -37,6 +37,16 @@ pub struct Transaction {
 }
 
 impl Transaction {
+    /// One that stands like this for ever, and that nobody can do anything about.
+    #[cfg(test)]
+    pub(crate) fn that_stands(nonce: u64, status: Status, is_cancelled: bool) -> Self {
+        let owner: Weak<dyn Owner> = Weak::<super::Account>::new();
+        let known = Known { status, refusal: None, blocked: None, is_cancelled, hash: B256::ZERO };
+        let health = Health::channel(std::time::Duration::ZERO).subscribe();
+        let purpose = Purpose::CashMany { cheques: 1 };
+        Self { owner, id: (alloy::primitives::Address::ZERO, nonce), purpose, known: watch::channel(known).1, health }
+    }
+
     /// Its nonce, which identifies it in the wallet.
     pub const fn nonce(&self) -> u64 {
         self.id.1

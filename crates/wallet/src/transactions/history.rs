@@ -1,13 +1,15 @@
 //! Transactions whose outcome is final: how they get into the store, how they are read, and when they are forgotten.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, mem::discriminant};
 
-use alloy::primitives::keccak256;
+use alloy::{primitives::keccak256, rpc::types::Log};
 use tokio::sync::watch;
 
 use super::{
-    account::{Account, KEPT, State},
+    account::{Account, State},
     handle::Transaction,
+    kept::KEPT,
+    news::events,
     slots::{Slot, bad_row},
     status::{Id, Known, Status},
 };
@@ -75,7 +77,13 @@ impl Account {
     /* WRITE */
 
     /// Stores a final outcome, and tells who waits.
-    pub(super) async fn conclude(&self, id: Id, mut row: TransactionRow, status: Status) -> Result<(), Error> {
+    pub(super) async fn conclude(
+        &self,
+        id: Id,
+        mut row: TransactionRow,
+        status: Status,
+        logs: &[Log],
+    ) -> Result<(), Error> {
         let Some(outcome) = status.outcome() else { return self.with(id, |slot| slot.set(status, None)) };
         row.outcome = Some(outcome);
         let old = self.too_old(id).await;
@@ -97,11 +105,20 @@ impl Account {
         };
         durable.await?;
         let mut state = self.state.lock();
-        if let Some(slot) = state.open.get_mut(&id) {
-            slot.row = row;
+        let told = state.open.get_mut(&id).map(|slot| {
+            slot.row = row.clone();
             slot.set(status, None);
-        }
+            slot.told.replace(outcome)
+        });
         state.close(id);
+        drop(state);
+        // One that comes again after a deep reorganisation, and ends as before, is no news.
+        let is_news = |told: Option<Outcome>| told.is_none_or(|told| discriminant(&told) != discriminant(&outcome));
+        if told.is_some_and(is_news) && self.feed.is_heard() {
+            for event in events(id, &row, outcome, logs)? {
+                self.feed.tell(|| event);
+            }
+        }
         Ok(())
     }
 

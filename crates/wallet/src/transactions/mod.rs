@@ -4,10 +4,13 @@
 mod account;
 mod automatic;
 mod decide;
+mod deep;
 mod ends;
 mod follow;
 mod handle;
 mod history;
+mod kept;
+mod news;
 mod send;
 mod sign;
 mod slots;

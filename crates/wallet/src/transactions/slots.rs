@@ -22,7 +22,7 @@ use crate::{
     chain::transferred,
     store::{
         StoreError,
-        schema::{TransactionRow, table, transaction_key},
+        schema::{Outcome, TransactionRow, table, transaction_key},
     },
 };
 
@@ -50,6 +50,8 @@ pub(super) struct Slot {
     pub(super) used_at: Option<BlockNumber>,
     /// Whether it is part of the stored sum of automatic deposits.
     pub(super) is_counted: bool,
+    /// The outcome that was told, also if a deep reorganisation has taken it back.
+    pub(super) told: Option<Outcome>,
     pub(super) known: watch::Sender<Known>,
 }
 
@@ -76,6 +78,7 @@ impl Slot {
             searched: None,
             used_at: None,
             is_counted: false,
+            told: None,
             known,
         }
     }

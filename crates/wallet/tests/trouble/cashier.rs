@@ -25,12 +25,12 @@ use tokio::{task::JoinSet, time::sleep};
 
 use crate::{Payer, chain, config, eventually, key, policy, rogue, sim::Act, sim::Sim, wallet_with, wei, who};
 
-fn settings() -> CashierSettings {
+pub(crate) fn settings() -> CashierSettings {
     CashierSettings::new(who(0)).policy(policy()).auto_cash(None)
 }
 
 /// Chequebooks of the payer with 100 wei each, which nobody's wallet knows.
-fn books(sim: &Sim, count: u64) -> Vec<Address> {
+pub(crate) fn books(sim: &Sim, count: u64) -> Vec<Address> {
     let terms = Terms { notice_period: 86_400, ..Terms::new(Form::Clone, key("owner").address()) };
     let terms = Terms { signer: key("payer").address(), ..terms };
     let creations: Vec<_> = (0..count).map(|salt| Creation { terms, salt: U256::from(salt).into() }).collect();
@@ -38,17 +38,17 @@ fn books(sim: &Sim, count: u64) -> Vec<Address> {
     creations.iter().map(|creation| creation.address(crate::sim::CHAIN_ID).unwrap()).collect()
 }
 
-async fn cashier_on(sim: &Sim, disk: &MemoryDisk, settings: CashierSettings) -> (Wallet, Cashier) {
+pub(crate) async fn cashier_on(sim: &Sim, disk: &MemoryDisk, settings: CashierSettings) -> (Wallet, Cashier) {
     let wallet = wallet_with(sim, "payee", disk.open().unwrap(), config()).await;
     let cashier = Cashier::open(&wallet, settings).await.unwrap();
     (wallet, cashier)
 }
 
-async fn cashier(sim: &Sim, settings: CashierSettings) -> (Wallet, Cashier) {
+pub(crate) async fn cashier(sim: &Sim, settings: CashierSettings) -> (Wallet, Cashier) {
     cashier_on(sim, &MemoryDisk::new(), settings).await
 }
 
-fn credit(cashier: Credit) -> (U256, U256) {
+pub(crate) fn credit(cashier: Credit) -> (U256, U256) {
     (cashier.accepted, cashier.spent)
 }
 

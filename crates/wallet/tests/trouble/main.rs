@@ -4,16 +4,22 @@
 
 mod absent;
 mod cashier;
+mod cashier_limits;
+mod cashier_races;
 mod contradictions;
 mod cost;
 mod counted;
+mod deep;
 mod doubles;
 mod dropped;
+mod events;
+mod heads;
 mod history;
 mod isolation;
 mod limits;
 mod numbers;
 mod owner;
+mod reasons;
 mod refusal;
 #[allow(dead_code, reason = "not every test looks at everything")]
 #[path = "../support/sim/mod.rs"]

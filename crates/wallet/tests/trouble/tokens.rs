@@ -649,6 +649,29 @@ async fn w4_a_refusal_that_costs_gas_is_not_repeated_with_each_block() {
     assert!(eventually(&payer.sim, &payee, async || payer.held(who(1)) == wei(10)).await);
 }
 
+/// However long a token has refused, a cash is tried again in time once the end is announced.
+#[tokio::test(start_paused = true)]
+async fn w4_a_refusal_is_tried_again_before_the_end() {
+    let payer = Payer::new(100).await;
+    let payee = wallet(&payer.sim, "payee").await;
+    let inbox = payer.inbox(&payee, who(1)).await;
+    inbox.auto_cash(AutoCash::default().max_uncashed(U256::ZERO));
+    payer.sim.behave(payer.token, |token| token.refuses_in_blocks = true);
+    payer.pay(&inbox, 10).await;
+    let blocks = async |count| {
+        for _ in 0..count {
+            payer.sim.mine(1);
+            payee.refresh().await.unwrap();
+            sleep(Duration::from_secs(12)).await;
+        }
+    };
+    blocks(600).await;
+    payer.sim.behave(payer.token, |token| token.refuses_in_blocks = false);
+    assert!(payer.sim.act(key("owner").address(), payer.book.address(), announceKillCall {}.abi_encode().into()));
+    blocks(60).await;
+    assert_eq!(payer.held(who(1)), wei(10));
+}
+
 /// In a batch, the clearing house skips what a token refuses, and says so.
 #[tokio::test(start_paused = true)]
 async fn w4_a_batch_skips_what_a_token_refuses() {

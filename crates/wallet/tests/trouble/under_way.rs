@@ -6,7 +6,7 @@ use std::{
 };
 
 use chequebook::{Overdraft, Scheme};
-use chequebook_wallet::{AutoCash, AutoDeposit, Error, Status};
+use chequebook_wallet::{AutoCash, AutoDeposit, Error, Status, store::Memory};
 use tokio::{task::yield_now, time::sleep};
 
 use crate::{Payer, config, doubles::Gate, eventually, key, wallet, wallet_with, wei, who};
@@ -42,6 +42,21 @@ async fn w2_a_second_cash_counts_the_first() {
     first.confirmed().await.unwrap();
     let refused = payee.cashing().cash(&payer.rogue(who(2), 60).await, Overdraft::Refuse).await.unwrap_err();
     assert!(matches!(refused, Error::WouldBounce { pays, .. } if pays.is_zero()), "{refused:?}");
+}
+
+/// What the newest block shows as paid is not under way any more, long before it is final: the balance is lower by as much.
+#[tokio::test(start_paused = true)]
+async fn w2_what_was_paid_is_not_counted_twice() {
+    let payer = Payer::new(200).await;
+    let payee = wallet_with(&payer.sim, "payee", Memory::new(), config().confirmations(3)).await;
+    payer.sim.auto_mine(false);
+    let first = payee.cashing().cash(&payer.rogue(who(1), 60).await, Overdraft::Refuse).await.unwrap();
+    payer.sim.mine(1);
+    first.included().await.unwrap();
+    assert!(!first.status().is_final());
+    let refused = payee.cashing().cash(&payer.rogue(who(2), 141).await, Overdraft::Refuse).await.unwrap_err();
+    assert!(matches!(refused, Error::WouldBounce { pays, .. } if pays == wei(140)), "{refused:?}");
+    payee.cashing().cash(&payer.rogue(who(2), 140).await, Overdraft::Refuse).await.unwrap();
 }
 
 /// Other payees race every cash: the contract itself checks each, also a batch of one.

@@ -9,7 +9,7 @@ use tokio::runtime;
 
 use super::{CHAIN, creation, issued, key, sign, through_a_store};
 use crate::{
-    backup::{Backup, Issuer, Receipt, Sent},
+    backup::{Backup, Credited, Issuer, Receipt, Sent},
     store::schema::{FORMAT, Outcome, Purpose, TransactionRow},
 };
 
@@ -44,6 +44,10 @@ fn receipt() -> impl Strategy<Value = Receipt> {
         let cheque = sign(contract, to, one.max(two), scheme);
         Receipt { cheque, acknowledged: U256::from(one.min(two)), is_old: false }
     })
+}
+
+fn credited(((contract, beneficiary), (one, two, since)): ((Address, Address), (U256, U256, u64))) -> Credited {
+    Credited { contract, beneficiary, accepted: one.max(two), spent: one.min(two), since }
 }
 
 fn purpose() -> impl Strategy<Value = Purpose> {
@@ -85,7 +89,9 @@ fn transaction() -> impl Strategy<Value = TransactionRow> {
 
 fn backup() -> impl Strategy<Value = Backup> {
     let sent = collection::btree_map((address(), any::<u64>()), transaction(), 0..5);
-    (any::<[u8; 32]>(), vec(issuer(), 0..3), vec(receipt(), 0..4), sent).prop_map(|(genesis, books, receipts, sent)| {
+    let credits = collection::btree_map((address(), address()), (amount(), amount(), any::<u64>()), 0..4);
+    let parts = (any::<[u8; 32]>(), vec(issuer(), 0..3), vec(receipt(), 0..4), credits, sent);
+    parts.prop_map(|(genesis, books, receipts, credits, sent)| {
         let books: BTreeMap<_, _> = books.into_iter().map(|book| (book.contract, book)).collect();
         let place = |receipt: &Receipt| (receipt.cheque.cheque().contract, receipt.cheque.cheque().beneficiary);
         let receipts: BTreeMap<_, _> = receipts.into_iter().map(|receipt| (place(&receipt), receipt)).collect();
@@ -96,6 +102,7 @@ fn backup() -> impl Strategy<Value = Backup> {
             genesis: genesis.into(),
             chequebooks: books.into_values().collect(),
             received: receipts.into_values().collect(),
+            credits: credits.into_iter().map(credited).collect(),
             transactions: sent.collect(),
         }
     })

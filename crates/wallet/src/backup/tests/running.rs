@@ -13,10 +13,15 @@ use alloy::primitives::{Address, B256, U256};
 use async_trait::async_trait;
 use tokio::{sync::Notify, time::sleep};
 
-use super::{Backup, CHAIN, LONG};
+use chequebook::Scheme;
+
+use super::{Backup, CHAIN, LONG, sign};
 use crate::store::{
     Batch, Change, Conflict, Entry, Key, Ledger, Memory, Store, StoreError, Table,
-    schema::{ChequebookRow, Origin, Promise, chequebook_key, issued_key, origin_key, table, total_key},
+    schema::{
+        ChequebookRow, CreditRow, Origin, Promise, Received, chequebook_key, credit_key, issued_key, origin_key,
+        received_key, table, total_key,
+    },
 };
 
 const CONTRACT: Address = Address::repeat_byte(0x11);
@@ -160,4 +165,45 @@ async fn what_waits_for_the_disk_is_not_exported_and_holds_no_export_up() {
     assert!(backup.chequebooks[0].issued.iter().all(|issued| issued.amount == U256::ONE));
     assert_eq!(ledger.durable_page(table::TOTALS, &[], None, 9).await.unwrap().len(), 1);
     drop(waiting);
+}
+
+/// A cheque and what it brought are one change: whatever is exported meanwhile has both or neither.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cheque_and_its_credit_are_exported_together() {
+    let (ledger, _) = ledger(1).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let receive = |batch: &mut Batch, index: u64, amount: u64| {
+        let cheque = Promise::of(&sign(CONTRACT, beneficiary(index), 1_000_000, Scheme::Typed));
+        let acknowledged = U256::from(amount);
+        batch.put(received_key(CONTRACT, beneficiary(index)), &Received { cheque, acknowledged }).unwrap();
+        let credit = CreditRow { accepted: acknowledged, ..CreditRow::default() };
+        batch.put(credit_key(CONTRACT, beneficiary(index)), &credit).unwrap();
+    };
+    let payers: Vec<_> = (0..8)
+        .map(|index| {
+            let (ledger, stop) = (Arc::clone(&ledger), Arc::clone(&stop));
+            tokio::spawn(async move {
+                for amount in 1.. {
+                    let mut batch = Batch::new();
+                    receive(&mut batch, index, amount);
+                    ledger.submit(batch).await.unwrap();
+                    if stop.load(SeqCst) {
+                        return;
+                    }
+                }
+            })
+        })
+        .collect();
+    sleep(10 * TICK).await;
+    for _ in 0..10 {
+        let backup = Backup::of(&ledger).await.unwrap();
+        assert_eq!((backup.received.len(), backup.credits.len()), (8, 8));
+        for (receipt, credit) in backup.received.iter().zip(&backup.credits) {
+            assert_eq!(receipt.acknowledged, credit.accepted);
+        }
+    }
+    stop.store(true, SeqCst);
+    for payer in payers {
+        payer.await.unwrap();
+    }
 }

@@ -22,6 +22,7 @@ fn what_is_available_is_funded_and_not_issued_or_reserved() {
     funds.issued = U256::from(90);
     assert_eq!(funds.available().unwrap(), U256::ZERO, "not less than nothing");
     assert_eq!((funds.block(), funds.believed()), (1, Some((1, B256::repeat_byte(1)))));
+    assert_eq!((funds.believed_balance(), funds.believed_paid()), (U256::from(60), U256::from(40)));
 }
 
 #[test]
@@ -29,6 +30,7 @@ fn nothing_is_available_before_the_chain_is_asked() {
     let funds = Funds::new(U256::ZERO);
     assert_eq!((funds.available().unwrap(), funds.block(), funds.believed()), (U256::ZERO, 0, None));
     assert_eq!(funds.contradiction(&shown(1, 0, 0), Asset::Ether, false).unwrap(), None);
+    assert_eq!((funds.believed_balance(), funds.believed_paid()), (U256::ZERO, U256::ZERO));
 }
 
 #[test]

@@ -38,6 +38,27 @@ fn a_ceiling_clamps_and_refuses_only_what_cannot_be_included() {
 }
 
 #[test]
+fn a_higher_offer_may_reach_the_ceiling_and_not_pass_it() {
+    let before = Offer { max_fee: 800, tip: 8 };
+    let least = Offer { max_fee: 0, tip: 0 };
+    let raised = |ceiling| raise(before, least, GAS, &config().max_fee_per_gas(ceiling));
+    assert_eq!(raised(901), Some(Offer { max_fee: 901, tip: 10 }), "an eighth and one more");
+    assert_eq!(raised(900), None);
+}
+
+#[test]
+fn a_lower_offer_is_half_or_what_the_base_fee_demands() {
+    let fees = Fees { base: 100, tip: 5 };
+    let lowered = |max_fee, tip| lower(Offer { max_fee, tip }, fees);
+    assert_eq!(lowered(1_000, 10), Some(Offer { max_fee: 500, tip: 10 }));
+    // The base fee may rise by an eighth in the next block: 112, and the tip.
+    assert_eq!(lowered(200, 10), Some(Offer { max_fee: 117, tip: 10 }));
+    assert_eq!(lowered(200, 2), Some(Offer { max_fee: 114, tip: 2 }), "it never tipped more");
+    assert_eq!(lowered(118, 118), Some(Offer { max_fee: 117, tip: 117 }));
+    assert_eq!(lowered(117, 10), None);
+}
+
+#[test]
 fn a_refusal_has_one_answer() {
     for (refusal, expected) in [
         (RefusalKind::Known, Answer::Accepted),
@@ -121,6 +142,22 @@ proptest! {
         let clamped = wanted > offer.max_fee;
         prop_assert!(!clamped || offer.max_fee == config.max_fee_per_gas
             || cost(gas, offer.max_fee + 1, U256::ZERO) > config.max_transaction_fee);
+    }
+
+    /// An offer is lowered for as long as half of it is enough for the next block, and by no more than half.
+    #[test]
+    fn what_can_be_halved_is_halved(max_fee in price(), tip in price(), base in price()) {
+        let before = Offer { max_fee, tip: tip.min(max_fee) };
+        let lowered = lower(before, Fees { base, tip });
+        // U256 has room for any sum.
+        let enough = U256::from(base) + U256::from(base / 8) + U256::from(before.tip);
+        if max_fee > 1 && U256::from(max_fee / 2) >= enough {
+            prop_assert_eq!(lowered.map(|offer| offer.max_fee), Some(max_fee / 2));
+        } else if let Some(offer) = lowered {
+            prop_assert_eq!(U256::from(offer.max_fee), enough);
+        } else {
+            prop_assert!(U256::from(max_fee) <= enough);
+        }
     }
 
     /// A lower offer is lower, and still good for the base fee of now. So it ends after a few steps.

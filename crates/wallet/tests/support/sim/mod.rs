@@ -13,7 +13,7 @@ mod node;
 mod pool;
 mod rpc;
 mod state;
-mod tokens;
+pub(crate) mod tokens;
 mod transport;
 pub(crate) mod words;
 

@@ -160,4 +160,9 @@ impl Sim {
     pub(crate) fn tokens_of(&self, token: Address, account: Address) -> U256 {
         self.at(u64::MAX, |state| state.tokens_of(token, account))
     }
+
+    /// What an account really had of a token at a block.
+    pub(crate) fn tokens_at(&self, token: Address, account: Address, block: u64) -> U256 {
+        self.at(block, |state| state.tokens_of(token, account))
+    }
 }

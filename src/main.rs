@@ -1,4 +1,4 @@
-//! The program chequebook: payer and payee on the command line. So far it has the demo.
+//! The program chequebook: payer and payee on the command line.
 
 mod chain;
 mod check;
@@ -9,35 +9,46 @@ mod report;
 use std::process::ExitCode;
 
 use clap::Parser;
-use eyre::bail;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{SignalKind, signal},
+};
 
-use crate::cli::Cli;
+use crate::cli::{Cli, End};
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = Cli::parse();
-    // When one branch ends, the other is dropped, and the chain and its process with it.
-    let result = tokio::select! {
-        result = cli.run() => result,
-        result = interrupted() => result,
-    };
-
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    let is_json = cli.global.json;
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
         }
-    }
+    };
+    // When one branch ends, the other is dropped, and the chain and its process with it.
+    let result = runtime.block_on(async {
+        tokio::select! {
+            result = cli::run(cli) => result,
+            end = interrupted() => {
+                cli::interrupted(is_json, end);
+                Err(end)
+            }
+        }
+    });
+    // Not for who still waits for a key stroke or a pipe.
+    runtime.shutdown_background();
+    result.map_or_else(|end| ExitCode::from(end.code()), |()| ExitCode::SUCCESS)
 }
 
-/// Returns an error once a signal asks the program to end.
-async fn interrupted() -> eyre::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+/// Returns once a signal asks the program to end.
+async fn interrupted() -> End {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await; // then a signal ends the process as it always does
+    };
     tokio::select! {
-        _ = terminate.recv() => bail!("terminated"),
-        _ = interrupt.recv() => bail!("interrupted"),
+        _ = terminate.recv() => End::Terminated,
+        _ = interrupt.recv() => End::Interrupted,
     }
 }

@@ -1,0 +1,339 @@
+//! What a payer does: create, deposit, issue, and see what is left.
+
+use alloy::primitives::{Address, U256};
+use chequebook::{Asset, ChequebookContract, Creation, Form, Scheme, Terms};
+use chequebook_wallet::{Chequebook, NewChequebook, Purpose, Transaction};
+
+use super::{
+    amount::{Units, Written},
+    args::{Create, FormName, Predict, SchemeName, TermsArgs, Which, Withdraw},
+    context::{Context, OpenStore, Session},
+    exit::{Exit, Failure},
+    output::{Record, Value},
+};
+
+/// How many rows of what was issued are read at once.
+const PAGE: usize = 1_000;
+
+/// A chequebook that is open, with the units of its asset.
+pub(crate) struct Book {
+    pub(crate) chequebook: Chequebook,
+    pub(crate) units: Units,
+}
+
+impl Book {
+    /// Opens the chequebook that is meant, with the key that signs its cheques.
+    pub(crate) async fn open(context: &Context, session: &Session, which: Which) -> Result<Self, Failure> {
+        let address = context.which(session, which).await?;
+        let signer = context.signer(&session.account).await?;
+        let chequebook = Chequebook::open(&session.wallet, address, signer).await?;
+        let units = context.units(chequebook.terms().form.asset(), &session.provider).await?;
+        Ok(Self { chequebook, units })
+    }
+}
+
+/* CREATE */
+
+fn form(context: &Context, args: &TermsArgs) -> Result<Form, Failure> {
+    match (args.form, &args.token) {
+        (FormName::Direct, None) => Ok(Form::Direct),
+        (FormName::Clone, None) => Ok(Form::Clone),
+        (FormName::Token, Some(token)) => Ok(Form::Token(context.settings.token(token)?)),
+        _ => Err(Failure::usage("--token belongs to --form token, expected both or none")),
+    }
+}
+
+fn creation(context: &Context, args: &TermsArgs, account: Address, signer: Address) -> Result<Creation, Failure> {
+    let notice_period = u32::try_from(args.notice).map_err(|_| {
+        Failure::usage(format!("a notice of {} s is too long, expected at most {} s", args.notice, u32::MAX))
+    })?;
+    let terms = Terms { form: form(context, args)?, owner: args.owner.unwrap_or(account), signer, notice_period };
+    Ok(Creation { terms, salt: args.salt })
+}
+
+fn describe(creation: &Creation, address: Address) -> Result<Record, Failure> {
+    let Creation { terms, salt } = creation;
+    let form = match terms.form {
+        Form::Direct => "direct",
+        Form::Clone => "clone",
+        Form::Token(_) => "token",
+    };
+    let json = serde_json::to_value(creation).map_err(|error| Failure::new(Exit::Failed, error))?;
+    Ok(Record::new()
+        .with("chequebook", address)
+        .with("form", form)
+        .with("asset", terms.form.asset().to_string())
+        .with("owner", terms.owner)
+        .with("signer", terms.effective_signer())
+        .with("noticeSeconds", u64::from(terms.notice_period))
+        .with("salt", *salt)
+        .with("creation", Value::Json(json)))
+}
+
+/// `predict`: asks no node, and opens no store. The keys are read only where their addresses are needed.
+pub(crate) async fn predict(context: &Context, args: Predict) -> Result<(), Failure> {
+    let (owner, signer) = match (args.terms.owner, args.signer_address) {
+        (Some(owner), Some(signer)) => (owner, signer),
+        (owner, signer) => {
+            let account = context.account().await?;
+            let signer = match signer {
+                Some(signer) => signer,
+                None => context.signer(&account).await?.address(),
+            };
+            (owner.unwrap_or(account.address()), signer)
+        }
+    };
+    let creation = creation(context, &args.terms, owner, signer)?;
+    let address = creation.address(context.profile()?.id)?;
+    context.out.show(&describe(&creation, address)?)
+}
+
+/// `create`. A creation that is under way is waited for, and not sent again.
+pub(crate) async fn create(context: &Context, args: Create) -> Result<(), Failure> {
+    context.check_wait()?;
+    // Before a store is created.
+    creation(context, &args.terms, Address::ZERO, Address::ZERO)?;
+    let session = context.open(OpenStore::OrCreate).await?;
+    let result = create_on(context, &session, args).await;
+    session.close().await;
+    context.out.show(&match result? {
+        Some(record) => record,
+        None => return Ok(()),
+    })
+}
+
+async fn create_on(context: &Context, session: &Session, args: Create) -> Result<Option<Record>, Failure> {
+    let signer = context.signer(&session.account).await?;
+    let creation = creation(context, &args.terms, session.account.address(), signer.address())?;
+    let address = creation.address(session.wallet.chain_id())?;
+    let asset = creation.terms.form.asset();
+    let units = context.units(asset, &session.provider).await?;
+    let deposit = args.deposit.as_ref().map_or(Ok(U256::ZERO), |written| written.of(&units))?;
+    let record = describe(&creation, address)?;
+    let new = NewChequebook::default()
+        .owner(Some(creation.terms.owner))
+        .notice_period(creation.terms.notice_period)
+        .deposit(deposit)
+        .form(creation.terms.form)
+        .salt(creation.salt);
+
+    if let Some(transaction) = creating(session, address) {
+        context.out.note("the creation is under way already: waiting for it");
+        return context.finish(&transaction, record).await.map(Some);
+    }
+    let is_created = ChequebookContract::record(&session.provider, address).await?.is_some();
+    // A token chequebook whose creation ended halfway gets the rest of its first deposit.
+    if is_created && (asset == Asset::Ether || args.prepare) {
+        let message = format!("chequebook {address} is created already: deposit into it, or choose another --salt");
+        return Err(Failure::new(Exit::NotPossible, message));
+    }
+    let record = record.amount("deposit", deposit, &units);
+    if args.prepare {
+        if !context.dry_run() {
+            Chequebook::prepare(&session.wallet, signer, new).await?;
+        }
+        return Ok(Some(record.with("status", "prepared")));
+    }
+    if !context.consent(&record.clone().with("action", "create")).await? {
+        return Ok(None);
+    }
+    let book = Chequebook::create(&session.wallet, signer, new).await?;
+    // It is included; the deposit counts once it is final.
+    let record = match funding(session, address) {
+        Some(transaction) => context.finish(&transaction, record).await?,
+        None => record,
+    };
+    let balance = book.balance().await?;
+    Ok(Some(record.amount("available", balance.available, &units)))
+}
+
+/// The transaction under way that creates a chequebook.
+fn creating(session: &Session, address: Address) -> Option<Transaction> {
+    let mut open = session.wallet.open_transactions().into_iter();
+    open.find(|one| {
+        matches!(one.purpose(), Purpose::Create { contract, .. } if contract == address) && !one.is_cancelled()
+    })
+}
+
+/// The last transaction that creates or funds a chequebook and is not final.
+fn funding(session: &Session, address: Address) -> Option<Transaction> {
+    let is_ours = |one: &Transaction| match one.purpose() {
+        Purpose::Create { contract, .. } | Purpose::Deposit { contract, .. } => contract == address,
+        _ => false,
+    };
+    session.wallet.open_transactions().into_iter().rfind(is_ours)
+}
+
+/* DEPOSIT AND WITHDRAW */
+
+/// `deposit`.
+pub(crate) async fn deposit(context: &Context, amount: Written, which: Which) -> Result<(), Failure> {
+    context.check_wait()?;
+    let session = context.open(OpenStore::Existing).await?;
+    let result = async {
+        let Book { chequebook, units } = Book::open(context, &session, which).await?;
+        let amount = amount.of(&units)?;
+        let record = Record::new().with("chequebook", chequebook.address()).amount("deposit", amount, &units);
+        if !context.consent(&record.clone().with("action", "deposit")).await? {
+            return Ok(None);
+        }
+        let transaction = chequebook.deposit(amount).await?;
+        context.finish(&transaction, record).await.map(Some)
+    }
+    .await;
+    show(context, session, result).await
+}
+
+/// `withdraw`.
+pub(crate) async fn withdraw(context: &Context, args: Withdraw) -> Result<(), Failure> {
+    context.check_wait()?;
+    let session = context.open(OpenStore::Existing).await?;
+    let result = async {
+        let Book { chequebook, units } = Book::open(context, &session, args.which).await?;
+        context.unrecovered()?.check(chequebook.address())?;
+        let record = Record::new().with("chequebook", chequebook.address()).with("to", chequebook.terms().owner);
+        let record = match &args.amount {
+            Some(amount) => record.amount("withdraw", amount.of(&units)?, &units),
+            None => record.with("withdraw", "what an earlier withdrawal promised"),
+        };
+        let record = record.amount("available", chequebook.balance().await?.available, &units);
+        if !context.consent(&record.clone().with("action", "withdraw")).await? {
+            return Ok(None);
+        }
+        let transaction = match &args.amount {
+            Some(amount) => Some(chequebook.withdraw(amount.of(&units)?).await?),
+            None => chequebook.resume_withdrawal().await?,
+        };
+        match transaction {
+            Some(transaction) => context.finish(&transaction, record).await.map(Some),
+            None => Ok(Some(record.with("status", "nothing is left to withdraw"))),
+        }
+    }
+    .await;
+    show(context, session, result).await
+}
+
+/* ISSUE */
+
+/// `issue`: prints the cheque, alone, once it is durable.
+pub(crate) async fn issue(
+    context: &Context,
+    beneficiary: Address,
+    amount: Written,
+    scheme: SchemeName,
+    which: Which,
+) -> Result<(), Failure> {
+    let session = context.open(OpenStore::Existing).await?;
+    let result = async {
+        let Book { chequebook, units } = Book::open(context, &session, which).await?;
+        context.unrecovered()?.check(chequebook.address())?;
+        let amount = amount.of(&units)?;
+        let outbox = chequebook.outbox(beneficiary, scheme_of(scheme));
+        if context.dry_run() {
+            let record = Record::new()
+                .with("chequebook", chequebook.address())
+                .with("beneficiary", beneficiary)
+                .amount("promised", outbox.promised().await?, &units)
+                .amount("adds", amount, &units)
+                .amount("available", chequebook.balance().await?.available, &units);
+            return context.out.show(&record);
+        }
+        print_cheque(context, &outbox.issue(amount).await?)
+    }
+    .await;
+    session.close().await;
+    result
+}
+
+/// `latest`: prints the latest cheque again.
+pub(crate) async fn latest(context: &Context, beneficiary: Address, which: Which) -> Result<(), Failure> {
+    let session = context.open(OpenStore::Existing).await?;
+    let result = async {
+        let Book { chequebook, .. } = Book::open(context, &session, which).await?;
+        let outbox = chequebook.outbox(beneficiary, Scheme::Typed);
+        match outbox.latest_cheque().await? {
+            Some(cheque) => print_cheque(context, &cheque),
+            None => {
+                let message = format!("no cheque of {} to {beneficiary} is known", chequebook.address());
+                Err(Failure::new(Exit::NotPossible, message))
+            }
+        }
+    }
+    .await;
+    session.close().await;
+    result
+}
+
+const fn scheme_of(name: SchemeName) -> Scheme {
+    match name {
+        SchemeName::Typed => Scheme::Typed,
+        SchemeName::Packed => Scheme::Packed,
+    }
+}
+
+/// A cheque on a line of its own.
+pub(crate) fn print_cheque(context: &Context, cheque: &chequebook::SignedCheque) -> Result<(), Failure> {
+    let json = serde_json::to_string(cheque).map_err(|error| Failure::new(Exit::Failed, error))?;
+    context.out.text(&format!("{json}\n"))
+}
+
+/* READ */
+
+/// `balance`.
+pub(crate) async fn balance(context: &Context, which: Which) -> Result<(), Failure> {
+    let session = context.open(OpenStore::Existing).await?;
+    let result = async {
+        let book = Book::open(context, &session, which).await?;
+        amounts(&book).await.map(Some)
+    }
+    .await;
+    show(context, session, result).await
+}
+
+/// What a chequebook is funded with, and what was promised from it.
+pub(crate) async fn amounts(book: &Book) -> Result<Record, Failure> {
+    let Book { chequebook, units } = book;
+    let balance = chequebook.balance().await?;
+    Ok(Record::new()
+        .with("chequebook", chequebook.address())
+        .with("asset", units.asset().to_string())
+        .amount("funded", balance.funded, units)
+        .amount("issued", balance.issued, units)
+        .amount("available", balance.available, units)
+        .amount("pending", balance.pending, units)
+        .amount("paid", balance.paid, units)
+        .amount("liabilities", balance.liabilities(), units))
+}
+
+/// `liabilities`.
+pub(crate) async fn liabilities(context: &Context, which: Which) -> Result<(), Failure> {
+    let session = context.open(OpenStore::Existing).await?;
+    let result = async {
+        let book = Book::open(context, &session, which).await?;
+        let record = amounts(&book).await?;
+        let mut rows = Vec::new();
+        let mut after = None;
+        loop {
+            let page = book.chequebook.issued(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.beneficiary);
+            rows.extend(page.iter().map(|one| {
+                let row = Record::new().with("beneficiary", one.beneficiary).amount("issued", one.amount, &book.units);
+                row.with("hasCheque", one.cheque.is_some())
+            }));
+        }
+        Ok(Some(record.with("beneficiaries", Value::Rows(rows))))
+    }
+    .await;
+    show(context, session, result).await
+}
+
+/// Ends the wallet, and shows what a command did.
+pub(crate) async fn show(
+    context: &Context,
+    session: Session,
+    result: Result<Option<Record>, Failure>,
+) -> Result<(), Failure> {
+    session.close().await;
+    result?.map_or(Ok(()), |record| context.out.show(&record))
+}

@@ -1,0 +1,28 @@
+//! How transactions stand, in words.
+
+use chequebook_wallet::{Status, Transaction};
+
+use super::output::Record;
+
+/// Adds how a transaction stands.
+pub(crate) fn with_transaction(record: Record, transaction: &Transaction) -> Record {
+    let (status, block) = status(transaction.status());
+    let record = record.with("nonce", transaction.nonce()).with("transaction", transaction.hash());
+    record.with("status", status).with("block", block)
+}
+
+/// A status by its name, and the block of the transaction.
+pub(crate) fn status(status: Status) -> (&'static str, Option<u64>) {
+    match status {
+        Status::Pending => ("pending", None),
+        Status::Dropped => ("dropped", None),
+        Status::Refused(_) => ("refused", None),
+        Status::Included { block, success: true } => ("included", Some(block)),
+        Status::Included { block, success: false } => ("includedAndFailed", Some(block)),
+        Status::Confirmed { block, .. } => ("final", Some(block)),
+        Status::Reverted { block, .. } => ("reverted", Some(block)),
+        Status::Cancelled { block, .. } => ("cancelled", Some(block)),
+        Status::Replaced { block, .. } => ("replaced", Some(block)),
+        _ => ("unknown", None),
+    }
+}

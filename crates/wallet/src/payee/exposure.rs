@@ -19,7 +19,7 @@ use super::{auto_cash::Mode, policy::Policy};
 use crate::{
     Error,
     answer::{causes, redact},
-    chain::{Seen, Subject, WatchedChequebook, Watching},
+    chain::{Head, Seen, Subject, WatchedChequebook, Watching},
     credit::Purse,
     events::Event,
     store::{
@@ -135,20 +135,22 @@ pub(super) struct Lines {
     /// How many inboxes are open.
     opened: usize,
     /// What is acknowledged and not cashed, in wei, at a block: computed once for each block.
-    uncashed: Option<(B256, U256)>,
+    uncashed: Option<(Arc<Head>, U256)>,
 }
 
 impl Lines {
     /// What is acknowledged to all beneficiaries and not cashed, in wei.
     fn uncashed(&mut self, seen: &Seen) -> U256 {
-        if let Some((_, uncashed)) = self.uncashed.filter(|(at, _)| *at == seen.head.hash) {
-            return uncashed;
+        if let Some((at, uncashed)) = &self.uncashed
+            && at.hash == seen.head.hash
+        {
+            return *uncashed;
         }
         let all = self.by_beneficiary.iter();
         let owed = all.map(|(&beneficiary, line)| line.acknowledged.saturating_sub(seen.sent(beneficiary)));
         // A sum above 256 bits is never covered, so it may saturate.
         let uncashed = owed.fold(U256::ZERO, U256::saturating_add);
-        self.uncashed = Some((seen.head.hash, uncashed));
+        self.uncashed = Some((Arc::clone(&seen.head), uncashed));
         uncashed
     }
 }
@@ -389,8 +391,8 @@ impl Exposure {
             line.highest = Some(*cheque);
         }
         let after = line.row();
-        if let Some((at, _)) = lines.uncashed {
-            lines.uncashed = Some((at, uncashed));
+        if let Some((_, known)) = &mut lines.uncashed {
+            *known = uncashed;
         }
         let event = Event::ChequeReceived { contract: self.watched.contract, beneficiary, amount, added: brought };
         let ledger = &self.wallet.shared().ledger;

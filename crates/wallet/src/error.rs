@@ -579,8 +579,9 @@ impl Error {
             Self::SchemeRefused { .. }
             | Self::NoticeTooShort { .. }
             | Self::NotCovered { .. }
-            | Self::NotCreated { .. } => ErrorClass::Policy,
-            Self::Busy { .. } | Self::Full { .. } => ErrorClass::Policy,
+            | Self::NotCreated { .. }
+            | Self::Busy { .. }
+            | Self::Full { .. } => ErrorClass::Policy,
             Self::InsufficientDeposit { .. }
             | Self::InsufficientCredit { .. }
             | Self::AutoDepositLimit { .. }

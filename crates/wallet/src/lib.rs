@@ -18,6 +18,7 @@ mod registry;
 mod setters;
 mod signer;
 pub mod store;
+mod timer;
 mod transactions;
 mod wallet;
 

@@ -14,7 +14,8 @@ use crate::setters::setters;
 pub struct AutoCash {
     /// How often to cash the uncashed amount. `None` means that time alone is no reason to cash.
     pub interval: Option<Duration>,
-    /// The most that may stay uncashed, in the smallest unit of the asset. The default is made for ether. With zero, every cheque is cashed on receipt.
+    /// The most that may stay uncashed, in the smallest unit of the asset. The default is made for ether. With zero, every
+    /// cheque is cashed on receipt.
     pub max_uncashed: U256,
 }
 

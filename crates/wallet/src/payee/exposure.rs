@@ -337,9 +337,13 @@ impl Exposure {
         self.look_now();
     }
 
-    /// What an open inbox wants.
-    pub(super) fn wants(&self, beneficiary: Address) -> Option<Open> {
-        self.lines.lock().by_beneficiary.get(&beneficiary)?.open.as_deref().cloned()
+    pub(super) fn policy(&self, beneficiary: Address) -> Option<Arc<Policy>> {
+        Some(Arc::clone(&self.lines.lock().by_beneficiary.get(&beneficiary)?.open.as_ref()?.policy))
+    }
+
+    /// What its chequebook is created with, if its inbox was opened so.
+    pub(super) fn creation(&self, beneficiary: Address) -> Option<Creation> {
+        self.lines.lock().by_beneficiary.get(&beneficiary)?.open.as_ref()?.creation.as_deref().copied()
     }
 
     pub(super) fn highest(&self, beneficiary: Address) -> Option<SignedCheque> {

@@ -285,7 +285,7 @@ impl Inbox {
         let wallet = &exposure.wallet;
         let missing = Error::NothingReceived { contract: self.contract(), beneficiary: *beneficiary };
         let highest = self.latest_cheque().await?.ok_or(missing)?;
-        exposure.create_if_missing(exposure.wants(*beneficiary).and_then(|open| open.creation.map(|one| *one))).await?;
+        exposure.create_if_missing(exposure.creation(*beneficiary)).await?;
         wallet.cashing().cash(&highest, overdraft).await
     }
 
@@ -361,7 +361,7 @@ impl Handle {
     async fn judge(&self, cheque: &SignedCheque) -> Result<(Durable, Added), Error> {
         let Self { exposure, beneficiary, .. } = self;
         let shared = exposure.wallet.shared();
-        let policy = exposure.wants(*beneficiary).map(|open| open.policy).unwrap_or_default();
+        let policy = exposure.policy(*beneficiary).unwrap_or_default();
         policy.check_cheque(cheque, &exposure.watched.terms)?;
         shared.watcher.refresh(&exposure.watched, shared.config.max_age).await?;
         shared.watcher.check_age()?;

@@ -10,14 +10,14 @@ use std::{
 use alloy::primitives::{Address, U256};
 use chequebook::{Overdraft, SignedCheque, State};
 use futures_util::future::join_all;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::{
     auto_cash::Mode,
     exposure::{Exposure, Line, Open, Price},
     plan::{Candidate, plan},
 };
-use crate::{Error, chain::Seen, wallet::Wallet};
+use crate::{Error, chain::Seen, timer::wait_until, wallet::Wallet};
 
 /// A cheque that is to be cashed, and what its inbox wants.
 #[derive(Clone)]
@@ -59,13 +59,6 @@ pub(super) fn ensure(wallet: &Wallet) {
             }
         }
     });
-}
-
-async fn wait_until(next: Option<Instant>) {
-    match next {
-        Some(next) => sleep_until(next).await,
-        None => std::future::pending().await,
-    }
 }
 
 impl Line {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use alloy::primitives::U256;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::{
     auto_deposit::{AutoDeposit, AutoDeposited},
     book::Book,
 };
-use crate::Error;
+use crate::{Error, timer::wait_until};
 
 /// What woke the task.
 enum Wake {
@@ -64,13 +64,6 @@ pub(super) fn follow(book: &Arc<Book>) -> tokio::task::AbortHandle {
             }
         }
     })
-}
-
-async fn wait_until(next: Option<Instant>) {
-    match next {
-        Some(next) => sleep_until(next).await,
-        None => std::future::pending().await,
-    }
 }
 
 impl Book {

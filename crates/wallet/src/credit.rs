@@ -1,23 +1,18 @@
 //! What payers may still use up of what their cheques brought: one owner for each payer and beneficiary.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Weak},
-};
+use std::sync::Arc;
 
 use alloy::primitives::{Address, U256};
 use parking_lot::Mutex;
 
 use crate::{
     Error,
+    registry::Registry,
     store::{
         Batch, Durable, Ledger,
         schema::{CreditRow, credit_key},
     },
 };
-
-/// From how many purses on it is looked for those that nobody uses any more.
-const SWEEP: usize = 64;
 
 /// What a payer may use up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,12 +31,23 @@ impl Credit {
     }
 }
 
+/// The purses in use, by chequebook and beneficiary.
+type Purses = Registry<(Address, Address), Purse>;
+
 /// The credit of one payer with one beneficiary.
 pub(crate) struct Purse {
+    /// Where it is listed.
+    all: Arc<Purses>,
     contract: Address,
     beneficiary: Address,
     /// The row as it was last submitted.
     row: Mutex<Option<CreditRow>>,
+}
+
+impl Drop for Purse {
+    fn drop(&mut self) {
+        self.all.forget(&(self.contract, self.beneficiary));
+    }
 }
 
 impl Purse {
@@ -98,29 +104,9 @@ impl Purse {
 /// The purses of a wallet, each in memory while somebody uses it.
 #[derive(Default)]
 pub(crate) struct Credits {
-    purses: Mutex<Purses>,
+    purses: Arc<Purses>,
     /// One is read at a time, so that no two are of the same payer. It guards no state.
     reading: tokio::sync::Mutex<()>,
-}
-
-#[derive(Default)]
-struct Purses {
-    all: HashMap<(Address, Address), Weak<Purse>>,
-    sweep_at: usize,
-}
-
-impl Purses {
-    fn find(&self, contract: Address, beneficiary: Address) -> Option<Arc<Purse>> {
-        self.all.get(&(contract, beneficiary))?.upgrade()
-    }
-
-    fn insert(&mut self, purse: &Arc<Purse>) {
-        if self.all.len() >= self.sweep_at {
-            self.all.retain(|_, purse| purse.strong_count() > 0);
-            self.sweep_at = self.all.len().saturating_mul(2).max(SWEEP);
-        }
-        self.all.insert((purse.contract, purse.beneficiary), Arc::downgrade(purse));
-    }
 }
 
 impl Credits {
@@ -131,20 +117,18 @@ impl Credits {
         contract: Address,
         beneficiary: Address,
     ) -> Result<Arc<Purse>, Error> {
-        let found = self.purses.lock().find(contract, beneficiary);
-        if let Some(found) = found {
+        let key = (contract, beneficiary);
+        if let Some(found) = self.purses.find(&key) {
             return Ok(found);
         }
         let _reading = self.reading.lock().await;
-        let found = self.purses.lock().find(contract, beneficiary);
-        if let Some(found) = found {
+        if let Some(found) = self.purses.find(&key) {
             return Ok(found);
         }
         // Nobody has it, so what was submitted last is what counts.
         let row = ledger.get::<CreditRow>(&credit_key(contract, beneficiary)).await?;
-        let purse = Arc::new(Purse { contract, beneficiary, row: Mutex::new(row) });
-        self.purses.lock().insert(&purse);
-        Ok(purse)
+        let purse = Purse { all: Arc::clone(&self.purses), contract, beneficiary, row: Mutex::new(row) };
+        Ok(self.purses.insert(key, Arc::new(purse)))
     }
 
     /// Spends what a payer has, and returns once that is durable.

@@ -1,43 +1,47 @@
-//! What is open once for all who use it, by address.
+//! What is in memory once for all who use it, while somebody does.
 
 use std::{
-    any::Any,
     collections::HashMap,
+    hash::Hash,
     sync::{Arc, Weak},
 };
 
-use alloy::primitives::Address;
 use parking_lot::Mutex;
 
-type Anything = dyn Any + Send + Sync;
+/// Values by key. It keeps none of them: whoever drops the last use of one calls [`forget`](Self::forget).
+pub(crate) struct Registry<K, V: ?Sized>(Mutex<HashMap<K, Weak<V>>>);
 
-/// Values of any one type, by address, while somebody uses them.
-#[derive(Default)]
-pub(crate) struct Registry(Mutex<HashMap<Address, Weak<Anything>>>);
+impl<K, V: ?Sized> Default for Registry<K, V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
 
-impl Registry {
-    /// The value of an address, if there is one of this type.
-    pub(crate) fn find<T: Any + Send + Sync>(&self, address: Address) -> Option<Arc<T>> {
-        self.0.lock().get(&address)?.upgrade()?.downcast().ok()
+impl<K: Eq + Hash, V: ?Sized> Registry<K, V> {
+    pub(crate) fn find(&self, key: &K) -> Option<Arc<V>> {
+        self.0.lock().get(key)?.upgrade()
     }
 
-    /// Adds a value, unless another task has added one. Returns the one that stays. Whoever drops the last use of a value
-    /// calls [`forget`](Self::forget).
-    pub(crate) fn insert<T: Any + Send + Sync>(&self, address: Address, new: Arc<T>) -> Arc<T> {
+    /// All that somebody uses.
+    pub(crate) fn all(&self) -> Vec<Arc<V>> {
+        self.0.lock().values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Adds a value, unless another task has added one. Returns the one that stays.
+    pub(crate) fn insert(&self, key: K, new: Arc<V>) -> Arc<V> {
         let mut all = self.0.lock();
-        if let Some(found) = all.get(&address).and_then(Weak::upgrade).and_then(|found| found.downcast().ok()) {
+        if let Some(found) = all.get(&key).and_then(Weak::upgrade) {
             return found;
         }
-        let anything: Arc<Anything> = new.clone();
-        all.insert(address, Arc::downgrade(&anything));
+        all.insert(key, Arc::downgrade(&new));
         new
     }
 
     /// Forgets a value that nobody uses any more.
-    pub(crate) fn forget(&self, address: Address) {
+    pub(crate) fn forget(&self, key: &K) {
         let mut all = self.0.lock();
-        if all.get(&address).is_some_and(|value| value.strong_count() == 0) {
-            all.remove(&address);
+        if all.get(key).is_some_and(|value| value.strong_count() == 0) {
+            all.remove(key);
         }
     }
 }

@@ -46,6 +46,9 @@ const REST: Duration = Duration::from_secs(1);
 /// How often new blocks are looked at most when the node tells of them: some chains have several a second.
 const PACE: Duration = Duration::from_secs(1);
 
+/// A value of another module's own type.
+pub(crate) type Anything = dyn std::any::Any + Send + Sync;
+
 /// The chequebooks and inboxes that are open. Only an inbox has a beneficiary.
 type Opened = Arc<Mutex<HashSet<(Address, Option<Address>)>>>;
 
@@ -75,9 +78,9 @@ pub(crate) struct Shared {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) account: Arc<Account>,
     /// What each chequebook owes to this wallet's beneficiaries.
-    pub(crate) exposures: Registry,
+    pub(crate) exposures: Registry<Address, Anything>,
     /// Which of them are being opened. It guards no state.
-    pub(crate) opening: Registry,
+    pub(crate) opening: Registry<Address, tokio::sync::Mutex<()>>,
     /// Which of them are to be looked at.
     pub(crate) agenda: Arc<Agenda>,
     /// What payers may use up.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, OnceLock, Weak, atomic::AtomicBool},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
 };
 
 use alloy::primitives::{Address, Bytes, U256};
@@ -11,7 +11,10 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::{blocks::Ticket, node::Head};
-use crate::events::{Event, Feed};
+use crate::{
+    events::{Event, Feed},
+    registry::Registry,
+};
 
 /// What is known of a chequebook, all of it at the same two blocks.
 #[derive(Clone, Debug)]
@@ -139,9 +142,6 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// All that are in use in this process, by address.
-pub(super) type AllWatched = Mutex<HashMap<Address, Weak<WatchedChequebook>>>;
-
 /// A chequebook that is in use in this process.
 pub(crate) struct WatchedChequebook {
     pub(crate) contract: Address,
@@ -158,15 +158,13 @@ pub(crate) struct WatchedChequebook {
     /// The head of what was seen last, once somebody wants to know.
     changes: OnceLock<watch::Sender<Head>>,
     /// Where it is listed.
-    pub(super) all: Option<Arc<AllWatched>>,
+    pub(super) all: Option<Arc<Registry<Address, Self>>>,
 }
 
 impl Drop for WatchedChequebook {
     fn drop(&mut self) {
-        let Some(all) = self.all.take() else { return };
-        let mut all = all.lock();
-        if all.get(&self.contract).is_some_and(|listed| listed.strong_count() == 0) {
-            all.remove(&self.contract);
+        if let Some(all) = &self.all {
+            all.forget(&self.contract);
         }
     }
 }

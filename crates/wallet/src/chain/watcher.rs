@@ -18,12 +18,13 @@ use super::{
     blocks::Look,
     node::Chain,
     view::View,
-    watched::{AllWatched, Seen, WatchedChequebook},
+    watched::{Seen, WatchedChequebook},
 };
 use crate::{
     Error,
     config::Config,
     events::Feed,
+    registry::Registry,
     store::{
         Ledger,
         schema::{ViewRow, view_key},
@@ -72,7 +73,7 @@ pub(crate) struct ChainWatcher {
     pub(super) chain: Arc<Chain>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) config: Config,
-    watched: Arc<AllWatched>,
+    watched: Arc<Registry<Address, WatchedChequebook>>,
     /// The chequebooks of which more than the blocks changed.
     pub(super) news: News,
     pub(super) feed: Feed,
@@ -151,23 +152,17 @@ impl ChainWatcher {
     }
 
     pub(super) fn find(&self, contract: Address) -> Option<Arc<WatchedChequebook>> {
-        self.watched.lock().get(&contract)?.upgrade()
+        self.watched.find(&contract)
     }
 
     /// All that are watched.
     pub(super) fn all(&self) -> Vec<Arc<WatchedChequebook>> {
-        self.watched.lock().values().filter_map(Weak::upgrade).collect()
+        self.watched.all()
     }
 
     /// Adds a chequebook that was just read, unless another task has added it.
     pub(super) fn insert(&self, mut new: WatchedChequebook) -> Arc<WatchedChequebook> {
         new.all = Some(Arc::clone(&self.watched));
-        let mut watched = self.watched.lock();
-        if let Some(found) = watched.get(&new.contract).and_then(Weak::upgrade) {
-            return found;
-        }
-        let new = Arc::new(new);
-        watched.insert(new.contract, Arc::downgrade(&new));
-        new
+        self.watched.insert(new.contract, Arc::new(new))
     }
 }

@@ -174,7 +174,7 @@ pub(crate) struct Exposure {
 
 impl Drop for Exposure {
     fn drop(&mut self) {
-        self.wallet.shared().exposures.forget(self.watched.contract);
+        self.wallet.shared().exposures.forget(&self.watched.contract);
     }
 }
 
@@ -214,11 +214,16 @@ impl<'a> Turn<'a> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         drop(self.held.take());
-        self.wallet.shared().opening.forget(self.contract);
+        self.wallet.shared().opening.forget(&self.contract);
     }
 }
 
 impl Exposure {
+    /// The exposure to a chequebook, if somebody has it.
+    pub(super) fn find(wallet: &Wallet, contract: Address) -> Option<Arc<Self>> {
+        wallet.shared().exposures.find(&contract)?.downcast().ok()
+    }
+
     /// The exposures to chequebooks, each of them once in `wanted`, in the order of their addresses, with all cheques that the
     /// store has of them. A failure of one is none of the others.
     pub(super) async fn open(wallet: &Wallet, wanted: &[Wanted<'_>]) -> Result<Vec<Result<Opened, Error>>, Error> {
@@ -230,11 +235,11 @@ impl Exposure {
             let mut known = Vec::new();
             // One task at a time opens a chequebook, until it is there: what another one would receive and close meanwhile
             // would be missing in the rows. All take them in the same order, so that none waits for ever.
-            if shared.exposures.find::<Self>(subject.contract()).is_none() {
+            if Self::find(wallet, subject.contract()).is_none() {
                 opening.push(Turn::take(wallet, subject.contract()).await);
             }
             // It is held from here on: its rows are not read, so nobody else may end it.
-            let found = shared.exposures.find::<Self>(subject.contract());
+            let found = Self::find(wallet, subject.contract());
             if found.is_none() {
                 for (key, row) in shared.ledger.scan::<Received>(table::RECEIVED, subject.contract().as_slice()).await?
                 {
@@ -251,7 +256,7 @@ impl Exposure {
             watched.into_iter().zip(rows).zip(wanted).map(|((watched, (found, rows)), (_, beneficiaries))| {
                 let (watched, mut watching) = watched?;
                 let known = watching.split_off(beneficiaries.len());
-                if let Some(found) = found.or_else(|| shared.exposures.find(watched.contract)) {
+                if let Some(found) = found.or_else(|| Self::find(wallet, watched.contract)) {
                     return Ok((found, watching));
                 }
                 let mut by_beneficiary = HashMap::with_capacity(rows.len());
@@ -260,8 +265,9 @@ impl Exposure {
                     by_beneficiary
                         .insert(beneficiary, Box::new(Line { highest, acknowledged, watching, ..Line::default() }));
                 }
-                let new = Self::new(wallet, watched, by_beneficiary);
-                Ok((shared.exposures.insert(new.watched.contract, Arc::new(new)), watching))
+                let new = Arc::new(Self::new(wallet, watched, by_beneficiary));
+                let kept = shared.exposures.insert(new.watched.contract, Arc::<Self>::clone(&new));
+                Ok((kept.downcast().unwrap_or(new), watching))
             });
         let exposures = exposures.collect();
         drop(opening);

@@ -52,7 +52,7 @@ pub(super) fn ensure(wallet: &Wallet) {
                 }
                 let Some(wallet) = weak.upgrade() else { return };
                 for contract in agenda.take(Instant::now()) {
-                    if let Some(exposure) = wallet.shared().exposures.find::<Exposure>(contract) {
+                    if let Some(exposure) = Exposure::find(&wallet, contract) {
                         exposure.start_job();
                     }
                 }

@@ -17,13 +17,20 @@ use chequebook::{
     Creation, Error as ChequeError, Form, Overdraft, SignedCheque, Terms, bindings::Chequebook::announceKillCall,
 };
 use chequebook_wallet::{
-    Cashier, CashierSettings, Credit, Error, Limits, Order, Store, Wallet,
-    store::{Change, Conflict, Entry, Key, Memory, MemoryDisk, StoreError, Table},
+    Cashier, CashierSettings, Credit, Error, Limits, Order, Wallet,
+    store::{Change, MemoryDisk, StoreError},
 };
 use futures_util::future::join_all;
 use tokio::{task::JoinSet, time::sleep};
 
-use crate::{Payer, chain, config, eventually, key, policy, rogue, sim::Act, sim::Sim, wallet_with, wei, who};
+use crate::{
+    Payer, chain, config,
+    doubles::{Meddled, Meddler},
+    eventually, key, policy, rogue,
+    sim::Act,
+    sim::Sim,
+    wallet_with, wei, who,
+};
 
 pub(crate) fn settings() -> CashierSettings {
     CashierSettings::new(who(0)).policy(policy()).auto_cash(None)
@@ -54,36 +61,22 @@ pub(crate) fn credit(cashier: Credit) -> (U256, U256) {
 
 /* CREDIT */
 
-/// A store that notes the tables of each change, and can be lost.
+/// Notes the tables of each change, and can be lost.
+#[derive(Clone, Default)]
 struct Spy {
-    store: Memory,
     changes: Arc<Mutex<Vec<Vec<&'static str>>>>,
     is_lost: Arc<AtomicBool>,
 }
 
 #[async_trait]
-impl Store for Spy {
-    async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
-        self.store.get(key).await
-    }
-
-    async fn page(
-        &self,
-        table: Table,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-        limit: usize,
-    ) -> Result<Vec<Entry>, StoreError> {
-        self.store.page(table, prefix, after, limit).await
-    }
-
-    async fn commit(&self, changes: Vec<Change>) -> Result<Vec<Result<(), Conflict>>, StoreError> {
+impl Meddler for Spy {
+    async fn before_commit(&self, changes: &[Change]) -> Result<(), StoreError> {
         if self.is_lost.load(Ordering::Relaxed) {
             return Err(StoreError::Failed { reason: "the process dies here".to_owned() });
         }
         let tables = changes.iter().map(|change| change.writes.iter().map(|write| write.key.table.name()).collect());
         self.changes.lock().unwrap().extend(tables);
-        self.store.commit(changes).await
+        Ok(())
     }
 }
 
@@ -92,18 +85,19 @@ impl Store for Spy {
 async fn w1_a_cheque_and_its_credit_are_one_change() {
     let sim = chain();
     let book = books(&sim, 1)[0];
-    let (disk, changes, is_lost) = (MemoryDisk::new(), Arc::default(), Arc::<AtomicBool>::default());
-    let store = Spy { store: disk.open().unwrap(), changes: Arc::clone(&changes), is_lost: Arc::clone(&is_lost) };
+    let (disk, spy) = (MemoryDisk::new(), Spy::default());
+    let store = Meddled(Arc::new(disk.open().unwrap()), spy.clone());
     let wallet = wallet_with(&sim, "payee", store, config()).await;
     let cashier = Cashier::open(&wallet, settings()).await.unwrap();
     let receipt = cashier.receive(&rogue(book, who(0), 10).await).await.unwrap();
     assert_eq!((receipt.added, credit(receipt.credit)), (wei(10), (wei(10), wei(0))));
     cashier.spend(book, who(0), wei(4)).await.unwrap();
-    let noted: Vec<_> = changes.lock().unwrap().iter().filter(|change| change.contains(&"received")).cloned().collect();
+    let noted: Vec<_> =
+        spy.changes.lock().unwrap().iter().filter(|change| change.contains(&"received")).cloned().collect();
     assert_eq!(noted, [vec!["received", "credit"]]);
 
     // The process dies before it is written: neither the cheque nor its credit was there.
-    is_lost.store(true, Ordering::Relaxed);
+    spy.is_lost.store(true, Ordering::Relaxed);
     let lost = cashier.receive(&rogue(book, who(0), 30).await).await.unwrap_err();
     assert!(matches!(lost, Error::Store(_)), "{lost}");
     wallet.shutdown().await;

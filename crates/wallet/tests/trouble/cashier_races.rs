@@ -9,16 +9,15 @@ use chequebook::{
     Error as ChequeError, Overdraft,
     bindings::Chequebook::{announceKillCall, signerCall},
 };
-use chequebook_wallet::{
-    Backup, Cashier, Error, Inbox, Limits, Order, Store,
-    store::{Change, Conflict, Entry, Key, Memory, MemoryDisk, StoreError, Table},
-};
+use chequebook_wallet::{Backup, Cashier, Error, Inbox, Limits, Order, store::MemoryDisk};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::{
     cashier::{books, cashier, cashier_on, credit, settings},
-    chain, config, eventually, key, policy, rogue,
+    chain, config,
+    doubles::{Meddled, Meddler},
+    eventually, key, policy, rogue,
     sim::{Act, Sim},
     wallet, wallet_with, wei, who,
 };
@@ -88,28 +87,13 @@ async fn w4_an_inbox_that_is_held_stays_open() {
 
 /* OPEN */
 
-/// A store that answers late.
-struct Slow(Memory);
+/// Answers late.
+struct Slow;
 
 #[async_trait]
-impl Store for Slow {
-    async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+impl Meddler for Slow {
+    async fn before_get(&self) {
         sleep(Duration::from_millis(100)).await;
-        self.0.get(key).await
-    }
-
-    async fn page(
-        &self,
-        table: Table,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-        limit: usize,
-    ) -> Result<Vec<Entry>, StoreError> {
-        self.0.page(table, prefix, after, limit).await
-    }
-
-    async fn commit(&self, changes: Vec<Change>) -> Result<Vec<Result<(), Conflict>>, StoreError> {
-        self.0.commit(changes).await
     }
 }
 
@@ -118,7 +102,7 @@ impl Store for Slow {
 async fn w4_cheques_that_come_while_an_inbox_opens_are_served() {
     let sim = chain();
     let book = books(&sim, 1)[0];
-    let wallet = wallet_with(&sim, "payee", Slow(Memory::new()), config()).await;
+    let wallet = wallet_with(&sim, "payee", Meddled(std::sync::Arc::default(), Slow), config()).await;
     let cashier = Cashier::open(&wallet, settings()).await.unwrap();
     let mut tasks = Vec::new();
     for amount in 1..=20 {

@@ -7,7 +7,7 @@ use chequebook_wallet::{Error, Finality, store::Memory};
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::doubles::Broken;
+use crate::doubles::{Broken, Meddled};
 use crate::{
     Payer, chain, config, key,
     sim::{Act, Vendor},
@@ -284,10 +284,10 @@ async fn w3_a_head_that_is_dropped_is_not_final() {
 #[tokio::test(start_paused = true)]
 async fn w4_each_cheque_of_a_batch_has_an_answer() {
     let payer = Payer::new(100).await;
-    let store = Broken(std::sync::Arc::default(), std::sync::Arc::default());
+    let store = Meddled(std::sync::Arc::default(), Broken::default());
     let payee = wallet_with(&payer.sim, "payee", store.clone(), config()).await;
     let cheques = [payer.rogue(who(1), 30).await, payer.rogue(who(2), 30).await];
-    store.1.store(true, std::sync::atomic::Ordering::SeqCst);
+    store.1.break_it();
     let answers = payee.cashing().cash_many(&cheques).await;
     assert_eq!(answers.len(), 2, "{answers:?}");
 }

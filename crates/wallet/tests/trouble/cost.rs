@@ -59,12 +59,7 @@ async fn w5_a_refusal_that_passes_costs_no_question_for_each_block() {
 async fn w5_a_batch_that_fails_does_not_become_hundreds_of_questions() {
     let payer = Payer::new(100).await;
     let payee = wallet(&payer.sim, "payee").await;
-    let mut inboxes = vec![payer.inbox(&payee, who(0)).await];
-    for index in 1..50 {
-        let book = Chequebook::create(&payer.wallet, key("payer"), terms(100).salt(U256::from(index).into()));
-        let contract = book.await.unwrap().address();
-        inboxes.push(Inbox::open(&payee, contract, who(index), policy()).await.unwrap());
-    }
+    let _inboxes = payer.inboxes(&payee, 50).await;
     payee.refresh().await.unwrap();
     payer.sim.mine(1);
     payer.sim.hook(|method, _| (method == "eth_call").then(|| Act::Error(-32_000, "header not found".into(), None)));
@@ -80,12 +75,7 @@ async fn w5_a_batch_that_fails_does_not_become_hundreds_of_questions() {
 async fn w5_one_missing_answer_does_not_become_hundreds_of_questions() {
     let payer = Payer::new(100).await;
     let payee = wallet(&payer.sim, "payee").await;
-    let mut inboxes = vec![payer.inbox(&payee, who(0)).await];
-    for index in 1..50 {
-        let book = Chequebook::create(&payer.wallet, key("payer"), terms(100).salt(U256::from(index).into()));
-        let contract = book.await.unwrap().address();
-        inboxes.push(Inbox::open(&payee, contract, who(index), policy()).await.unwrap());
-    }
+    let _inboxes = payer.inboxes(&payee, 50).await;
     payee.refresh().await.unwrap();
     payer.sim.mine(1);
     // One answer without code.

@@ -20,13 +20,25 @@ use chequebook_wallet::{
 };
 use tokio::time::sleep;
 
-/// A store whose commits wait while it is closed.
+/// What a test does to a store, before the store does its work.
+#[async_trait::async_trait]
+pub(crate) trait Meddler: Send + Sync + 'static {
+    async fn before_get(&self) {}
+
+    /// The store makes these changes, unless this fails.
+    async fn before_commit(&self, _changes: &[Change]) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// A store in memory with which somebody meddles.
 #[derive(Clone)]
-pub(crate) struct Gate(pub(crate) Arc<Memory>, pub(crate) Arc<AtomicBool>);
+pub(crate) struct Meddled<M>(pub(crate) Arc<Memory>, pub(crate) M);
 
 #[async_trait::async_trait]
-impl Store for Gate {
+impl<M: Meddler> Store for Meddled<M> {
     async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+        self.1.before_get().await;
         self.0.get(key).await
     }
 
@@ -41,10 +53,46 @@ impl Store for Gate {
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<Vec<Result<(), Conflict>>, StoreError> {
-        while self.1.load(Ordering::SeqCst) {
+        self.1.before_commit(&changes).await?;
+        self.0.commit(changes).await
+    }
+}
+
+/// Commits wait while it is closed.
+#[derive(Clone, Default)]
+pub(crate) struct Gate(Arc<AtomicBool>);
+
+impl Gate {
+    pub(crate) fn close(&self, closed: bool) {
+        self.0.store(closed, Ordering::SeqCst);
+    }
+}
+
+#[async_trait::async_trait]
+impl Meddler for Gate {
+    async fn before_commit(&self, _changes: &[Change]) -> Result<(), StoreError> {
+        while self.0.load(Ordering::SeqCst) {
             sleep(Duration::from_millis(1)).await;
         }
-        self.0.commit(changes).await
+        Ok(())
+    }
+}
+
+/// Commits panic once it is broken.
+#[derive(Clone, Default)]
+pub(crate) struct Broken(Arc<AtomicBool>);
+
+impl Broken {
+    pub(crate) fn break_it(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[async_trait::async_trait]
+impl Meddler for Broken {
+    async fn before_commit(&self, _changes: &[Change]) -> Result<(), StoreError> {
+        assert!(!self.0.load(Ordering::SeqCst), "as the test says");
+        Ok(())
     }
 }
 
@@ -88,32 +136,6 @@ impl TxSigner<Signature> for Moody {
             Mood::Refuses => Err(signers::Error::other("no")),
             Mood::Panics => panic!("as the test says"),
         }
-    }
-}
-
-/// A store that panics once it is broken.
-#[derive(Clone)]
-pub(crate) struct Broken(pub(crate) Arc<Memory>, pub(crate) Arc<AtomicBool>);
-
-#[async_trait::async_trait]
-impl Store for Broken {
-    async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
-        self.0.get(key).await
-    }
-
-    async fn page(
-        &self,
-        table: Table,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-        limit: usize,
-    ) -> Result<Vec<Entry>, StoreError> {
-        self.0.page(table, prefix, after, limit).await
-    }
-
-    async fn commit(&self, changes: Vec<Change>) -> Result<Vec<Result<(), Conflict>>, StoreError> {
-        assert!(!self.1.load(Ordering::SeqCst), "as the test says");
-        self.0.commit(changes).await
     }
 }
 

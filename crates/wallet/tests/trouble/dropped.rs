@@ -2,10 +2,7 @@
 
 use std::{
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     task::{Context, Waker},
     time::Duration,
 };
@@ -19,7 +16,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::doubles::Gate;
+use crate::doubles::{Gate, Meddled};
 use crate::{Payer, config, eventually, key, rogue, sim::Act, terms, wallet, wallet_with, wei, who};
 
 /// Polls a future so many times, and drops it.
@@ -77,14 +74,14 @@ async fn a_wait_that_is_dropped_while_more_is_offered_wedges_nothing() {
 #[tokio::test(start_paused = true)]
 async fn w1_what_was_answered_with_an_error_is_not_acknowledged() {
     let payer = Payer::new(100).await;
-    let gate = Gate(Arc::default(), Arc::new(AtomicBool::new(false)));
+    let gate = Meddled(Arc::default(), Gate::default());
     let payee = wallet_with(&payer.sim, "payee", gate.clone(), config()).await;
     let inbox = payer.inbox(&payee, who(1)).await;
     let cheque = payer.rogue(who(1), 60).await;
-    gate.1.store(true, Ordering::SeqCst);
+    gate.1.close(true);
     let error = inbox.receive(&cheque).await.unwrap_err();
     assert!(matches!(error, Error::Store(_)), "{error:?}");
-    gate.1.store(false, Ordering::SeqCst);
+    gate.1.close(false);
     let again = inbox.receive(&cheque).await;
     assert!(matches!(again, Ok(added) if added == wei(60)), "passed again, as the documentation says: {again:?}");
 }

@@ -1,9 +1,6 @@
 //! Events: each after what it tells is so, and once.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use alloy::{
     primitives::{Address, U256},
@@ -22,7 +19,7 @@ use tokio::{
 
 use crate::{
     DAY, Payer, config,
-    doubles::{Broken, Gate},
+    doubles::{Broken, Gate, Meddled},
     eventually, key, policy, rogue,
     sim::Act,
     terms, wallet, wallet_with, wei, who,
@@ -219,7 +216,7 @@ async fn tells_what_bounced_and_why() {
 async fn w1_nothing_is_told_before_it_is_durable() {
     let payer = Payer::new(100).await;
     let contract = payer.contract();
-    let gate = Gate(Arc::default(), Arc::default());
+    let gate = Meddled(Arc::default(), Gate::default());
     let payee = wallet_with(&payer.sim, "payee", gate.clone(), config()).await;
     let inbox = payer.inbox(&payee, who(1)).await;
     inbox.stop_auto_cash();
@@ -233,7 +230,7 @@ async fn w1_nothing_is_told_before_it_is_durable() {
     let cash = inbox.cash(Overdraft::Refuse).await.unwrap();
     payer.sim.mine(1);
     let mut events = payee.events();
-    gate.1.store(true, Ordering::SeqCst);
+    gate.1.close(true);
     let second = payer.rogue(who(1), 30).await;
     let work = tokio::spawn(async move {
         let (received, kept, issued, confirmed) =
@@ -242,7 +239,7 @@ async fn w1_nothing_is_told_before_it_is_durable() {
     });
     sleep(Duration::from_secs(10)).await;
     assert_eq!(heard(&mut events), [], "the store has nothing of it yet");
-    gate.1.store(false, Ordering::SeqCst);
+    gate.1.close(false);
     work.await.unwrap();
     let mut told = names(&heard(&mut events));
     told.sort();
@@ -252,13 +249,13 @@ async fn w1_nothing_is_told_before_it_is_durable() {
 #[tokio::test(start_paused = true)]
 async fn w1_what_a_store_does_not_keep_is_not_told() {
     let payer = Payer::new(100).await;
-    let broken = Broken(Arc::default(), Arc::default());
+    let broken = Meddled(Arc::default(), Broken::default());
     let payee = wallet_with(&payer.sim, "payee", broken.clone(), config()).await;
     let inbox = payer.inbox(&payee, who(1)).await;
     let book = Chequebook::create(&payee, key("payee"), terms(100)).await.unwrap();
     let deposit = book.deposit(wei(5)).await.unwrap();
     let mut events = payee.events();
-    broken.1.store(true, Ordering::SeqCst);
+    broken.1.break_it();
     book.outbox(who(9), Scheme::Typed).issue(wei(7)).await.unwrap_err();
     inbox.receive(&payer.rogue(who(1), 10).await).await.unwrap_err();
     payer.sim.mine(2);

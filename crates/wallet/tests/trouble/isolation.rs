@@ -10,18 +10,13 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{Payer, config, eventually, key, policy, rogue, sim::Act, terms, wallet, wallet_with, wei, who};
+use crate::{Payer, config, eventually, key, policy, rogue, sim::Act, wallet, wallet_with, wei, who};
 
 /// A payee with inboxes of many chequebooks.
 async fn many(books: u64) -> (Payer, chequebook_wallet::Wallet, Vec<Inbox>) {
     let payer = Payer::new(100).await;
     let payee = wallet_with(&payer.sim, "payee", Memory::new(), config().poll_interval(Duration::from_secs(4))).await;
-    let mut inboxes = vec![payer.inbox(&payee, who(0)).await];
-    for index in 1..books {
-        let terms = terms(100).salt(alloy::primitives::U256::from(index).into());
-        let book = Chequebook::create(&payer.wallet, key("payer"), terms).await.unwrap();
-        inboxes.push(Inbox::open(&payee, book.address(), who(index), policy()).await.unwrap());
-    }
+    let inboxes = payer.inboxes(&payee, books).await;
     for (index, inbox) in inboxes.iter().enumerate() {
         let beneficiary = who(u64::try_from(index).unwrap());
         inbox.receive(&rogue(inbox.contract(), beneficiary, 60).await).await.unwrap();

@@ -136,6 +136,17 @@ impl Payer {
         Inbox::open(payee, self.contract(), beneficiary, policy()).await.unwrap()
     }
 
+    /// Inboxes of this chequebook and of new ones like it, with 100 wei each: one for each of the first beneficiaries.
+    async fn inboxes(&self, payee: &Wallet, count: u64) -> Vec<Inbox> {
+        let mut inboxes = vec![self.inbox(payee, who(0)).await];
+        for index in 1..count {
+            let terms = terms(100).salt(wei(index).into());
+            let book = Chequebook::create(&self.wallet, key("payer"), terms).await.unwrap();
+            inboxes.push(Inbox::open(payee, book.address(), who(index), policy()).await.unwrap());
+        }
+        inboxes
+    }
+
     fn announce(&self) {
         assert!(self.sim.act(key("owner").address(), self.contract(), announceKillCall {}.abi_encode().into()));
     }

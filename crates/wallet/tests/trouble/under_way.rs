@@ -1,15 +1,16 @@
 //! W2: what is under way is counted.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use chequebook::{Overdraft, Scheme};
 use chequebook_wallet::{AutoCash, AutoDeposit, Error, Status, store::Memory};
 use tokio::{task::yield_now, time::sleep};
 
-use crate::{Payer, config, doubles::Gate, eventually, key, wallet, wallet_with, wei, who};
+use crate::{
+    Payer, config,
+    doubles::{Gate, Meddled},
+    eventually, key, wallet, wallet_with, wei, who,
+};
 
 #[tokio::test(start_paused = true)]
 async fn w2_two_cashes_of_a_batch_do_not_overdraw_together() {
@@ -159,11 +160,11 @@ async fn w2_cover_counts_every_inbox() {
 #[tokio::test]
 async fn w2_what_was_begun_is_listed_and_not_sent_twice() {
     let payer = Payer::new(100).await;
-    let gate = Gate(Arc::default(), Arc::default());
+    let gate = Meddled(Arc::default(), Gate::default());
     let payee = wallet_with(&payer.sim, "payee", gate.clone(), config()).await;
     let cheque = payer.rogue(who(1), 60).await;
     payer.sim.auto_mine(false);
-    gate.1.store(true, Ordering::SeqCst);
+    gate.1.close(true);
     let cash = || {
         let payee = payee.clone();
         tokio::spawn(async move { payee.cashing().cash(&cheque, Overdraft::Refuse).await })
@@ -176,7 +177,7 @@ async fn w2_what_was_begun_is_listed_and_not_sent_twice() {
     assert!(first.await.unwrap_err().is_cancelled());
     assert_eq!(payee.open_transactions().len(), 1, "it is listed");
     let again = cash().await.unwrap().unwrap();
-    gate.1.store(false, Ordering::SeqCst);
+    gate.1.close(false);
     while payer.sim.pending(key("payee").address()).is_empty() {
         yield_now().await;
     }

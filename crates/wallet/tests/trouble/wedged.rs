@@ -20,7 +20,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::doubles::{Gate, Mood, Moody};
+use crate::doubles::{Gate, Meddled, Mood, Moody};
 use crate::{
     DAY, Payer, Sim, chain, config, eventually, key, policy, rogue, sim::Act, terms, wallet, wallet_with, wei, who,
 };
@@ -186,7 +186,7 @@ async fn w4_the_guard_needs_no_final_block() {
 async fn w4_a_wait_that_is_dropped_while_a_gap_is_filled_wedges_nothing() {
     let payer = Payer::new(100).await;
     let store = Arc::new(crate::with_next_nonce(&payer.sim, "payee", 1).await);
-    let gate = Gate(store, Arc::new(AtomicBool::new(false)));
+    let gate = Meddled(store, Gate::default());
     let payee = wallet_with(&payer.sim, "payee", gate.clone(), config()).await;
     payer.sim.auto_mine(false);
     let cheque = payer.rogue(who(1), 60).await;
@@ -195,7 +195,7 @@ async fn w4_a_wait_that_is_dropped_while_a_gap_is_filled_wedges_nothing() {
     assert_eq!(cash.nonce(), 1, "there is a gap at 0");
     payee.refresh().await.unwrap();
     payer.sim.mine(1);
-    gate.1.store(true, Ordering::SeqCst);
+    gate.1.close(true);
     let waiting = tokio::spawn({
         let cash = cash.clone();
         async move { cash.confirmed().await }
@@ -210,7 +210,7 @@ async fn w4_a_wait_that_is_dropped_while_a_gap_is_filled_wedges_nothing() {
     assert!(fills(), "{:?}", payee.open_transactions());
     waiting.abort();
     let _ = waiting.await;
-    gate.1.store(false, Ordering::SeqCst);
+    gate.1.close(false);
     assert!(eventually(&payer.sim, &payee, async || cash.status().is_final()).await, "{:?}", payee.open_transactions());
 }
 
@@ -219,14 +219,14 @@ async fn w4_a_wait_that_is_dropped_while_a_gap_is_filled_wedges_nothing() {
 #[tokio::test(start_paused = true)]
 async fn w2_a_cancel_that_is_durable_is_sent() {
     let payer = Payer::new(100).await;
-    let gate = Gate(Arc::default(), Arc::new(AtomicBool::new(false)));
+    let gate = Meddled(Arc::default(), Gate::default());
     let payee = wallet_with(&payer.sim, "payee", gate.clone(), config()).await;
     payer.sim.auto_mine(false);
     let cheque = payer.rogue(who(1), 60).await;
     let cash = payee.cashing().cash(&cheque, Overdraft::Refuse).await.unwrap();
     let first = cash.hash();
     payer.sim.validators_tip(1_000_000_000);
-    gate.1.store(true, Ordering::SeqCst);
+    gate.1.close(true);
     let cancelling = tokio::spawn({
         let cash = cash.clone();
         async move { cash.cancel().await }
@@ -236,7 +236,7 @@ async fn w2_a_cancel_that_is_durable_is_sent() {
     }
     cancelling.abort();
     let _ = cancelling.await;
-    gate.1.store(false, Ordering::SeqCst);
+    gate.1.close(false);
     sleep(Duration::from_millis(10)).await; // until it is durable
     payee.refresh().await.unwrap();
     payer.sim.mine(1);

@@ -6,7 +6,7 @@ mod lines;
 use std::collections::HashMap;
 
 use alloy::primitives::{Address, U256};
-use chequebook::{Cheque, ChequebookContract, Creation, Overdraft, Scheme, SignedCheque, State};
+use chequebook::{Cheque, ChequebookContract, Creation, Overdraft, SignedCheque, State};
 use chequebook_wallet::{Error as WalletError, Inbox, Policy};
 
 pub(crate) use self::cash::cash;
@@ -132,7 +132,7 @@ pub(crate) async fn check(context: &Context, args: Check) -> Result<(), Failure>
     let creation = args.creation.as_deref().map(files::creation).transpose()?;
     let (policy, asset) = (policy(context)?, context.asset()?);
     let cheque = files::cheque(&args.file).await?;
-    let Cheque { contract, beneficiary, amount, scheme, .. } = *cheque.cheque();
+    let Cheque { contract, beneficiary, amount, .. } = *cheque.cheque();
     if let Some(expected) = context.settings.read("beneficiary", address)?
         && expected != beneficiary
     {
@@ -149,17 +149,7 @@ pub(crate) async fn check(context: &Context, args: Check) -> Result<(), Failure>
         },
     };
     book.verify(&cheque)?;
-    let accepted = match scheme {
-        Scheme::Packed => policy.accept_packed,
-        Scheme::Typed => policy.accept_typed,
-    };
-    if !accepted {
-        return Err(WalletError::SchemeRefused { scheme }.into());
-    }
-    let found = u64::from(book.terms().notice_period);
-    if found < policy.min_notice_period {
-        return Err(WalletError::NoticeTooShort { contract, found, expected: policy.min_notice_period }.into());
-    }
+    policy.check_cheque(&cheque, &book.terms())?;
     let state = book.state().await?;
     let (owed, balance) = match state {
         State::NotDeployed if !policy.accept_counterfactual => return Err(WalletError::NotCreated { contract }.into()),
@@ -179,7 +169,7 @@ pub(crate) async fn check(context: &Context, args: Check) -> Result<(), Failure>
         .amount("amount", amount, &units)
         .amount("pays", owed, &units)
         .amount("balance", balance, &units)
-        .with("noticeSeconds", found);
+        .with("noticeSeconds", u64::from(book.terms().notice_period));
     context.out.show(&with_state(record, state))
 }
 

@@ -1,5 +1,10 @@
 //! What nodes, files and peers say is text: nothing in it may command a terminal.
 
+use std::time::{Duration, UNIX_EPOCH};
+
+/// The end of the year 9999, in Unix seconds.
+const LAST_DATE: u64 = 253_402_300_799;
+
 /// The same text, where each character that a terminal might obey, or that hides or reorders others, is replaced. A line
 /// break becomes a space.
 pub(crate) fn plain(text: &str) -> String {
@@ -23,26 +28,13 @@ pub(crate) fn without_secrets(url: &str) -> String {
     plain(&format!("{scheme}://{host}{hidden}"))
 }
 
-/// A time in Unix seconds as a date of UTC.
+/// A time in Unix seconds as a date of UTC. Beyond the year 9999 it is the number alone.
 pub(crate) fn date(seconds: u64) -> String {
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // A year that begins in March has its leap day at the end; eras of 400 years are all alike. Beyond the year 9999 the
-    // number alone is shown.
-    if seconds > 253_402_300_799 {
-        return seconds.to_string();
+    let time = UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
+    match time.filter(|_| seconds <= LAST_DATE) {
+        Some(time) => humantime::format_rfc3339_seconds(time).to_string(),
+        None => seconds.to_string(),
     }
-    let day = days.saturating_add(719_468);
-    let (era, of_era) = (day / 146_097, day % 146_097);
-    let leap = (of_era / 1_460).saturating_sub(of_era / 36_524).saturating_add(of_era / 146_096);
-    let year_of_era = of_era.saturating_sub(leap) / 365;
-    let before = year_of_era.saturating_mul(365).saturating_add(year_of_era / 4).saturating_sub(year_of_era / 100);
-    let of_year = of_era.saturating_sub(before);
-    let month = of_year.saturating_mul(5).saturating_add(2) / 153;
-    let of_month = of_year.saturating_sub(month.saturating_mul(153).saturating_add(2) / 5).saturating_add(1);
-    let (month, next) = if month < 10 { (month.saturating_add(3), 0) } else { (month.saturating_sub(9), 1) };
-    let year = era.saturating_mul(400).saturating_add(year_of_era).saturating_add(next);
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{of_month:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 #[cfg(test)]

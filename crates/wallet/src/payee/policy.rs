@@ -81,8 +81,12 @@ impl Policy {
         }
     }
 
-    /// Checks what never changes.
-    pub(super) fn check_cheque(&self, cheque: &SignedCheque, terms: &Terms) -> Result<(), Error> {
+    /// Checks what never changes of a cheque and of the terms of its chequebook. Nothing is asked, and no signature is checked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SchemeRefused`], [`Error::NoticeTooShort`].
+    pub fn check_cheque(&self, cheque: &SignedCheque, terms: &Terms) -> Result<(), Error> {
         let Cheque { contract, scheme, .. } = *cheque.cheque();
         let accepted = match scheme {
             Scheme::Packed => self.accept_packed,

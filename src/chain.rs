@@ -27,7 +27,9 @@ impl Chain {
     ///
     /// If anvil is not on the PATH, or does not start.
     pub(crate) async fn start(hardfork: &str) -> eyre::Result<Self> {
-        let anvil = Anvil::new().args(["--hardfork", hardfork]).try_spawn().map_err(|error| match error {
+        // Anvil that is killed would leave the states of old blocks in the home of whoever runs it.
+        let args = ["--hardfork", hardfork, "--max-persisted-states", "0"];
+        let anvil = Anvil::new().args(args).try_spawn().map_err(|error| match error {
             NodeError::SpawnError(error) if error.kind() == ErrorKind::NotFound => {
                 Report::msg("anvil is not on the PATH: run `npm ci`, and add node_modules/.bin to the PATH")
             }

@@ -32,7 +32,9 @@ impl Chain {
 
     /// A chain with the rules of `hardfork`.
     pub(crate) fn under(hardfork: &str) -> Result<Self> {
-        let anvil = Anvil::new().args(["--hardfork", hardfork]).try_spawn()?;
+        // Anvil that is killed would leave the states of old blocks in the home of whoever runs it.
+        let args = ["--hardfork", hardfork, "--max-persisted-states", "0"];
+        let anvil = Anvil::new().args(args).try_spawn()?;
         let wallet = anvil.wallet().ok_or_eyre("anvil has no accounts")?;
         let provider = ProviderBuilder::new().wallet(wallet).connect_http(anvil.endpoint_url()).erased();
         // The chain is local, and mines at once.

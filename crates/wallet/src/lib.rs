@@ -33,7 +33,7 @@ pub use credit::Credit;
 pub use error::Error;
 pub use events::{Bounce, Event, Events};
 pub use factory::Factory;
-pub use payee::{AutoCash, Cashier, CashierSettings, Inbox, Limits, Order, Policy, Receipt, Uncashed};
+pub use payee::{AutoCash, Cashier, CashierSettings, Debt, Inbox, Limits, Order, Policy, Receipt, Uncashed};
 pub use payer::{AutoDeposit, AutoDeposited, Balance, Chequebook, Issued, NewChequebook, Outbox, Owner};
 pub use requests::{Limit, Request};
 pub use signer::{IntoSigner, SharedSigner};

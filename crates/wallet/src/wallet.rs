@@ -9,7 +9,7 @@ use std::{
 
 use alloy::{
     network::TxSigner,
-    primitives::{Address, B256, ChainId, Signature},
+    primitives::{Address, B256, BlockNumber, ChainId, Signature},
     providers::Provider,
 };
 use chequebook::{ErrorClass, SignedCheque};
@@ -251,6 +251,12 @@ impl Wallet {
     /// [`Error::Store`].
     pub async fn transactions(&self) -> Result<Vec<Transaction>, Error> {
         self.0.account.all_transactions().await
+    }
+
+    /// Number and time, in Unix seconds, of the newest block that was believed. It asks nobody: its age says how well the
+    /// chain is seen.
+    pub fn newest_block(&self) -> Option<(BlockNumber, u64)> {
+        self.0.watcher.last().map(|look| (look.head.number, look.head.timestamp))
     }
 
     /// Tells what happens from now on: for services, metrics and people. Each subscriber hears of everything, and costs

@@ -130,8 +130,13 @@ impl Cashing {
         }
     }
 
-    /// What a cash of this cheque would cost now, in wei.
-    pub(crate) async fn price(&self, cheque: &SignedCheque, overdraft: Overdraft) -> Result<U256, Error> {
+    /// What a cash of this cheque would cost now, in wei: its gas at the price of the newest block, and what the chain below
+    /// takes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] if the contract would refuse it; or an error from the node.
+    pub async fn price(&self, cheque: &SignedCheque, overdraft: Overdraft) -> Result<U256, Error> {
         let head = self.0.watcher.look(self.0.config.max_age).await?.head;
         self.0.note(cheque, self.0.account.price_now(&call(cheque, overdraft), &head).await)
     }

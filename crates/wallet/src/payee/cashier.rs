@@ -1,7 +1,8 @@
 //! The cashier: cheques of any chequebook, by one policy, from strangers.
 
 use std::{
-    collections::BTreeSet,
+    cmp::Reverse,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -16,6 +17,7 @@ use tokio::{
 };
 
 use super::{
+    debt::Debt,
     inbox::Inbox,
     known::Known,
     limits::{CashierSettings, Limits},
@@ -183,13 +185,26 @@ impl Cashier {
     /// What can be cashed, in this order: at most `limit`, after the first `skip`. Dust of inboxes that were forgotten is
     /// not listed.
     pub fn uncashed(&self, order: Order, skip: usize, limit: usize) -> Vec<Uncashed> {
-        let mut all = self.0.all_uncashed();
+        let mut all: Vec<_> = self.0.owed().into_iter().map(|(one, _)| one).collect();
         match order {
             Order::Payer => all.sort_by_key(|one| (one.contract, one.beneficiary)),
-            Order::Amount => all.sort_by_key(|one| (std::cmp::Reverse(one.uncashed), one.contract, one.beneficiary)),
+            Order::Amount => all.sort_by_key(|one| (Reverse(one.uncashed), one.contract, one.beneficiary)),
             Order::Age => all.sort_by_key(|one| (one.since.unwrap_or(u64::MAX), one.contract, one.beneficiary)),
         }
         all.into_iter().skip(skip).take(limit).collect()
+    }
+
+    /// What each chequebook owes, the largest first. Dust of inboxes that were forgotten is not in it.
+    pub fn debts(&self) -> Vec<Debt> {
+        let mut debts: HashMap<Address, Debt> = HashMap::new();
+        for (one, inbox) in self.0.owed() {
+            let debt = debts.entry(one.contract).or_insert_with(|| Debt::of(&inbox.exposure().watched));
+            debt.beneficiaries = debt.beneficiaries.saturating_add(1);
+            debt.uncashed = debt.uncashed.saturating_add(one.uncashed);
+        }
+        let mut debts: Vec<_> = debts.into_values().collect();
+        debts.sort_by_key(|debt| (Reverse(debt.uncashed), debt.contract));
+        debts
     }
 
     /// The inbox of a payer, if it is open: to cash it, or to change how it is cashed automatically.
@@ -379,18 +394,20 @@ impl Inner {
         drop(forgotten); // closes inboxes, which takes locks
     }
 
-    fn all_uncashed(&self) -> Vec<Uncashed> {
+    /// The open inboxes with what they could cash, if it is anything.
+    fn owed(&self) -> Vec<(Uncashed, Inbox)> {
         let open = self.open.lock();
         let all = open.iter().map(|(&(contract, beneficiary), opened)| {
             let standing = opened.inbox.exposure().standing(beneficiary);
-            Uncashed {
+            let uncashed = Uncashed {
                 contract,
                 beneficiary,
                 uncashed: standing.amount.saturating_sub(standing.sent),
                 unacknowledged: standing.amount.saturating_sub(standing.acknowledged.max(standing.sent)),
                 since: standing.since,
-            }
+            };
+            (uncashed, opened.inbox.clone())
         });
-        all.filter(|one| !one.uncashed.is_zero()).collect()
+        all.filter(|(one, _)| !one.uncashed.is_zero()).collect()
     }
 }

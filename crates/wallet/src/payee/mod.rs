@@ -2,6 +2,7 @@
 
 mod auto_cash;
 mod cashier;
+mod debt;
 mod exposure;
 mod inbox;
 mod keeper;
@@ -15,6 +16,7 @@ mod reopen;
 pub use self::{
     auto_cash::AutoCash,
     cashier::{Cashier, Order, Receipt, Uncashed},
+    debt::Debt,
     inbox::Inbox,
     limits::{CashierSettings, Limits},
     policy::Policy,

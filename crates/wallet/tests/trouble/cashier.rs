@@ -14,7 +14,8 @@ use alloy::{
 };
 use async_trait::async_trait;
 use chequebook::{
-    Creation, Error as ChequeError, Form, Overdraft, SignedCheque, Terms, bindings::Chequebook::announceKillCall,
+    Creation, Error as ChequeError, Form, Overdraft, Scheme, SignedCheque, State, Terms,
+    bindings::Chequebook::announceKillCall,
 };
 use chequebook_wallet::{
     Cashier, CashierSettings, Credit, Error, Limits, Order, Wallet,
@@ -29,7 +30,7 @@ use crate::{
     eventually, key, policy, rogue,
     sim::Act,
     sim::Sim,
-    wallet_with, wei, who,
+    wallet, wallet_with, wei, who,
 };
 
 pub(crate) fn settings() -> CashierSettings {
@@ -408,4 +409,34 @@ async fn lists_and_cashes_what_is_uncashed() {
     }
     wallet.refresh().await.unwrap();
     assert_eq!(amounts(Order::Amount, 0, 9), [5]);
+}
+
+/// What payers owe is known without a question: by chequebook, with cover and state.
+#[tokio::test(start_paused = true)]
+async fn debts_are_of_each_chequebook() {
+    let payer = Payer::new(100).await;
+    let payee = wallet(&payer.sim, "payee").await;
+    let settings = CashierSettings::new(who(1)).beneficiary(who(2)).policy(policy()).auto_cash(None);
+    let cashier = Cashier::open(&payee, settings).await.unwrap();
+    assert_eq!(cashier.debts(), []);
+    for (index, amount) in [(1, 30), (2, 50)] {
+        let cheque = payer.book.outbox(who(index), Scheme::Typed).issue(wei(amount)).await.unwrap();
+        cashier.receive(&cheque).await.unwrap();
+    }
+    let asked = payer.sim.all_requests();
+    let debts = cashier.debts();
+    let [debt] = debts.as_slice() else { panic!("{debts:?}") };
+    assert_eq!((debt.contract, debt.beneficiaries, debt.uncashed), (payer.contract(), 2, wei(80)));
+    assert_eq!((debt.balance, debt.is_covered(), debt.state), (wei(100), true, State::Alive));
+    assert_eq!(payer.sim.all_requests(), asked, "it asks nobody");
+
+    // Somebody else takes so much that the rest does not cover it, and the end comes.
+    payer.cash_by_stranger(&payer.rogue(who(3), 40).await);
+    payer.announce();
+    payer.sim.mine(1);
+    payee.refresh().await.unwrap();
+    let debt = cashier.debts()[0];
+    let (number, seen_at) = payee.newest_block().unwrap();
+    assert_eq!((debt.balance, debt.is_covered(), debt.seen_at), (wei(60), false, seen_at));
+    assert!(matches!(debt.state, State::Ending { killable_at } if killable_at > seen_at), "{debt:?} at {number}");
 }

@@ -16,7 +16,7 @@ use alloy::{
     sol,
 };
 use chequebook::Asset;
-use chequebook_wallet::{Config as WalletConfig, Error as WalletError, Transaction, Wallet, store::Redb};
+use chequebook_wallet::{Config as WalletConfig, Error as WalletError, Store, Transaction, Wallet, store::Redb};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
@@ -259,6 +259,15 @@ impl Context {
     ///
     /// [`Exit::Key`], [`Exit::Store`], [`Exit::StoreInUse`], [`Exit::Unreachable`], [`Exit::WrongChain`].
     pub(crate) async fn open(&self, open: OpenStore) -> Result<Session, Failure> {
+        self.open_on(open, |store| store).await
+    }
+
+    /// The same on what `wrap` makes of the store.
+    pub(crate) async fn open_on<S: Store>(
+        &self,
+        open: OpenStore,
+        wrap: impl FnOnce(Redb) -> S,
+    ) -> Result<Session, Failure> {
         let config = self.wallet_config()?;
         self.node()?;
         let account = self.account().await?;
@@ -272,7 +281,7 @@ impl Context {
             Some(provider) => provider,
             None => self.chain().await?,
         };
-        let wallet = Wallet::open(provider.clone(), Arc::clone(&account), store, config).await?;
+        let wallet = Wallet::open(provider.clone(), Arc::clone(&account), wrap(store), config).await?;
         Ok(Session { wallet, account, provider })
     }
 

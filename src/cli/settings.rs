@@ -52,6 +52,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("auto_deposit_threshold", "an amount with its unit, as 50000gwei", Some("50000gwei")),
     setting("auto_deposit_buffer", "an amount with its unit, as 100000gwei", Some("100000gwei")),
     setting("listen", "an address and a port", Some("127.0.0.1:7545")),
+    setting("metrics_listen", "an address and a port", None),
     setting("allowed_hosts", "names and ports, separated by commas, as pay.example", None),
     setting("allowed_origins", "origins of pages, separated by commas, as https://shop.example", None),
     setting("require_token", "true or false: whether also this machine needs a token for everything", Some("false")),

@@ -5,8 +5,10 @@ mod cheques;
 mod command;
 mod guard;
 mod limits;
+mod measured;
 mod method;
 mod methods;
+mod metrics;
 mod numbers;
 mod openrpc;
 mod options;
@@ -52,6 +54,13 @@ pub(crate) async fn serve(context: &Context) -> Result<(), Failure> {
     let busy = |error| Failure::new(Exit::Failed, format!("listen, {listen}: {error}"));
     let listener = TcpListener::bind(listen).await.map_err(busy)?;
     let listening = listener.local_addr().map_err(busy)?;
+    let for_metrics = match options.metrics_listen {
+        None => None,
+        Some(listen) => {
+            let busy = |error| Failure::new(Exit::Failed, format!("metrics_listen, {listen}: {error}"));
+            Some(TcpListener::bind(listen).await.map_err(busy)?)
+        }
+    };
     let opened = tokio::select! {
         opened = State::open(context, options) => opened,
         exit = signals.next() => return Err(Failure::new(exit, exit.name())),
@@ -65,7 +74,17 @@ pub(crate) async fn serve(context: &Context) -> Result<(), Failure> {
             let state = Arc::clone(&state);
             async move { state.look().await }
         });
-        context.out.show(&started(&state, &listening.to_string()))?;
+        let measuring = tokio::spawn(metrics::follow(Arc::clone(&state)));
+        let telling = for_metrics.map(|listener| (listener.local_addr(), Arc::clone(&state), listener));
+        let mut record = started(&state, &listening.to_string());
+        let telling = match telling {
+            None => None,
+            Some((address, state, listener)) => {
+                record = record.with("metrics", address?.to_string());
+                Some(tokio::spawn(metrics::serve(state, listener)))
+            }
+        };
+        context.out.show(&record)?;
         signals.next().await;
         state.stop();
         context.out.note("stopping: calls that were taken are finished");
@@ -78,6 +97,8 @@ pub(crate) async fn serve(context: &Context) -> Result<(), Failure> {
             _ = signals.next() => context.out.note("stopping at once"),
         }
         looking.abort();
+        measuring.abort();
+        telling.inspect(tokio::task::JoinHandle::abort);
         Ok(())
     };
     let result = served.await;

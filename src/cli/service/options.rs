@@ -42,6 +42,8 @@ impl Cashes {
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) listen: SocketAddr,
+    /// Where Prometheus asks.
+    pub(crate) metrics_listen: Option<SocketAddr>,
     /// Names under which it may be addressed, besides its own.
     pub(crate) hosts: Vec<String>,
     /// Origins of pages that may call.
@@ -104,6 +106,7 @@ impl Options {
         let auto_cash = (settings.get("auto_cash")? == Some(true)).then(|| Cashes(context.clone()));
         Ok(Self {
             listen,
+            metrics_listen: settings.get::<SocketAddr>("metrics_listen")?,
             hosts: list(settings.raw("allowed_hosts")),
             origins: list(settings.raw("allowed_origins")),
             demands_token: settings.get("require_token")?.unwrap_or(false),

@@ -66,6 +66,11 @@ impl Problem {
         self.code == code_of(Exit::Store)
     }
 
+    /// Its name, of which there are few.
+    pub(crate) const fn name(&self) -> &'static str {
+        self.name
+    }
+
     pub(crate) fn message(&self) -> &str {
         &self.message
     }

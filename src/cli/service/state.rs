@@ -18,6 +18,8 @@ use super::{
     access::{Access, Caller, Peer},
     cheques,
     limits::{Once, Spending, request},
+    measured::Measured,
+    metrics::Metrics,
     options::Options,
     params::Args,
     problem::Problem,
@@ -46,6 +48,7 @@ pub(crate) struct State {
     pub(crate) units: Units,
     pub(crate) access: Access,
     pub(crate) options: Options,
+    pub(crate) metrics: Metrics,
     /// Imported, and not recovered: nothing is promised from them.
     unrecovered: BTreeSet<Address>,
     is_chain_seen: AtomicBool,
@@ -68,8 +71,10 @@ impl State {
     ///
     /// Those of [`Context::open`], and of chequebooks that cannot be opened.
     pub(crate) async fn open(context: &Context, options: Options) -> Result<Self, Failure> {
-        let session = context.open(OpenStore::OrCreate).await?;
-        match Self::on(context, &session, options).await {
+        let metrics = Metrics::new();
+        let measured = |store| Measured::new(store, metrics.commits());
+        let session = context.open_on(OpenStore::OrCreate, measured).await?;
+        match Self::on(context, &session, options, metrics).await {
             Ok(open) => Ok(open),
             Err(failure) => {
                 session.close().await;
@@ -78,7 +83,7 @@ impl State {
         }
     }
 
-    async fn on(context: &Context, session: &Session, options: Options) -> Result<Self, Failure> {
+    async fn on(context: &Context, session: &Session, options: Options, metrics: Metrics) -> Result<Self, Failure> {
         let signer = context.signer(&session.account).await?;
         let mut books = BTreeMap::new();
         for address in session.wallet.chequebooks().await? {
@@ -112,6 +117,7 @@ impl State {
             units,
             access,
             options,
+            metrics,
             unrecovered,
             is_chain_seen: AtomicBool::new(true),
             has_store_failed: AtomicBool::new(false),

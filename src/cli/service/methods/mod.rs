@@ -7,7 +7,10 @@ mod payee;
 mod payer;
 mod transactions;
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Instant,
+};
 
 use jsonrpsee::{Extensions, RpcModule, server::RegisterMethodError, types::ErrorObjectOwned};
 use serde_json::Value as Json;
@@ -247,13 +250,15 @@ static METHODS: &[Method] = &[
         "chequebook_exposure",
         READ,
         payee::exposure,
-        &[optional("limit", Kind::Number, "how many rows, at most 100")],
+        &[LIMIT],
         Shape::Rows(&[
             ("chequebook", Kind::Address, false),
             ("beneficiaries", Kind::Number, false),
             ("uncashed", Kind::Amount, false),
-            ("balance", Kind::Amount, true),
-            ("covered", Kind::Flag, true),
+            ("balance", Kind::Amount, false),
+            ("covered", Kind::Flag, false),
+            ("state", Kind::Text, false),
+            ("killableAt", Kind::Number, true),
         ]),
         "What each chequebook owes, the largest first, and whether its balance covers that"
     ),
@@ -357,7 +362,9 @@ pub(crate) fn module(state: Arc<State>) -> Result<RpcModule<State>, RegisterMeth
     let mut module = RpcModule::from_arc(state);
     for method in METHODS {
         module.register_async_method(method.name, move |params, state, extensions| async move {
+            let began = Instant::now();
             let answered = call(method, params.as_str(), &state, &extensions).await;
+            state.metrics.called(method.name, began, answered.as_ref().err());
             answered.map_err(|problem| {
                 state.note(&problem);
                 ErrorObjectOwned::from(problem)

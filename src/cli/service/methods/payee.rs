@@ -1,14 +1,13 @@
 //! What a payee does.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use alloy::primitives::{Address, U256};
 use chequebook::{Cheque, Overdraft};
-use chequebook_wallet::{Error as WalletError, Order};
-use futures_util::{StreamExt, stream};
+use chequebook_wallet::Order;
 
 use crate::cli::{
     output::{Record, Value},
+    owner::with_state,
     payee,
     service::{
         method::{Answer, record, rows, value},
@@ -22,13 +21,10 @@ use crate::cli::{
 
 /// How many rows are listed at once.
 const PAGE: usize = 1_000;
-/// For how many chequebooks the node is asked, and for how many of them at once.
-const ASKED: usize = 100;
-const AT_ONCE: usize = 16;
 
 pub(crate) async fn receive(state: Arc<State>, call: Call) -> Answer {
     let cheque = state.cheque(&call)?;
-    let receipt = state.cashier.receive(&cheque).await?;
+    let receipt = state.cashier.receive(&cheque).await.inspect_err(|error| state.metrics.refused(error))?;
     let received = Record::new()
         .with("chequebook", receipt.contract)
         .with("beneficiary", receipt.beneficiary)
@@ -89,28 +85,14 @@ pub(crate) async fn list(state: Arc<State>, call: Call) -> Answer {
 
 /// What each chequebook owes, those that owe the most first, and whether its balance covers that.
 pub(crate) async fn exposure(state: Arc<State>, call: Call) -> Answer {
-    let mut books: BTreeMap<Address, (U256, u64)> = BTreeMap::new();
-    for one in state.cashier.uncashed(Order::Payer, 0, usize::MAX) {
-        let (owed, count) = books.entry(one.contract).or_default();
-        *owed = owed.checked_add(one.uncashed).ok_or(WalletError::Overflow)?;
-        *count = count.saturating_add(1);
-    }
-    let mut books: Vec<_> = books.into_iter().collect();
-    books.sort_by_key(|(contract, (owed, _))| (std::cmp::Reverse(*owed), *contract));
-    books.truncate(call.args.limit(ASKED)?);
-    let asset = state.units.asset();
-    let asked = books.into_iter().map(|(contract, (owed, count))| {
-        let state = Arc::clone(&state);
-        async move {
-            let balance = payee::balance(&state.session.provider, contract, asset).await.ok();
-            let known = |balance| Value::Amount(balance, state.units.clone());
-            Record::new()
-                .with("chequebook", contract)
-                .with("beneficiaries", count)
-                .amount("uncashed", owed, &state.units)
-                .with("balance", balance.map_or(Value::Nothing, known))
-                .with("covered", balance.map(|balance| owed <= balance))
-        }
+    let debts = state.cashier.debts().into_iter().take(call.args.limit(PAGE)?).map(|debt| {
+        let record = Record::new()
+            .with("chequebook", debt.contract)
+            .with("beneficiaries", u64::try_from(debt.beneficiaries).unwrap_or(u64::MAX))
+            .amount("uncashed", debt.uncashed, &state.units)
+            .amount("balance", debt.balance, &state.units)
+            .with("covered", debt.is_covered());
+        with_state(record, debt.state)
     });
-    rows(&stream::iter(asked).buffered(AT_ONCE).collect::<Vec<_>>().await)
+    rows(&debts.collect::<Vec<_>>())
 }

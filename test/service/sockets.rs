@@ -99,6 +99,7 @@ fn a_token_is_shown_by_a_message_and_counts_until_it_is_revoked() {
         assert_eq!(told["method"], json!("chequebook_event"));
         assert_eq!(told["params"]["result"]["event"], json!("chequeIssued"), "{told}");
         assert_eq!(told["params"]["result"]["added"], json!("7"));
+        assert!(!crate::access::has_signature(&told), "{told}");
 
         // Too long, and nonsense: it is told so, and the connection stays.
         socket.send(&format!("{}{}", "{}", " ".repeat(5_000))).await;
@@ -114,6 +115,39 @@ fn a_token_is_shown_by_a_message_and_counts_until_it_is_revoked() {
         world.run(Alice, &["token", "revoke", "spend"]).expect(0);
         assert_eq!(socket.call("chequebook_issue", json!([bob, 1])).await["error"]["code"], json!(DENIED));
     });
+    service.stop(rustix::process::Signal::TERM).expect(0);
+}
+
+#[test]
+fn who_has_enough_is_told_nothing_more() {
+    let (world, _) = World::with_chequebook();
+    let bob = world.address(Bob);
+    let spend = token(&world, Alice, "spend,read", &[]);
+    let service = Service::start(&world, Alice, &[]);
+    let bearer = format!("Bearer {spend}");
+    Runtime::new().unwrap().block_on(async {
+        let mut socket = Socket::open(&service, &[("authorization", &bearer)]).await.unwrap();
+        let subscription = socket.call("chequebook_subscribe", json!([])).await["result"].clone();
+        service.result(Some(&spend), "chequebook_issue", &json!([bob, 1]).to_string());
+        assert_eq!(socket.next().await.unwrap()["params"]["subscription"], subscription);
+        assert_eq!(socket.call("chequebook_unsubscribe", json!([subscription])).await["result"], json!(true));
+        service.result(Some(&spend), "chequebook_issue", &json!([bob, 1]).to_string());
+        assert!(timeout(Duration::from_secs(1), socket.0.next()).await.is_err());
+        // There are not endlessly many.
+        let mut refused = 0;
+        for _ in 0..32 {
+            refused += usize::from(socket.call("chequebook_subscribe", json!([])).await.get("error").is_some());
+        }
+        assert_eq!(refused, 16);
+    });
+    // Who reads nothing holds nobody up, neither while it runs nor at its end.
+    let silent = Runtime::new().unwrap();
+    let mut socket = silent.block_on(Socket::open(&service, &[("authorization", &bearer)])).unwrap();
+    silent.block_on(socket.call("chequebook_subscribe", json!([])));
+    let mut connection = service.connect();
+    for _ in 0..2_000 {
+        connection.call(Some(&spend), "chequebook_issue", &json!([bob, 1]).to_string()).unwrap();
+    }
     service.stop(rustix::process::Signal::TERM).expect(0);
 }
 

@@ -115,6 +115,40 @@ fn a_store_in_use_and_a_port_in_use() {
 }
 
 #[test]
+fn a_store_that_fails_promises_nothing_more() {
+    let (world, _) = World::with_chequebook();
+    let bob = world.address(Bob);
+    let spend = token(&world, Alice, "spend", &[]);
+    let size = std::fs::metadata(world.path("Alice.redb")).unwrap().len();
+    let service = Service::start_on_a_full_disk(&world, Alice, size / 1_024);
+    let (mut acknowledged, mut connection) = (Vec::new(), service.connect());
+    let refused = loop {
+        let key = format!("{:0200}", acknowledged.len());
+        let answer = connection.call(Some(&spend), "chequebook_issue", &params(json!([bob, 1, key]))).unwrap();
+        match answer.get("result") {
+            Some(cheque) => acknowledged.push((key, cheque.clone())),
+            None => break answer,
+        }
+        assert!(acknowledged.len() < 100_000, "the disk is full at last");
+    };
+    assert_eq!(refused["error"]["code"], json!(exit(11)), "{refused}");
+    assert_eq!(service.get("/readyz").status, 503);
+    assert_eq!(service.code(Some(&spend), "chequebook_issue", &params(json!([bob, 1]))), exit(11));
+    service.stop(Signal::TERM);
+
+    let service = Service::start(&world, Alice, &[]);
+    let mut connection = service.connect();
+    for (key, cheque) in &acknowledged {
+        let again = connection.call(Some(&spend), "chequebook_issue", &params(json!([bob, 1, key]))).unwrap();
+        assert_eq!(again["result"], *cheque);
+    }
+    // The one that was refused may be durable all the same: whoever repeats it finds out.
+    let issued = service.result(None, "chequebook_chequebooks", "[]")[0]["issued"].clone();
+    let issued: usize = issued.as_str().unwrap().parse().unwrap();
+    assert!((acknowledged.len()..=acknowledged.len() + 2).contains(&issued), "{issued} of {}", acknowledged.len());
+}
+
+#[test]
 fn a_node_that_goes_away_and_comes_back() {
     let (mut world, _) = World::with_chequebook();
     let bob = world.address(Bob);

@@ -119,6 +119,29 @@ fn a_token_is_shown_by_a_message_and_counts_until_it_is_revoked() {
 }
 
 #[test]
+fn who_shows_no_token_in_time_is_cut() {
+    let (world, _) = World::with_chequebook();
+    let spend = token(&world, Alice, "spend", &[]);
+    let service = Service::start(&world, Alice, &["require_token=true", "read_timeout=2s", "max_connections=4"]);
+    Runtime::new().unwrap().block_on(async {
+        let mut good = Socket::open(&service, &[]).await.unwrap();
+        good.call("chequebook_authenticate", json!([spend])).await;
+        let mut strangers = Vec::new();
+        for _ in 0..3 {
+            strangers.push(Socket::open(&service, &[]).await.unwrap());
+        }
+        assert_eq!(strangers[0].call("chequebook_status", json!([])).await["error"]["code"], json!(DENIED));
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        for mut stranger in strangers {
+            assert_eq!(stranger.next().await, None);
+        }
+        // Their places are free again, and the one that has a token stays.
+        assert!(good.call("chequebook_issue", json!([world.address(Bob), 1])).await["result"].is_object());
+        assert!(Socket::open(&service, &[]).await.is_ok());
+    });
+}
+
+#[test]
 fn who_has_enough_is_told_nothing_more() {
     let (world, _) = World::with_chequebook();
     let bob = world.address(Bob);

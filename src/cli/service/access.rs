@@ -30,6 +30,13 @@ impl Peer {
     }
 }
 
+impl Peer {
+    /// Whether it has shown a token that counted then.
+    pub(crate) fn has_shown(&self) -> bool {
+        self.token.lock().is_some()
+    }
+}
+
 /// Who makes a call, with what may be done.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
@@ -96,14 +103,38 @@ impl Access {
         Ok(token)
     }
 
+    /// The token that a peer has shown.
+    fn shown(&self, peer: &Peer) -> Result<Option<Arc<Token>>, Problem> {
+        let shown = *peer.token.lock();
+        shown.map(|hash| self.token(hash)).transpose()
+    }
+
     /// Decides whether a peer may make a call of a scope now, without counting it.
     ///
     /// # Errors
     ///
     /// [`Refusal::Denied`].
     pub(crate) fn allows(&self, peer: &Peer, scope: Option<Scope>) -> Result<Caller, Problem> {
-        let shown = *peer.token.lock();
-        let token = shown.map(|hash| self.token(hash)).transpose()?;
+        self.decide(peer, self.shown(peer)?, scope)
+    }
+
+    /// Counts a call, and decides whether it may be made.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TooFast`], [`Refusal::Denied`].
+    pub(crate) fn admits(&self, peer: &Peer, scope: Option<Scope>) -> Result<Caller, Problem> {
+        let shown = self.shown(peer);
+        // A guess at a token is no caller of its own.
+        let token = shown.as_ref().ok().and_then(Option::as_ref);
+        let who = token.map_or(Who::Address(peer.address), |token| Who::Token(token.hash));
+        if !self.rate.takes(who, Instant::now()) {
+            return Err(Problem::new(Refusal::TooFast, "too many calls, expected fewer in a second"));
+        }
+        self.decide(peer, shown?, scope)
+    }
+
+    fn decide(&self, peer: &Peer, token: Option<Arc<Token>>, scope: Option<Scope>) -> Result<Caller, Problem> {
         let caller = Caller { token };
         let Some(scope) = scope else { return Ok(caller) };
         let is_free = matches!(scope, Scope::Read | Scope::Receive) && peer.is_local && !self.demands_token;
@@ -114,21 +145,6 @@ impl Access {
             None => format!("no token was shown, expected one with scope {}", scope.name()),
         };
         Err(Problem::new(Refusal::Denied, denied))
-    }
-
-    /// Counts a call, and decides whether it may be made.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal::TooFast`], [`Refusal::Denied`].
-    pub(crate) fn admits(&self, peer: &Peer, scope: Option<Scope>) -> Result<Caller, Problem> {
-        // Not a guess at a token: that would be a caller of its own each time.
-        let known = peer.token.lock().filter(|hash| self.token(*hash).is_ok());
-        let who = known.map_or(Who::Address(peer.address), Who::Token);
-        if !self.rate.takes(who, Instant::now()) {
-            return Err(Problem::new(Refusal::TooFast, "too many calls, expected fewer in a second"));
-        }
-        self.allows(peer, scope)
     }
 }
 

@@ -55,7 +55,7 @@ const COMMAND: &[Field] = &[
     ("transaction", Kind::Hash, false),
     ("status", Kind::Text, false),
     ("block", Kind::Number, true),
-    ("state", Kind::Text, false),
+    ("state", Kind::Text, true),
     ("killableAt", Kind::Number, true),
 ];
 const CHANGED: &[Field] = &[

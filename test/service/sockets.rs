@@ -19,7 +19,8 @@ use tokio_tungstenite::{
 };
 
 use crate::{
-    client::{DENIED, Service, exit, token},
+    client::{DENIED, Service, TOO_FAST, exit, token},
+    proxy::Proxy,
     world::{Alice, Bob, PATIENCE, World},
 };
 
@@ -138,6 +139,35 @@ fn who_shows_no_token_in_time_is_cut() {
         // Their places are free again, and the one that has a token stays.
         assert!(good.call("chequebook_issue", json!([world.address(Bob), 1])).await["result"].is_object());
         assert!(Socket::open(&service, &[]).await.is_ok());
+    });
+}
+
+#[test]
+fn a_flood_of_calls_that_wait_for_a_silent_node_is_bounded() {
+    let (mut world, book) = World::with_chequebook();
+    let bob = world.address(Bob);
+    let spend = token(&world, Alice, "spend", &[]);
+    let node = Proxy::start(&world.url);
+    world.url = node.url();
+    let service = Service::start(&world, Alice, &[]);
+    Runtime::new().unwrap().block_on(async {
+        let mut socket = Socket::open(&service, &[]).await.unwrap();
+        node.silent(true);
+        for _ in 0..400 {
+            let verify = json!({"jsonrpc": "2.0", "id": 1, "method": "chequebook_verify", "params": [book]});
+            socket.send(&verify.to_string()).await;
+        }
+        for _ in 0..144 {
+            let answer = socket.next().await.unwrap();
+            assert_eq!(answer["error"]["code"], json!(TOO_FAST), "{answer}");
+        }
+        // Another connection is not touched: what needs no node is done.
+        service.result(Some(&spend), "chequebook_issue", &json!([bob, 1]).to_string());
+        node.silent(false);
+        for _ in 0..256 {
+            let answer = socket.next().await.unwrap();
+            assert_eq!(answer["result"]["genuine"], json!(true), "{answer}");
+        }
     });
 }
 

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     client::{Service, exit, params, pause, token},
+    proxy::Proxy,
     world::{Alice, Bob, World},
 };
 
@@ -154,7 +155,7 @@ fn a_node_that_goes_away_and_comes_back() {
     let bob = world.address(Bob);
     let spend = token(&world, Alice, "spend", &[]);
     // A node in between, which stops answering.
-    let node = proxy::Proxy::start(&world.url);
+    let node = Proxy::start(&world.url);
     let direct = std::mem::replace(&mut world.url, node.url());
     let service = Service::start(&world, Alice, &["patience=3s"]);
     assert_eq!(service.get("/readyz").status, 200);
@@ -177,64 +178,4 @@ fn a_node_that_goes_away_and_comes_back() {
     world.eventually("the deposit counts", || {
         service.result(None, "chequebook_balance", "[]") == json!("1000000000000000004")
     });
-}
-
-mod proxy {
-    //! Passes connections on to a node, or not.
-
-    use std::{
-        io::{Read, Write},
-        net::{Shutdown, TcpListener, TcpStream},
-        sync::{
-            Arc,
-            atomic::{AtomicBool, Ordering},
-        },
-        thread,
-    };
-
-    pub(crate) struct Proxy {
-        port: u16,
-        answers: Arc<AtomicBool>,
-    }
-
-    impl Proxy {
-        pub(crate) fn start(url: &str) -> Self {
-            let node = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            let port = listener.local_addr().unwrap().port();
-            let answers = Arc::new(AtomicBool::new(true));
-            let passes = Arc::clone(&answers);
-            thread::spawn(move || {
-                for stream in listener.incoming().map_while(Result::ok) {
-                    let (node, passes) = (node.clone(), Arc::clone(&passes));
-                    thread::spawn(move || {
-                        let Ok(there) = TcpStream::connect(&node) else { return };
-                        let (back, forth) = (there.try_clone().unwrap(), stream.try_clone().unwrap());
-                        let is_open = Arc::clone(&passes);
-                        thread::spawn(move || pass(stream, there, &passes));
-                        pass(back, forth, &is_open);
-                    });
-                }
-            });
-            Self { port, answers }
-        }
-
-        pub(crate) fn url(&self) -> String {
-            format!("http://127.0.0.1:{}/?key=secret", self.port)
-        }
-
-        pub(crate) fn answers(&self, answers: bool) {
-            self.answers.store(answers, Ordering::Relaxed);
-        }
-    }
-
-    fn pass(mut from: TcpStream, mut to: TcpStream, passes: &AtomicBool) {
-        let mut buffer = [0; 4_096];
-        while let Ok(count @ 1..) = from.read(&mut buffer) {
-            if !passes.load(Ordering::Relaxed) || to.write_all(&buffer[..count]).is_err() {
-                break;
-            }
-        }
-        let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
-    }
 }

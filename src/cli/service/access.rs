@@ -4,13 +4,17 @@ use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use alloy::primitives::B256;
 use parking_lot::Mutex;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use super::{
     problem::{Problem, Refusal},
     rate::Rate,
     tokens::{CurrentTokens, Scope, Token, hash, now},
 };
+
+/// How many calls of one connection, and of all, may be under way. Each keeps its message, while it waits for a node.
+const CALLS_OF_ONE: usize = 256;
+const CALLS: usize = 4_096;
 
 /// The other end of a connection.
 #[derive(Clone, Debug)]
@@ -20,13 +24,16 @@ pub(crate) struct Peer {
     pub(crate) is_local: bool,
     /// The hash of the token that it has shown.
     token: Arc<Mutex<Option<B256>>>,
+    /// Its calls that may still be made at the same time.
+    calls: Arc<Semaphore>,
     /// Its place among the connections, as long as anything of it is left.
     _place: Arc<OwnedSemaphorePermit>,
 }
 
 impl Peer {
     pub(crate) fn new(address: IpAddr, is_local: bool, token: Option<B256>, place: Arc<OwnedSemaphorePermit>) -> Self {
-        Self { address, is_local, token: Arc::new(Mutex::new(token)), _place: place }
+        let (token, calls) = (Arc::new(Mutex::new(token)), Arc::new(Semaphore::new(CALLS_OF_ONE)));
+        Self { address, is_local, token, calls, _place: place }
     }
 }
 
@@ -68,11 +75,15 @@ pub(crate) struct Access {
     /// Whether also who is on this machine needs a token for everything.
     demands_token: bool,
     rate: Rate<Who>,
+    calls: Semaphore,
 }
+
+/// A call that is under way, until this is dropped.
+pub(crate) struct UnderWay<'a>(#[allow(dead_code, reason = "it only has to be there")] [SemaphorePermit<'a>; 2]);
 
 impl Access {
     pub(crate) fn new(tokens: CurrentTokens, demands_token: bool, rate: u32) -> Self {
-        Self { tokens, demands_token, rate: Rate::new(rate) }
+        Self { tokens, demands_token, rate: Rate::new(rate), calls: Semaphore::new(CALLS) }
     }
 
     /// The token with a hash, if it counts now.
@@ -132,6 +143,16 @@ impl Access {
             return Err(Problem::new(Refusal::TooFast, "too many calls, expected fewer in a second"));
         }
         self.decide(peer, shown?, scope)
+    }
+
+    /// Begins a call, if not too many are under way.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TooFast`].
+    pub(crate) fn begin<'a>(&'a self, peer: &'a Peer) -> Result<UnderWay<'a>, Problem> {
+        let busy = |_| Problem::new(Refusal::TooFast, "too many calls are under way, expected fewer at the same time");
+        Ok(UnderWay([peer.calls.try_acquire().map_err(busy)?, self.calls.try_acquire().map_err(busy)?]))
     }
 
     fn decide(&self, peer: &Peer, token: Option<Arc<Token>>, scope: Option<Scope>) -> Result<Caller, Problem> {

@@ -116,7 +116,7 @@ fn other_machines_need_a_token_to_begin_with() {
 }
 
 /// Whether 65 bytes in hex are anywhere in a value, or in base64 as in a cheque of 2016.
-fn has_signature(value: &Value) -> bool {
+pub(crate) fn has_signature(value: &Value) -> bool {
     match value {
         Value::String(text) => {
             let digits = text.strip_prefix("0x").unwrap_or(text);

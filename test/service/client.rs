@@ -3,14 +3,14 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
-    process::Child,
+    process::{Child, Command},
     time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::world::{PATIENCE, Ran, Who, World, end, start};
+use crate::world::{PATIENCE, PROGRAM, Ran, Who, World, end, start};
 
 /// What every test may call as often as it likes.
 const FREE: &str = "rate=0";
@@ -103,6 +103,12 @@ impl Connection {
     }
 }
 
+/// The arguments that start it with settings, of which the last counts.
+fn arguments<'a>(settings: &[&'a str]) -> Vec<&'a str> {
+    let all = ["listen=127.0.0.1:0", FREE].iter().chain(settings);
+    ["serve", "--json"].into_iter().chain(all.flat_map(|setting| ["--set", *setting])).collect()
+}
+
 impl Service {
     /// Starts it with settings, and waits until it listens.
     pub(crate) fn start(world: &World, who: Who, settings: &[&str]) -> Self {
@@ -111,11 +117,22 @@ impl Service {
 
     /// The same, or how it ended.
     pub(crate) fn try_start(world: &World, who: Who, settings: &[&str]) -> Result<Self, Ran> {
-        let mut args = vec!["serve", "--json"];
-        for setting in ["listen=127.0.0.1:0", FREE].iter().chain(settings) {
-            args.extend(["--set", setting]);
-        }
-        let mut child = start(world.command(who, &args));
+        Self::run(world.command(who, &arguments(settings)))
+    }
+
+    /// Starts it with at most so much in each file, in units of 1,024 bytes: as on a disk that is full.
+    pub(crate) fn start_on_a_full_disk(world: &World, who: Who, most: u64) -> Self {
+        let mut command = world.command(who, &[]);
+        let envs: Vec<_> =
+            command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
+        let script = format!("trap '' XFSZ; ulimit -f {most}; exec \"$0\" \"$@\"");
+        command = world.clean("bash");
+        command.args(["-c", &script, PROGRAM]).args(arguments(&[])).envs(envs);
+        Self::run(command).unwrap_or_else(|ran| panic!("it does not start: {ran:#?}"))
+    }
+
+    fn run(command: Command) -> Result<Self, Ran> {
+        let mut child = start(command);
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         stdout.read_line(&mut line).unwrap();

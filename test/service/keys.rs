@@ -85,3 +85,38 @@ fn many_at_once_with_one_key_are_one() {
         "without, it is paid"
     );
 }
+
+#[test]
+fn who_hangs_up_and_comes_back_is_served_once() {
+    let (world, _) = World::with_chequebook();
+    let bob = world.address(Bob);
+    let spend = token(&world, Alice, "spend", &[]);
+    let service = Service::start(&world, Alice, &[]);
+    let hang_up = |method: &str, params: &str, after: u64| {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nAuthorization: Bearer {spend}\r\nContent-Length: {}\r\n\r\n{body}",
+            service.address,
+            body.len()
+        );
+        let mut connection = service.connect();
+        connection.write(head.as_bytes()).unwrap();
+        std::thread::sleep(std::time::Duration::from_micros(after));
+    };
+    for index in 0..200_u64 {
+        let call = params(json!([bob, 1, index.to_string()]));
+        hang_up("chequebook_issue", &call, index * 37 % 5_000);
+        service.result(Some(&spend), "chequebook_issue", &call);
+    }
+    let issued = service.result(None, "chequebook_chequebooks", "[]")[0]["issued"].clone();
+    assert_eq!(issued, json!("200"));
+    let before = world.nonce(Alice);
+    for index in 0..10_u64 {
+        let call = params(json!([1, index.to_string()]));
+        hang_up("chequebook_deposit", &call, index * 2_000);
+        service.result(Some(&spend), "chequebook_deposit", &call);
+    }
+    world.eventually("ten deposits", || world.nonce(Alice) >= before + alloy::primitives::U256::from(10));
+    crate::client::pause(1_000);
+    assert_eq!(world.nonce(Alice), before + alloy::primitives::U256::from(10), "and no more");
+}

@@ -13,6 +13,7 @@ mod keys;
 mod load;
 mod money;
 mod page;
+mod proxy;
 mod requests;
 mod sockets;
 mod stops;

@@ -169,6 +169,37 @@ fn cheques_of_both_forms() {
 }
 
 #[test]
+fn deposits_and_cashes_by_itself_if_told_to() {
+    let (world, book) = World::with_chequebook();
+    let spend = token(&world, Alice, "spend", &[]);
+    let deposits = [
+        "auto_deposit=true",
+        "auto_deposit_interval=1s",
+        "auto_deposit_threshold=2ether",
+        "auto_deposit_buffer=3ether",
+    ];
+    let payer = Service::start(&world, Alice, &deposits);
+    let payee = Service::start(&world, Bob, &["auto_cash=true", "auto_cash_interval=1s"]);
+    world.eventually("it is filled up", || world.balance(&book) == U256::from(3_000_000_000_000_000_000_u64));
+    payer.stop(rustix::process::Signal::TERM).expect(0);
+    // By default neither happens.
+    let payer = Service::start(
+        &world,
+        Alice,
+        &["auto_deposit_threshold=9ether", "auto_deposit_buffer=10ether", "auto_deposit_interval=1s"],
+    );
+    let cheque = payer.result(Some(&spend), "chequebook_issue", &params(json!([world.address(Bob), ETHER])));
+    payee.result(None, "chequebook_receive", &params(json!([cheque])));
+    world.eventually("it is cashed", || world.balance(&book) == U256::from(2_000_000_000_000_000_000_u64));
+    payee.stop(rustix::process::Signal::TERM).expect(0);
+    let payee = Service::start(&world, Bob, &["auto_cash_interval=1s"]);
+    let more = payer.result(Some(&spend), "chequebook_issue", &params(json!([world.address(Bob), ETHER])));
+    payee.result(None, "chequebook_receive", &params(json!([more])));
+    crate::client::pause(4_000);
+    assert_eq!(world.balance(&book), U256::from(2_000_000_000_000_000_000_u64), "nothing came, and nothing went");
+}
+
+#[test]
 fn limits_hold_for_a_call_a_beneficiary_and_a_day_whatever_happens() {
     let (world, _) = World::with_chequebook();
     let (bob, carol) = (world.address(Bob), world.address(crate::world::Carol));

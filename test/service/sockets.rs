@@ -19,7 +19,8 @@ use tokio_tungstenite::{
 };
 
 use crate::{
-    client::{DENIED, Service, exit, token},
+    client::{DENIED, Service, TOO_FAST, exit, token},
+    proxy::Proxy,
     world::{Alice, Bob, PATIENCE, World},
 };
 
@@ -99,6 +100,7 @@ fn a_token_is_shown_by_a_message_and_counts_until_it_is_revoked() {
         assert_eq!(told["method"], json!("chequebook_event"));
         assert_eq!(told["params"]["result"]["event"], json!("chequeIssued"), "{told}");
         assert_eq!(told["params"]["result"]["added"], json!("7"));
+        assert!(!crate::access::has_signature(&told), "{told}");
 
         // Too long, and nonsense: it is told so, and the connection stays.
         socket.send(&format!("{}{}", "{}", " ".repeat(5_000))).await;
@@ -114,6 +116,91 @@ fn a_token_is_shown_by_a_message_and_counts_until_it_is_revoked() {
         world.run(Alice, &["token", "revoke", "spend"]).expect(0);
         assert_eq!(socket.call("chequebook_issue", json!([bob, 1])).await["error"]["code"], json!(DENIED));
     });
+    service.stop(rustix::process::Signal::TERM).expect(0);
+}
+
+#[test]
+fn who_shows_no_token_in_time_is_cut() {
+    let (world, _) = World::with_chequebook();
+    let spend = token(&world, Alice, "spend", &[]);
+    let service = Service::start(&world, Alice, &["require_token=true", "read_timeout=2s", "max_connections=4"]);
+    Runtime::new().unwrap().block_on(async {
+        let mut good = Socket::open(&service, &[]).await.unwrap();
+        good.call("chequebook_authenticate", json!([spend])).await;
+        let mut strangers = Vec::new();
+        for _ in 0..3 {
+            strangers.push(Socket::open(&service, &[]).await.unwrap());
+        }
+        assert_eq!(strangers[0].call("chequebook_status", json!([])).await["error"]["code"], json!(DENIED));
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        for mut stranger in strangers {
+            assert_eq!(stranger.next().await, None);
+        }
+        // Their places are free again, and the one that has a token stays.
+        assert!(good.call("chequebook_issue", json!([world.address(Bob), 1])).await["result"].is_object());
+        assert!(Socket::open(&service, &[]).await.is_ok());
+    });
+}
+
+#[test]
+fn a_flood_of_calls_that_wait_for_a_silent_node_is_bounded() {
+    let (mut world, book) = World::with_chequebook();
+    let bob = world.address(Bob);
+    let spend = token(&world, Alice, "spend", &[]);
+    let node = Proxy::start(&world.url);
+    world.url = node.url();
+    let service = Service::start(&world, Alice, &[]);
+    Runtime::new().unwrap().block_on(async {
+        let mut socket = Socket::open(&service, &[]).await.unwrap();
+        node.silent(true);
+        for _ in 0..400 {
+            let verify = json!({"jsonrpc": "2.0", "id": 1, "method": "chequebook_verify", "params": [book]});
+            socket.send(&verify.to_string()).await;
+        }
+        for _ in 0..144 {
+            let answer = socket.next().await.unwrap();
+            assert_eq!(answer["error"]["code"], json!(TOO_FAST), "{answer}");
+        }
+        // Another connection is not touched: what needs no node is done.
+        service.result(Some(&spend), "chequebook_issue", &json!([bob, 1]).to_string());
+        node.silent(false);
+        for _ in 0..256 {
+            let answer = socket.next().await.unwrap();
+            assert_eq!(answer["result"]["genuine"], json!(true), "{answer}");
+        }
+    });
+}
+
+#[test]
+fn who_has_enough_is_told_nothing_more() {
+    let (world, _) = World::with_chequebook();
+    let bob = world.address(Bob);
+    let spend = token(&world, Alice, "spend,read", &[]);
+    let service = Service::start(&world, Alice, &[]);
+    let bearer = format!("Bearer {spend}");
+    Runtime::new().unwrap().block_on(async {
+        let mut socket = Socket::open(&service, &[("authorization", &bearer)]).await.unwrap();
+        let subscription = socket.call("chequebook_subscribe", json!([])).await["result"].clone();
+        service.result(Some(&spend), "chequebook_issue", &json!([bob, 1]).to_string());
+        assert_eq!(socket.next().await.unwrap()["params"]["subscription"], subscription);
+        assert_eq!(socket.call("chequebook_unsubscribe", json!([subscription])).await["result"], json!(true));
+        service.result(Some(&spend), "chequebook_issue", &json!([bob, 1]).to_string());
+        assert!(timeout(Duration::from_secs(1), socket.0.next()).await.is_err());
+        // There are not endlessly many.
+        let mut refused = 0;
+        for _ in 0..32 {
+            refused += usize::from(socket.call("chequebook_subscribe", json!([])).await.get("error").is_some());
+        }
+        assert_eq!(refused, 16);
+    });
+    // Who reads nothing holds nobody up, neither while it runs nor at its end.
+    let silent = Runtime::new().unwrap();
+    let mut socket = silent.block_on(Socket::open(&service, &[("authorization", &bearer)])).unwrap();
+    silent.block_on(socket.call("chequebook_subscribe", json!([])));
+    let mut connection = service.connect();
+    for _ in 0..2_000 {
+        connection.call(Some(&spend), "chequebook_issue", &json!([bob, 1]).to_string()).unwrap();
+    }
     service.stop(rustix::process::Signal::TERM).expect(0);
 }
 

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     client::{Service, exit, params, pause, token},
+    proxy::Proxy,
     world::{Alice, Bob, World},
 };
 
@@ -115,12 +116,46 @@ fn a_store_in_use_and_a_port_in_use() {
 }
 
 #[test]
+fn a_store_that_fails_promises_nothing_more() {
+    let (world, _) = World::with_chequebook();
+    let bob = world.address(Bob);
+    let spend = token(&world, Alice, "spend", &[]);
+    let size = std::fs::metadata(world.path("Alice.redb")).unwrap().len();
+    let service = Service::start_on_a_full_disk(&world, Alice, size / 1_024);
+    let (mut acknowledged, mut connection) = (Vec::new(), service.connect());
+    let refused = loop {
+        let key = format!("{:0200}", acknowledged.len());
+        let answer = connection.call(Some(&spend), "chequebook_issue", &params(json!([bob, 1, key]))).unwrap();
+        match answer.get("result") {
+            Some(cheque) => acknowledged.push((key, cheque.clone())),
+            None => break answer,
+        }
+        assert!(acknowledged.len() < 100_000, "the disk is full at last");
+    };
+    assert_eq!(refused["error"]["code"], json!(exit(11)), "{refused}");
+    assert_eq!(service.get("/readyz").status, 503);
+    assert_eq!(service.code(Some(&spend), "chequebook_issue", &params(json!([bob, 1]))), exit(11));
+    service.stop(Signal::TERM);
+
+    let service = Service::start(&world, Alice, &[]);
+    let mut connection = service.connect();
+    for (key, cheque) in &acknowledged {
+        let again = connection.call(Some(&spend), "chequebook_issue", &params(json!([bob, 1, key]))).unwrap();
+        assert_eq!(again["result"], *cheque);
+    }
+    // The one that was refused may be durable all the same: whoever repeats it finds out.
+    let issued = service.result(None, "chequebook_chequebooks", "[]")[0]["issued"].clone();
+    let issued: usize = issued.as_str().unwrap().parse().unwrap();
+    assert!((acknowledged.len()..=acknowledged.len() + 2).contains(&issued), "{issued} of {}", acknowledged.len());
+}
+
+#[test]
 fn a_node_that_goes_away_and_comes_back() {
     let (mut world, _) = World::with_chequebook();
     let bob = world.address(Bob);
     let spend = token(&world, Alice, "spend", &[]);
     // A node in between, which stops answering.
-    let node = proxy::Proxy::start(&world.url);
+    let node = Proxy::start(&world.url);
     let direct = std::mem::replace(&mut world.url, node.url());
     let service = Service::start(&world, Alice, &["patience=3s"]);
     assert_eq!(service.get("/readyz").status, 200);
@@ -143,64 +178,4 @@ fn a_node_that_goes_away_and_comes_back() {
     world.eventually("the deposit counts", || {
         service.result(None, "chequebook_balance", "[]") == json!("1000000000000000004")
     });
-}
-
-mod proxy {
-    //! Passes connections on to a node, or not.
-
-    use std::{
-        io::{Read, Write},
-        net::{Shutdown, TcpListener, TcpStream},
-        sync::{
-            Arc,
-            atomic::{AtomicBool, Ordering},
-        },
-        thread,
-    };
-
-    pub(crate) struct Proxy {
-        port: u16,
-        answers: Arc<AtomicBool>,
-    }
-
-    impl Proxy {
-        pub(crate) fn start(url: &str) -> Self {
-            let node = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            let port = listener.local_addr().unwrap().port();
-            let answers = Arc::new(AtomicBool::new(true));
-            let passes = Arc::clone(&answers);
-            thread::spawn(move || {
-                for stream in listener.incoming().map_while(Result::ok) {
-                    let (node, passes) = (node.clone(), Arc::clone(&passes));
-                    thread::spawn(move || {
-                        let Ok(there) = TcpStream::connect(&node) else { return };
-                        let (back, forth) = (there.try_clone().unwrap(), stream.try_clone().unwrap());
-                        let is_open = Arc::clone(&passes);
-                        thread::spawn(move || pass(stream, there, &passes));
-                        pass(back, forth, &is_open);
-                    });
-                }
-            });
-            Self { port, answers }
-        }
-
-        pub(crate) fn url(&self) -> String {
-            format!("http://127.0.0.1:{}/?key=secret", self.port)
-        }
-
-        pub(crate) fn answers(&self, answers: bool) {
-            self.answers.store(answers, Ordering::Relaxed);
-        }
-    }
-
-    fn pass(mut from: TcpStream, mut to: TcpStream, passes: &AtomicBool) {
-        let mut buffer = [0; 4_096];
-        while let Ok(count @ 1..) = from.read(&mut buffer) {
-            if !passes.load(Ordering::Relaxed) || to.write_all(&buffer[..count]).is_err() {
-                break;
-            }
-        }
-        let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
-    }
 }

@@ -8,7 +8,7 @@ const UNIT: &str = "dist/chequebook.service";
 fn the_unit_gives_the_service_little() {
     let path = format!("{}/{UNIT}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap();
-    for line in ["DynamicUser=yes", "ProtectSystem=strict", "NoNewPrivileges=yes", "KillSignal=SIGTERM", "UMask=0077"] {
+    for line in ["User=chequebook", "ProtectSystem=strict", "NoNewPrivileges=yes", "KillSignal=SIGTERM", "UMask=0077"] {
         assert!(text.lines().any(|found| found == line), "{line}");
     }
     // A stop takes at most the service's own time, and a little more.

@@ -4,13 +4,17 @@ use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use alloy::primitives::B256;
 use parking_lot::Mutex;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use super::{
     problem::{Problem, Refusal},
     rate::Rate,
     tokens::{CurrentTokens, Scope, Token, hash, now},
 };
+
+/// How many calls of one connection, and of all, may be under way. Each keeps its message, while it waits for a node.
+const CALLS_OF_ONE: usize = 256;
+const CALLS: usize = 4_096;
 
 /// The other end of a connection.
 #[derive(Clone, Debug)]
@@ -20,13 +24,23 @@ pub(crate) struct Peer {
     pub(crate) is_local: bool,
     /// The hash of the token that it has shown.
     token: Arc<Mutex<Option<B256>>>,
+    /// Its calls that may still be made at the same time.
+    calls: Arc<Semaphore>,
     /// Its place among the connections, as long as anything of it is left.
     _place: Arc<OwnedSemaphorePermit>,
 }
 
 impl Peer {
     pub(crate) fn new(address: IpAddr, is_local: bool, token: Option<B256>, place: Arc<OwnedSemaphorePermit>) -> Self {
-        Self { address, is_local, token: Arc::new(Mutex::new(token)), _place: place }
+        let (token, calls) = (Arc::new(Mutex::new(token)), Arc::new(Semaphore::new(CALLS_OF_ONE)));
+        Self { address, is_local, token, calls, _place: place }
+    }
+}
+
+impl Peer {
+    /// Whether it has shown a token that counted then.
+    pub(crate) fn has_shown(&self) -> bool {
+        self.token.lock().is_some()
     }
 }
 
@@ -61,11 +75,15 @@ pub(crate) struct Access {
     /// Whether also who is on this machine needs a token for everything.
     demands_token: bool,
     rate: Rate<Who>,
+    calls: Semaphore,
 }
+
+/// A call that is under way, until this is dropped.
+pub(crate) struct UnderWay<'a>(#[allow(dead_code, reason = "it only has to be there")] [SemaphorePermit<'a>; 2]);
 
 impl Access {
     pub(crate) fn new(tokens: CurrentTokens, demands_token: bool, rate: u32) -> Self {
-        Self { tokens, demands_token, rate: Rate::new(rate) }
+        Self { tokens, demands_token, rate: Rate::new(rate), calls: Semaphore::new(CALLS) }
     }
 
     /// The token with a hash, if it counts now.
@@ -96,14 +114,48 @@ impl Access {
         Ok(token)
     }
 
+    /// The token that a peer has shown.
+    fn shown(&self, peer: &Peer) -> Result<Option<Arc<Token>>, Problem> {
+        let shown = *peer.token.lock();
+        shown.map(|hash| self.token(hash)).transpose()
+    }
+
     /// Decides whether a peer may make a call of a scope now, without counting it.
     ///
     /// # Errors
     ///
     /// [`Refusal::Denied`].
     pub(crate) fn allows(&self, peer: &Peer, scope: Option<Scope>) -> Result<Caller, Problem> {
-        let shown = *peer.token.lock();
-        let token = shown.map(|hash| self.token(hash)).transpose()?;
+        self.decide(peer, self.shown(peer)?, scope)
+    }
+
+    /// Counts a call, and decides whether it may be made.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TooFast`], [`Refusal::Denied`].
+    pub(crate) fn admits(&self, peer: &Peer, scope: Option<Scope>) -> Result<Caller, Problem> {
+        let shown = self.shown(peer);
+        // A guess at a token is no caller of its own.
+        let token = shown.as_ref().ok().and_then(Option::as_ref);
+        let who = token.map_or(Who::Address(peer.address), |token| Who::Token(token.hash));
+        if !self.rate.takes(who, Instant::now()) {
+            return Err(Problem::new(Refusal::TooFast, "too many calls, expected fewer in a second"));
+        }
+        self.decide(peer, shown?, scope)
+    }
+
+    /// Begins a call, if not too many are under way.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TooFast`].
+    pub(crate) fn begin<'a>(&'a self, peer: &'a Peer) -> Result<UnderWay<'a>, Problem> {
+        let busy = |_| Problem::new(Refusal::TooFast, "too many calls are under way, expected fewer at the same time");
+        Ok(UnderWay([peer.calls.try_acquire().map_err(busy)?, self.calls.try_acquire().map_err(busy)?]))
+    }
+
+    fn decide(&self, peer: &Peer, token: Option<Arc<Token>>, scope: Option<Scope>) -> Result<Caller, Problem> {
         let caller = Caller { token };
         let Some(scope) = scope else { return Ok(caller) };
         let is_free = matches!(scope, Scope::Read | Scope::Receive) && peer.is_local && !self.demands_token;
@@ -114,21 +166,6 @@ impl Access {
             None => format!("no token was shown, expected one with scope {}", scope.name()),
         };
         Err(Problem::new(Refusal::Denied, denied))
-    }
-
-    /// Counts a call, and decides whether it may be made.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal::TooFast`], [`Refusal::Denied`].
-    pub(crate) fn admits(&self, peer: &Peer, scope: Option<Scope>) -> Result<Caller, Problem> {
-        // Not a guess at a token: that would be a caller of its own each time.
-        let known = peer.token.lock().filter(|hash| self.token(*hash).is_ok());
-        let who = known.map_or(Who::Address(peer.address), Who::Token);
-        if !self.rate.takes(who, Instant::now()) {
-            return Err(Problem::new(Refusal::TooFast, "too many calls, expected fewer in a second"));
-        }
-        self.allows(peer, scope)
     }
 }
 

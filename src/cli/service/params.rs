@@ -253,6 +253,17 @@ mod tests {
         assert!(read(&long).unwrap().key().is_err());
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC*", name in "amount|key|format|x") {
+            for text in [text.clone(), format!("[{text}]"), format!("{{\"{name}\":{text}}}")] {
+                if let Ok(args) = read(&text) {
+                    let _ = (args.amount("amount"), args.key(), args.format(), args.address("key"), args.flag("key"));
+                }
+            }
+        }
+    }
+
     #[test]
     fn depth_counts_brackets_outside_of_texts() {
         assert_eq!(depth("[{\"a[[\\\"[\": []}]"), 3);

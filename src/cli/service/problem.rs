@@ -30,7 +30,12 @@ pub(crate) enum Refusal {
 pub(crate) const TABLE: [(Refusal, i32, &str, &str); 5] = [
     (Refusal::Params, INVALID_PARAMS, "invalidParams", "a parameter is missing, unknown, or not what it should be"),
     (Refusal::Denied, -31_050, "denied", "no token, or one that is unknown, expired, revoked, or without this scope"),
-    (Refusal::TooFast, -31_051, "tooFast", "more calls than `rate` allows: come back in a second"),
+    (
+        Refusal::TooFast,
+        -31_051,
+        "tooFast",
+        "more calls than `rate` allows, or too many at the same time: come back in a second",
+    ),
     (Refusal::KeyReused, -31_052, "keyReused", "the key belongs to a call with other parameters"),
     (Refusal::LimitReached, -31_053, "limitReached", "a spending limit of the service or of the token"),
 ];

@@ -1,6 +1,13 @@
 //! Connections: how many, how long they may take, and what each request leads to.
 
-use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::{Shutdown, SocketAddr},
+    os::fd::AsFd,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{
@@ -32,6 +39,7 @@ use super::{
     options::Options,
     problem::Problem,
     state::State,
+    tokens::Scope,
 };
 
 type Rpc = jsonrpsee::server::TowerServiceBuilder<Identity, Identity>;
@@ -47,6 +55,14 @@ const PING: Duration = Duration::from_secs(20);
 const SILENCE: Duration = Duration::from_secs(60);
 /// How long to wait if no connection can be accepted, as when all files are in use.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// The other end of a connection.
+struct End {
+    address: SocketAddr,
+    place: Arc<OwnedSemaphorePermit>,
+    /// Its socket once more, to cut it.
+    line: Arc<std::net::TcpStream>,
+}
 
 /// What serves connections.
 pub(crate) struct Service {
@@ -97,11 +113,14 @@ impl Service {
     }
 
     async fn connection(self: Arc<Self>, stream: TcpStream, address: SocketAddr, place: Arc<OwnedSemaphorePermit>) {
+        let Ok(line) = stream.as_fd().try_clone_to_owned() else { return };
+        let line = Arc::new(std::net::TcpStream::from(line));
         let (limit, stopped) = (self.state.options.read_timeout, self.stop.clone().shutdown());
         let rpc = self.rpc.clone().build(self.methods.clone(), self.stop.clone());
         let answer = service_fn(|request| {
-            let (this, rpc, place) = (Arc::clone(&self), rpc.clone(), Arc::clone(&place));
-            async move { Ok::<_, Infallible>(this.answer(request, address, place, rpc).await) }
+            let end = End { address, place: Arc::clone(&place), line: Arc::clone(&line) };
+            let (this, rpc) = (Arc::clone(&self), rpc.clone());
+            async move { Ok::<_, Infallible>(this.answer(request, end, rpc).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -122,12 +141,11 @@ impl Service {
     async fn answer(
         &self,
         request: Request<Incoming>,
-        address: SocketAddr,
-        place: Arc<OwnedSemaphorePermit>,
+        end: End,
         rpc: jsonrpsee::server::TowerService<Identity, Identity>,
     ) -> Response<HttpBody> {
         let origin = self.rules.origin(request.headers()).cloned();
-        let mut response = match self.try_answer(request, address, place, rpc).await {
+        let mut response = match self.try_answer(request, end, rpc).await {
             Ok(response) => response,
             Err(Refused(status, message)) => refusal(status, message),
         };
@@ -144,8 +162,7 @@ impl Service {
     async fn try_answer(
         &self,
         request: Request<Incoming>,
-        address: SocketAddr,
-        place: Arc<OwnedSemaphorePermit>,
+        end: End,
         mut rpc: jsonrpsee::server::TowerService<Identity, Identity>,
     ) -> Result<Response<HttpBody>, Refused> {
         let (mut head, body) = request.into_parts();
@@ -161,14 +178,32 @@ impl Service {
             let denied = |problem: Problem| Refused(StatusCode::UNAUTHORIZED, problem.message().to_owned());
             self.state.access.token(hash).map_err(denied)?;
         }
-        let is_local = is_local(&head, address);
-        head.extensions.insert(Peer::new(address.ip(), is_local, shown, place));
+        let peer = Peer::new(end.address.ip(), is_local(&head, end.address), shown, end.place);
         let body = match asked {
             Asked::Calls => HttpBody::from(self.body(&head.headers, body).await?),
-            _ => HttpBody::new(body),
+            _ => {
+                self.wait_for_token(&peer, end.line);
+                HttpBody::new(body)
+            }
         };
+        head.extensions.insert(peer);
         let answered = rpc.call(Request::from_parts(head, body)).await;
         answered.map_err(|_| Refused(StatusCode::INTERNAL_SERVER_ERROR, "the call could not be answered".to_owned()))
+    }
+
+    /// Cuts the line of a WebSocket that may do nothing, unless it shows a token in time: strangers hold no places.
+    fn wait_for_token(&self, peer: &Peer, line: Arc<std::net::TcpStream>) {
+        let may = |state: &State, peer: &Peer| peer.has_shown() || state.access.allows(peer, Some(Scope::Read)).is_ok();
+        if may(&self.state, peer) {
+            return;
+        }
+        let (state, peer, limit) = (Arc::clone(&self.state), peer.clone(), self.state.options.read_timeout);
+        tokio::spawn(async move {
+            sleep(limit).await;
+            if !may(&state, &peer) {
+                let _ = line.shutdown(Shutdown::Both); // it may be gone
+            }
+        });
     }
 
     /// Reads a body, which may be neither long nor slow.

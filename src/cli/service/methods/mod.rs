@@ -58,7 +58,7 @@ const COMMAND: &[Field] = &[
     ("transaction", Kind::Hash, false),
     ("status", Kind::Text, false),
     ("block", Kind::Number, true),
-    ("state", Kind::Text, false),
+    ("state", Kind::Text, true),
     ("killableAt", Kind::Number, true),
 ];
 const CHANGED: &[Field] = &[
@@ -383,6 +383,7 @@ async fn call(method: &'static Method, params: Option<&str>, state: &Arc<State>,
     let peer = extensions.get::<Peer>().cloned();
     let peer = peer.ok_or_else(|| Problem::new(Refusal::Denied, "who calls is not known"))?;
     let caller = state.access.admits(&peer, method.scope)?;
+    let _under_way = state.access.begin(&peer)?;
     let args = Args::read(params, method.params)?;
-    (method.run)(Arc::clone(state), Call { method: method.name, peer, caller, args }).await
+    (method.run)(Arc::clone(state), Call { method: method.name, peer: peer.clone(), caller, args }).await
 }

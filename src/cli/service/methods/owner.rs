@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chequebook_wallet::{Owner, Request, Transaction};
 
 use crate::cli::{
-    output::Record,
+    output::{Record, Value},
     owner::{OwnerCommand, with_state},
     service::{
         method::{Answer, record},
@@ -23,7 +23,12 @@ async fn command(state: &State, call: &Call, command: OwnerCommand) -> Answer {
     let owner = Owner::open(&state.session.wallet, address).await?;
     let transaction = send(&owner, command, &request).await?;
     let done = Record::new().with("chequebook", address).with("action", command.name());
-    record(&with_state(with_transaction(done, &transaction), owner.state().await?))
+    let done = with_transaction(done, &transaction);
+    record(&match owner.state().await {
+        Ok(state) => with_state(done, state),
+        // It is sent, and that is the answer.
+        Err(_) => done.with("state", Value::Nothing).with("killableAt", Value::Nothing),
+    })
 }
 
 async fn send(owner: &Owner, command: OwnerCommand, request: &Request) -> Result<Transaction, Problem> {

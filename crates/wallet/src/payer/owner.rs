@@ -1,6 +1,7 @@
 //! The owner, which may end a chequebook.
 
 mod decide;
+mod reclaim;
 
 use std::{sync::Arc, time::Duration};
 

@@ -24,6 +24,7 @@ mod refusal;
 #[allow(dead_code, reason = "not every test looks at everything")]
 #[path = "../support/sim/mod.rs"]
 mod sim;
+mod single;
 mod stress;
 mod tokens;
 mod twice;

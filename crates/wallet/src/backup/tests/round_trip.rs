@@ -65,6 +65,13 @@ fn purpose() -> impl Strategy<Value = Purpose> {
         address().prop_map(|contract| Purpose::AnnounceKill { contract }),
         address().prop_map(|contract| Purpose::CancelKill { contract }),
         address().prop_map(|contract| Purpose::Kill { contract }),
+        address().prop_map(|contract| Purpose::Deploy { contract }),
+        address().prop_map(|contract| Purpose::Reclaim { contract }),
+        (address(), address(), amount()).prop_map(|(contract, beneficiary, amount)| Purpose::CashOriginal {
+            contract,
+            beneficiary,
+            amount
+        }),
     ]
 }
 

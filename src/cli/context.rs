@@ -386,29 +386,10 @@ impl Context {
 }
 
 impl Session {
-    /// A provider that sends by itself, for the few transactions that the wallet does not know.
-    ///
-    /// # Errors
-    ///
-    /// [`Exit::NotPossible`] if transactions of the wallet are under way: the two would take the same nonce.
-    pub(crate) fn direct(&self, node: &DynProvider) -> Result<DynProvider, Failure> {
-        if !self.wallet.open_transactions().is_empty() {
-            let message = "transactions of this account are under way: wait until they are final (`transactions list`)";
-            return Err(Failure::new(Exit::NotPossible, message));
-        }
-        Ok(direct(node, &self.account))
-    }
-
     /// Ends the wallet, and releases the store.
     pub(crate) async fn close(self) {
         self.wallet.shutdown().await;
     }
-}
-
-/// A node that also signs, with nonces of its own.
-pub(crate) fn direct(node: &DynProvider, account: &Arc<PrivateKeySigner>) -> DynProvider {
-    let wallet = alloy::network::EthereumWallet::from(PrivateKeySigner::clone(account));
-    ProviderBuilder::new().wallet(wallet).connect_provider(node.clone()).erased()
 }
 
 /// The failure of an address that is not ours.

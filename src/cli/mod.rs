@@ -5,6 +5,7 @@ mod args;
 mod books;
 mod config;
 mod context;
+mod deploy;
 mod doctor;
 mod exit;
 mod files;
@@ -14,6 +15,7 @@ mod output;
 mod owner;
 mod payee;
 mod payer;
+mod pinned;
 mod policy;
 mod recovery;
 mod settings;
@@ -88,7 +90,7 @@ async fn command(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Export { file } => recovery::export(context, &file).await,
         Command::Import { file } => recovery::import(context, &file).await,
         Command::ImportGeth(args) => geth::import(context, args).await,
-        Command::Deploy => verify::deploy(context).await,
+        Command::Deploy => deploy::deploy(context).await,
         Command::Config => shell::config(context),
         Command::Completions { shell } => shell::completions(context, shell),
         Command::Man => shell::man(context),

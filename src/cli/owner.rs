@@ -7,7 +7,7 @@ use chequebook_wallet::{Chequebook, Owner, Transaction};
 use super::{
     args::Which,
     context::{Context, OpenStore, Session},
-    exit::{Exit, Failure},
+    exit::Failure,
     output::{Record, Value},
     payer::show,
 };
@@ -95,31 +95,24 @@ pub(crate) fn with_state(record: Record, state: State) -> Record {
     record.with("state", name).with("killableAt", killable_at.unwrap_or(Value::Nothing))
 }
 
-/// `reclaim`: a transaction that the wallet does not know, and so sends only if none of its own is under way.
+/// `reclaim`: what a dead token chequebook received since. One that is under way is waited for, and not sent again.
 pub(crate) async fn reclaim(context: &Context, which: Which) -> Result<(), Failure> {
+    context.check_wait()?;
     let session = context.open(OpenStore::OrCreate).await?;
     let result = async {
         let address: Address = context.which(&session, which).await?;
         let record = ChequebookContract::record(&session.provider, address).await?;
-        let record = record.ok_or(chequebook::Error::Unproven { contract: address })?;
-        let asset = record.form.asset();
-        let contract = ChequebookContract::at(session.direct(&session.provider)?, address, asset).await?;
+        let asset = record.ok_or(chequebook::Error::Unproven { contract: address })?.form.asset();
+        let contract = ChequebookContract::at(session.provider.clone(), address, asset).await?;
         let units = context.units(asset, &session.provider).await?;
-        let (owner, account) = (contract.terms().owner, session.account.address());
-        if owner != account {
-            let message = format!("account is {account}, expected {owner}, the owner of chequebook {address}");
-            return Err(Failure::new(Exit::NotPossible, message));
-        }
-        let plan = Record::new().with("action", "reclaim").with("chequebook", address).with("to", account);
-        let plan = with_state(plan.amount("balance", contract.balance().await?, &units), contract.state().await?);
-        if !context.consent(&plan).await? {
+        let done = Record::new().with("chequebook", address).with("action", "reclaim");
+        let done = done.with("to", contract.terms().owner);
+        let plan = done.clone().amount("balance", contract.balance().await?, &units);
+        if !context.consent(&with_state(plan, contract.state().await?)).await? {
             return Ok(None);
         }
-        let receipt = contract.reclaim().await?.get_receipt().await.map_err(chequebook::Error::from)?;
-        if !receipt.status() {
-            return Err(chequebook::Error::Reverted { hash: receipt.transaction_hash }.into());
-        }
-        Ok(Some(plan.with("transaction", receipt.transaction_hash).with("block", receipt.block_number)))
+        let transaction = Owner::reclaim(&session.wallet, address).await?;
+        context.finish(&transaction, done).await.map(Some)
     }
     .await;
     show(context, session, result).await

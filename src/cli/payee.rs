@@ -10,6 +10,7 @@ use chequebook::{Cheque, ChequebookContract, Creation, Overdraft, SignedCheque, 
 use chequebook_wallet::{Error as WalletError, Inbox, Policy};
 
 pub(crate) use self::cash::cash;
+pub(crate) use self::lines::balance;
 use self::lines::{Line, lines};
 use super::{
     args::{Check, List, Receive, address},

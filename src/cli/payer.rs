@@ -1,6 +1,9 @@
 //! What a payer does: create, deposit, issue, and see what is left.
 
-use alloy::primitives::{Address, U256};
+use alloy::{
+    primitives::{Address, U256},
+    providers::Provider,
+};
 use chequebook::{Asset, ChequebookContract, Creation, Form, Scheme, Terms};
 use chequebook_wallet::{Chequebook, NewChequebook, Purpose, Transaction};
 
@@ -10,6 +13,7 @@ use super::{
     context::{Context, OpenStore, Session},
     exit::{Exit, Failure},
     output::{Record, Value},
+    standing::without_transaction,
 };
 
 /// How many rows of what was issued are read at once.
@@ -51,17 +55,21 @@ fn creation(context: &Context, args: &TermsArgs, account: Address, signer: Addre
     Ok(Creation { terms, salt: args.salt })
 }
 
-fn describe(creation: &Creation, address: Address) -> Result<Record, Failure> {
-    let Creation { terms, salt } = creation;
-    let form = match terms.form {
+/// The name of a form.
+pub(crate) const fn form_name(form: Form) -> &'static str {
+    match form {
         Form::Direct => "direct",
         Form::Clone => "clone",
         Form::Token(_) => "token",
-    };
+    }
+}
+
+fn describe(creation: &Creation, address: Address) -> Result<Record, Failure> {
+    let Creation { terms, salt } = creation;
     let json = serde_json::to_value(creation).map_err(|error| Failure::new(Exit::Failed, error))?;
     Ok(Record::new()
         .with("chequebook", address)
-        .with("form", form)
+        .with("form", form_name(terms.form))
         .with("asset", terms.form.asset().to_string())
         .with("owner", terms.owner)
         .with("signer", terms.effective_signer())
@@ -137,11 +145,13 @@ async fn create_on(context: &Context, session: &Session, args: Create) -> Result
     if !context.consent(&record.clone().with("action", "create")).await? {
         return Ok(None);
     }
+    let before = session.provider.get_transaction_count(session.account.address()).await?;
     let book = Chequebook::create(&session.wallet, signer, new).await?;
     // It is included; the deposit counts once it is final.
-    let record = match funding(session, address) {
+    let record = match funding(session, address, before).await? {
         Some(transaction) => context.finish(&transaction, record).await?,
-        None => record,
+        // A token chequebook that was there already, with all of its first deposit.
+        None => without_transaction(record),
     };
     let balance = book.balance().await?;
     Ok(Some(record.amount("available", balance.available, &units)))
@@ -155,13 +165,18 @@ fn creating(session: &Session, address: Address) -> Option<Transaction> {
     })
 }
 
-/// The last transaction that creates or funds a chequebook and is not final.
-fn funding(session: &Session, address: Address) -> Option<Transaction> {
+/// The last transaction that creates or funds a chequebook and was not included when the account had this many.
+async fn funding(session: &Session, address: Address, before: u64) -> Result<Option<Transaction>, Failure> {
     let is_ours = |one: &Transaction| match one.purpose() {
         Purpose::Create { contract, .. } | Purpose::Deposit { contract, .. } => contract == address,
         _ => false,
     };
-    session.wallet.open_transactions().into_iter().rfind(is_ours)
+    if let Some(open) = session.wallet.open_transactions().into_iter().rfind(is_ours) {
+        return Ok(Some(open));
+    }
+    // It may be final already.
+    let page = session.wallet.history(before.checked_sub(1), PAGE).await?;
+    Ok(page.into_iter().rfind(is_ours))
 }
 
 /* DEPOSIT AND WITHDRAW */
@@ -206,7 +221,7 @@ pub(crate) async fn withdraw(context: &Context, args: Withdraw) -> Result<(), Fa
         };
         match transaction {
             Some(transaction) => context.finish(&transaction, record).await.map(Some),
-            None => Ok(Some(record.with("status", "nothing is left to withdraw"))),
+            None => Ok(Some(without_transaction(record))),
         }
     }
     .await;

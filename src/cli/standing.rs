@@ -2,7 +2,7 @@
 
 use chequebook_wallet::{Status, Transaction};
 
-use super::output::Record;
+use super::output::{Record, Value};
 
 /// Adds how a transaction stands.
 pub(crate) fn with_transaction(record: Record, transaction: &Transaction) -> Record {
@@ -25,4 +25,10 @@ pub(crate) fn status(status: Status) -> (&'static str, Option<u64>) {
         Status::Replaced { block, .. } => ("replaced", Some(block)),
         _ => ("unknown", None),
     }
+}
+
+/// Adds that nothing was sent, because there was nothing to do.
+pub(crate) fn without_transaction(record: Record) -> Record {
+    let record = record.with("nonce", Value::Nothing).with("transaction", Value::Nothing);
+    record.with("status", "nothing to do").with("block", Value::Nothing)
 }

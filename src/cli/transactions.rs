@@ -1,6 +1,7 @@
 //! The transactions of the account: list, reprice, cancel.
 
 use alloy::primitives::{Address, U256};
+use chequebook::clearing_house;
 use chequebook_wallet::{Purpose, Transaction, Wallet};
 
 use super::{
@@ -75,7 +76,7 @@ pub(crate) struct Described {
 }
 
 /// A purpose in words.
-pub(crate) const fn describe(purpose: Purpose) -> Described {
+pub(crate) fn describe(purpose: Purpose) -> Described {
     let (name, chequebook, beneficiary, amount) = match purpose {
         Purpose::Deposit { contract, amount } => ("deposit", Some(contract), None, Some(amount)),
         Purpose::AutoDeposit { contract, amount } => ("autoDeposit", Some(contract), None, Some(amount)),
@@ -86,6 +87,12 @@ pub(crate) const fn describe(purpose: Purpose) -> Described {
         Purpose::AnnounceKill { contract } => ("announceKill", Some(contract), None, None),
         Purpose::CancelKill { contract } => ("cancelKill", Some(contract), None, None),
         Purpose::Kill { contract } => ("kill", Some(contract), None, None),
+        Purpose::Deploy { contract } if contract == clearing_house() => ("deployClearingHouse", None, None, None),
+        Purpose::Deploy { .. } => ("deployFactory", None, None, None),
+        Purpose::Reclaim { contract } => ("reclaim", Some(contract), None, None),
+        Purpose::CashOriginal { contract, beneficiary, amount } => {
+            ("cashOriginal", Some(contract), Some(beneficiary), Some(amount))
+        }
         _ => ("other", None, None, None),
     };
     Described { name, chequebook, beneficiary, amount }

@@ -4,6 +4,7 @@
 
 mod commands;
 mod exits;
+mod json;
 mod keys;
 mod nodes;
 mod owner;

@@ -252,11 +252,23 @@ impl World {
     pub(crate) fn token(&self, who: Who) -> String {
         let from = self.addresses[9].to_string();
         let token = self.deploy(&from, "Tokens.sol/StandardToken");
-        // mint(address,uint256)
-        let to = self.address(who).trim_start_matches("0x").to_lowercase();
-        let data = format!("0x40c10f19{to:0>64}{:0>64}", "ffffffff");
-        self.send(serde_json::json!({"from": from, "to": token, "data": data, "gas": "0x989680"}));
+        self.mint(&token, &self.address(who), 0xffff_ffff);
         token
+    }
+
+    /// Gives somebody units of a token.
+    pub(crate) fn mint(&self, token: &str, to: &str, units: u64) {
+        let from = self.addresses[9].to_string();
+        // mint(address,uint256)
+        let data = format!("0x40c10f19{:0>64}{units:064x}", to.trim_start_matches("0x").to_lowercase());
+        self.send(serde_json::json!({"from": from, "to": token, "data": data, "gas": "0x989680"}));
+    }
+
+    /// The file of a chequebook of 2016, as go-ethereum wrote it: what is promised to one beneficiary.
+    pub(crate) fn old_file(&self, who: Who, contract: &str, beneficiary: &str, wei: u64) -> String {
+        let [contract, owner, beneficiary] =
+            [contract, &self.address(who), beneficiary].map(|address| address.to_lowercase());
+        format!(r#"{{"Balance":"600","Contract":"{contract}","Owner":"{owner}","Sent":{{"{beneficiary}":"{wei}"}}}}"#)
     }
 
     /// A contract like that of 2016, of a user, with a deposit in wei.

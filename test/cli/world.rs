@@ -230,7 +230,9 @@ impl World {
     /// Sends a transaction by an account that anvil has unlocked, and returns its receipt.
     fn send(&self, transaction: Value) -> Value {
         let hash = self.rpc("eth_sendTransaction", serde_json::json!([transaction]));
-        let receipt = self.rpc("eth_getTransactionReceipt", serde_json::json!([hash]));
+        let receipt = || self.rpc("eth_getTransactionReceipt", serde_json::json!([hash]));
+        self.eventually("a transaction is mined", || !receipt().is_null());
+        let receipt = receipt();
         assert_eq!(receipt["status"], "0x1", "{receipt}");
         receipt
     }

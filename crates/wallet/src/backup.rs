@@ -3,6 +3,7 @@
 mod credits;
 mod old;
 mod receipt;
+mod requests;
 mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use self::{
     credits::Credited,
     receipt::Receipt,
+    requests::{Counter, Requested},
     rows::{all, bad},
 };
 use crate::{
@@ -47,6 +49,11 @@ pub struct Backup {
     #[serde(default)]
     credits: Vec<Credited>,
     transactions: Vec<Sent>,
+    /// What was done for requests, and what they have spent. Older backups have none.
+    #[serde(default)]
+    requests: Vec<Requested>,
+    #[serde(default)]
+    counters: Vec<Counter>,
 }
 
 /// A chequebook that we sign for.
@@ -142,7 +149,8 @@ impl Backup {
         }
         let sent = |((account, nonce), transaction)| Sent { account, nonce, transaction };
         let transactions = transactions.into_iter().map(sent).collect();
-        Ok(Self { format, chain_id, genesis, chequebooks, received, credits, transactions })
+        let (requests, counters) = requests::read(ledger).await?;
+        Ok(Self { format, chain_id, genesis, chequebooks, received, credits, transactions, requests, counters })
     }
 
     /// Imports the backup into an empty store, in one commit.
@@ -172,6 +180,7 @@ impl Backup {
         }
         self.import_received(&mut batch)?;
         credits::import(&self.credits, &mut batch)?;
+        requests::import(&self.requests, &self.counters, &mut batch)?;
 
         let mut nonces = BTreeMap::new();
         let mut seen = BTreeSet::new();

@@ -79,6 +79,8 @@ pub struct Config {
     pub l1_fee: L1Fee,
     /// Which final transactions the store keeps.
     pub history: History,
+    /// For how long the key of a [`Request`](crate::Request) is kept, at least.
+    pub keep_requests: Duration,
 }
 
 setters!(Config {
@@ -99,6 +101,7 @@ setters!(Config {
     max_gas: u64,
     l1_fee: L1Fee,
     history: History,
+    keep_requests: Duration,
 });
 
 /// In wei.
@@ -132,6 +135,7 @@ impl Config {
             max_gas: 16_777_216, // EIP-7825
             l1_fee: L1Fee::InGas,
             history: History::All,
+            keep_requests: Duration::from_secs(7 * 86_400),
         }
     }
 

@@ -527,6 +527,32 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] StoreError),
 
+    /// The key of a request belongs to another one.
+    #[error("key {key} belongs to another request, expected one that asks for the same")]
+    KeyReused {
+        /// The key.
+        key: B256,
+    },
+
+    /// A limit of the request allows no more today.
+    #[error("{amount} is too much, expected at most the {left} that are left today of {max}")]
+    LimitReached {
+        /// What is to be spent.
+        amount: U256,
+        /// What is left.
+        left: U256,
+        /// The limit.
+        max: U256,
+    },
+
+    /// The transaction of an earlier request is no longer in the store, which keeps what
+    /// [`Config::history`](crate::Config::history) says.
+    #[error("transaction {nonce} is no longer in the store")]
+    Forgotten {
+        /// Its nonce.
+        nonce: u64,
+    },
+
     /// A backup can only be imported into an empty store.
     #[error("store is not empty")]
     StoreNotEmpty,
@@ -592,6 +618,7 @@ impl Error {
             Self::InsufficientDeposit { .. }
             | Self::InsufficientCredit { .. }
             | Self::AutoDepositLimit { .. }
+            | Self::LimitReached { .. }
             | Self::InsufficientFunds { .. }
             | Self::InsufficientTokens { .. }
             | Self::WouldBounce { .. }
@@ -605,6 +632,8 @@ impl Error {
             | Self::NotDead { .. }
             | Self::NoticeRunning { .. }
             | Self::NoRecord { .. }
+            | Self::KeyReused { .. }
+            | Self::Forgotten { .. }
             | Self::AlreadyOpen { .. }
             | Self::NothingReceived { .. }
             | Self::StoreNotEmpty

@@ -30,8 +30,9 @@ use crate::{
     credit::Credits,
     events::{Events, Feed},
     factory::Factory,
-    health::{Health, note},
+    health::{Health, note, note_store},
     registry::Registry,
+    requests::Requests,
     store::{
         Batch, Ledger, Store, StoreError,
         migrate::migrate,
@@ -85,6 +86,8 @@ pub(crate) struct Shared {
     pub(crate) agenda: Arc<Agenda>,
     /// What payers may use up.
     pub(crate) credits: Credits,
+    /// Which requests are under way, or were done.
+    pub(crate) requests: Arc<Requests>,
     /// Whom to tell what happened.
     pub(crate) feed: Feed,
     /// Wakes who looks at the chain: there may be a new block.
@@ -136,7 +139,9 @@ impl Wallet {
         let watcher = ChainWatcher::open(Arc::clone(chain), Arc::clone(ledger), config, feed.clone()).await?;
         let parts = (Arc::clone(chain), Arc::clone(&watcher), Arc::clone(ledger));
         let account = Account::open(parts, signer, config, health.clone(), feed.clone()).await?;
-        let cashing = Cashing::open(Arc::clone(chain), Arc::clone(&watcher), Arc::clone(&account), config)?;
+        let requests = Arc::new(Requests::new(Arc::clone(ledger), &config));
+        let parts = (Arc::clone(chain), Arc::clone(&watcher), Arc::clone(&account), Arc::clone(&requests));
+        let cashing = Cashing::open(parts, config)?;
         let factory = Factory::new(Arc::clone(chain), Arc::clone(&watcher), Arc::clone(&account));
         let wallet = Self(Arc::new(Shared {
             config,
@@ -148,6 +153,7 @@ impl Wallet {
             opening: Registry::default(),
             agenda: Arc::default(),
             credits: Credits::default(),
+            requests,
             feed,
             hint: Arc::default(),
             factory,
@@ -328,6 +334,7 @@ impl Shared {
             Ok(())
         };
         let result: Result<(), Error> = result.await;
+        note_store(&self.health, &result);
         // A signer or a store that fails is no silence of the chain.
         match &result {
             Err(error) if !matches!(error.class(), ErrorClass::ChainUnreachable | ErrorClass::WrongChain) => {

@@ -12,12 +12,13 @@ use alloy::{
 };
 use chequebook::{Cheque, Creation, Form, Scheme, SignedCheque, Terms};
 
-use super::{Backup, Credited, Issued, Issuer, Receipt, Sent};
+use super::{Backup, Counter, Credited, Issued, Issuer, Receipt, Requested, Sent};
 use crate::{
     Error,
+    requests::Done,
     store::{
         Ledger, Memory, Store, StoreError, TABLES,
-        schema::{Outcome, Purpose, TransactionRow},
+        schema::{CounterRow, Outcome, Purpose, RequestRow, TransactionRow},
     },
 };
 
@@ -73,6 +74,11 @@ fn sent(nonce: u64, outcome: Option<Outcome>) -> Sent {
     Sent { account: Address::repeat_byte(0xaa), nonce, transaction }
 }
 
+fn requested(byte: u8, done: Done) -> Requested {
+    let request = RequestRow { content: B256::repeat_byte(8), at: 1_700_000_000, done };
+    Requested { key: B256::repeat_byte(byte), request }
+}
+
 /// One of everything.
 fn sample() -> Backup {
     let contract = creation(0).address(CHAIN).unwrap();
@@ -86,6 +92,11 @@ fn sample() -> Backup {
         received: vec![receipt(one, two, 10, 9)],
         credits: vec![credited(one, two, 9, 4)],
         transactions: vec![sent(0, Some(Outcome::Confirmed { block: 4, hash: B256::ZERO })), sent(1, None)],
+        requests: vec![requested(1, Done::transaction((one, 0)))],
+        counters: vec![Counter {
+            counter: B256::repeat_byte(2),
+            spent: CounterRow { day: 20_000, spent: U256::from(5) },
+        }],
     }
 }
 

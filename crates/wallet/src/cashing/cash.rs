@@ -16,6 +16,7 @@ use crate::{
     Error,
     chain::{Chain, ChainWatcher, Seen, Subject, Ticket, Watching, cheques_of},
     config::Config,
+    requests::{Begun, Done, Pass, Request, Requests},
     store::schema::Purpose,
     transactions::{Account, Call, Transaction},
 };
@@ -34,6 +35,7 @@ pub(super) struct Inner {
     pub(super) chain: Arc<Chain>,
     pub(super) watcher: Arc<ChainWatcher>,
     pub(super) account: Arc<Account>,
+    requests: Arc<Requests>,
     pub(super) config: Config,
     pub(super) register: Register,
     /// Automatic cashes that wait for their batch.
@@ -53,9 +55,7 @@ pub(super) enum Look {
 impl Cashing {
     /// Takes up what an earlier run has set going.
     pub(crate) fn open(
-        chain: Arc<Chain>,
-        watcher: Arc<ChainWatcher>,
-        account: Arc<Account>,
+        (chain, watcher, account, requests): (Arc<Chain>, Arc<ChainWatcher>, Arc<Account>, Arc<Requests>),
         config: Config,
     ) -> Result<Self, Error> {
         let register = Register::default();
@@ -73,7 +73,7 @@ impl Cashing {
             }
         }
         let (waiting, has_clearing_house) = (Mutex::default(), AtomicBool::new(false));
-        Ok(Self(Arc::new(Inner { chain, watcher, account, config, register, waiting, has_clearing_house })))
+        Ok(Self(Arc::new(Inner { chain, watcher, account, requests, config, register, waiting, has_clearing_house })))
     }
 
     /// Sends the transaction that cashes a cheque, of any chequebook to any beneficiary, and returns once it is sent.
@@ -97,10 +97,34 @@ impl Cashing {
     /// one that is.
     #[tracing::instrument(skip_all, fields(contract = %cheque.cheque().contract, amount = %cheque.cheque().amount))]
     pub async fn cash(&self, cheque: &SignedCheque, overdraft: Overdraft) -> Result<Transaction, Error> {
+        self.cash_with(cheque, overdraft, Pass::default()).await
+    }
+
+    /// The same for a [`Request`], whose limits count nothing here.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyReused`], [`Error::Forgotten`], and those of [`cash`](Self::cash).
+    pub async fn cash_for(
+        &self,
+        cheque: &SignedCheque,
+        overdraft: Overdraft,
+        request: &Request,
+    ) -> Result<Transaction, Error> {
+        match self.0.requests.begin(Some(request), U256::ZERO).await? {
+            Begun::Before(past) => past.transaction(&self.0.account).await,
+            Begun::New(pass) => self.cash_with(cheque, overdraft, pass).await,
+        }
+    }
+
+    async fn cash_with(&self, cheque: &SignedCheque, overdraft: Overdraft, pass: Pass) -> Result<Transaction, Error> {
         loop {
             match self.0.look(cheque, overdraft, None).await? {
-                Look::Pending(pending) => return Ok(pending),
-                Look::Good(reserved) => return self.0.send(cheque, overdraft, reserved).await,
+                Look::Pending(pending) => {
+                    self.0.requests.found(pass, Done::transaction(pending.id())).await?;
+                    return Ok(pending);
+                }
+                Look::Good(reserved) => return self.0.send(cheque, overdraft, reserved, pass).await,
                 Look::Busy => {}
             }
         }
@@ -201,11 +225,12 @@ impl Inner {
         cheque: &SignedCheque,
         overdraft: Overdraft,
         reserved: Reserved,
+        pass: Pass,
     ) -> Result<Transaction, Error> {
         let Cheque { contract, beneficiary, amount, .. } = *cheque.cheque();
         let purpose = Purpose::Cash { contract, beneficiary, amount };
         let signed = move |transaction| reserved.sent(transaction);
-        self.note(cheque, self.account.send_and(call(cheque, overdraft), purpose, signed).await)
+        self.note(cheque, self.account.send_if(call(cheque, overdraft), purpose, pass, || Ok(()), signed).await)
     }
 
     /// Notes whether the contract refuses a cheque.

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     Error,
     chain::skipped,
+    requests::Pass,
     store::schema::Purpose,
     transactions::{Call, Status, Transaction},
 };
@@ -98,7 +99,7 @@ impl Cashing {
             }
         }
         for (index, cheque, reserved) in alone {
-            answers.push((index, self.0.send(cheque, Overdraft::Refuse, reserved).await));
+            answers.push((index, self.0.send(cheque, Overdraft::Refuse, reserved, Pass::default()).await));
         }
         // Nothing of ours is undecided now, so that waiting for others cannot make them wait for us.
         for (index, cheque) in busy {

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     Error,
     chain::{Subject, Ticket, WatchedChequebook, transfer_input},
+    requests::{Begun, Done, Pass, Request},
     signer::SharedSigner,
     store::{
         Batch, Durable, Key,
@@ -81,6 +82,8 @@ impl Reservation<'_> {
         key: Key,
         before: Option<&Promise>,
         promise: &Promise,
+        pass: Pass,
+        done: Done,
         tell: impl FnOnce() + Send + 'static,
     ) -> Result<Durable, Error> {
         let Book { wallet, contract, .. } = self.book;
@@ -93,7 +96,7 @@ impl Reservation<'_> {
             .replace(key, before, promise)?
             .replace(total_key(*contract), Some(&funds.issued), &issued)?
             .when_durable(tell);
-        let durable = wallet.shared().ledger.submit(batch);
+        let durable = pass.commit(batch, || done, |batch| wallet.shared().ledger.submit(batch))?;
         funds.issued = issued;
         funds.reserved = funds.reserved.saturating_sub(std::mem::take(&mut self.amount));
         drop(funds);
@@ -191,7 +194,18 @@ impl Book {
 
     pub(super) async fn deposit(&self, amount: U256) -> Result<Transaction, Error> {
         let purpose = Purpose::Deposit { contract: self.contract, amount };
-        self.deposit_for(purpose, amount, || Ok(())).await
+        self.send_deposit(purpose, amount, Pass::default(), || Ok(())).await
+    }
+
+    pub(super) async fn deposit_for(&self, amount: U256, request: &Request) -> Result<Transaction, Error> {
+        let shared = self.wallet.shared();
+        match shared.requests.begin(Some(request), amount).await? {
+            Begun::Before(past) => past.transaction(&shared.account).await,
+            Begun::New(pass) => {
+                let purpose = Purpose::Deposit { contract: self.contract, amount };
+                self.send_deposit(purpose, amount, pass, || Ok(())).await
+            }
+        }
     }
 
     /// Deposits, if all automatic deposits together send no more than `max`. In wei.
@@ -199,13 +213,15 @@ impl Book {
         let contract = self.contract;
         let purpose = Purpose::AutoDeposit { contract, amount };
         let account = &self.wallet.shared().account;
-        self.deposit_for(purpose, amount, || account.check_automatic(contract, amount, max)).await
+        let allowed = || account.check_automatic(contract, amount, max);
+        self.send_deposit(purpose, amount, Pass::default(), allowed).await
     }
 
-    async fn deposit_for(
+    async fn send_deposit(
         &self,
         purpose: Purpose,
         amount: U256,
+        pass: Pass,
         allowed: impl FnOnce() -> Result<(), Error> + Send,
     ) -> Result<Transaction, Error> {
         if amount.is_zero() {
@@ -229,7 +245,7 @@ impl Book {
         };
         let allowed = || self.check_alive().and_then(|()| allowed());
         // As soon as it is signed, it counts as a transaction.
-        shared.account.send_if(call, purpose, allowed, move |_| drop(depositing)).await
+        shared.account.send_if(call, purpose, pass, allowed, move |_| drop(depositing)).await
     }
 
     /// Creates a token chequebook, unless it is created, and deposits what is missing of its first deposit: what was

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     Error,
+    requests::Request,
     signer::{IntoSigner, SharedSigner},
     store::{
         Batch,
@@ -221,6 +222,20 @@ impl Chequebook {
         self.0.book.wallet.cashing().cash(&cheque, Overdraft::Refuse).await
     }
 
+    /// The same for a [`Request`]: a second one with its key promises nothing, and sends what the first one did not come
+    /// to. What its limits count is the amount.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyReused`] and [`Error::LimitReached`], after which nothing is promised; those of
+    /// [`withdraw`](Self::withdraw), after which the request may be made again.
+    #[tracing::instrument(skip(self, request), fields(contract = %self.0.book.contract))]
+    pub async fn withdraw_for(&self, amount: U256, request: &Request) -> Result<Transaction, Error> {
+        self.0.book.require_created().await?;
+        let cheque = self.own_outbox().issue_for(amount, request).await?;
+        self.0.book.wallet.cashing().cash_for(&cheque, Overdraft::Refuse, &request.second()).await
+    }
+
     /// Sends the transaction that cashes what was promised to the owner, if anything of it is uncashed; or returns the one
     /// that is under way. It pays nothing twice.
     ///
@@ -255,6 +270,17 @@ impl Chequebook {
     #[tracing::instrument(skip(self), fields(contract = %self.0.book.contract))]
     pub async fn deposit(&self, amount: U256) -> Result<Transaction, Error> {
         self.0.book.deposit(amount).await
+    }
+
+    /// The same for a [`Request`]: a second one with its key gets the transaction of the first. What its limits count is
+    /// the amount.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyReused`], [`Error::LimitReached`], [`Error::Forgotten`], and those of [`deposit`](Self::deposit).
+    #[tracing::instrument(skip(self, request), fields(contract = %self.0.book.contract))]
+    pub async fn deposit_for(&self, amount: U256, request: &Request) -> Result<Transaction, Error> {
+        self.0.book.deposit_for(amount, request).await
     }
 
     /* AUTOMATIC DEPOSIT */

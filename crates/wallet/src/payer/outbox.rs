@@ -10,6 +10,7 @@ use super::open::Open;
 use crate::{
     Error,
     events::Event,
+    requests::{Begun, Done, Pass, Request},
     store::{
         Batch, Key,
         schema::{Promise, issued_key},
@@ -74,13 +75,33 @@ impl Outbox {
     /// [`latest_cheque`](Self::latest_cheque).
     #[tracing::instrument(skip(self), fields(contract = %self.contract(), beneficiary = %self.beneficiary), level = "debug")]
     pub async fn issue(&self, amount: U256) -> Result<SignedCheque, Error> {
-        let result = self.try_issue(amount).await;
+        self.issue_with(amount, Pass::default()).await
+    }
+
+    /// The same for a [`Request`]: a second one with its key gets the cheque of the first, and promises nothing. What its
+    /// limits count is the amount.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyReused`] and [`Error::LimitReached`], after which nothing is promised, and those of
+    /// [`issue`](Self::issue).
+    #[tracing::instrument(skip(self, request), fields(contract = %self.contract(), beneficiary = %self.beneficiary), level = "debug")]
+    pub async fn issue_for(&self, amount: U256, request: &Request) -> Result<SignedCheque, Error> {
+        let shared = self.open.book.wallet.shared();
+        match shared.requests.begin(Some(request), amount).await? {
+            Begun::Before(past) => past.cheque(shared.chain.id()),
+            Begun::New(pass) => self.issue_with(amount, pass).await,
+        }
+    }
+
+    async fn issue_with(&self, amount: U256, pass: Pass) -> Result<SignedCheque, Error> {
+        let result = self.try_issue(amount, pass).await;
         // Also after an error: a missing deposit may be its cause.
         self.open.book.issued.notify_one();
         result
     }
 
-    async fn try_issue(&self, amount: U256) -> Result<SignedCheque, Error> {
+    async fn try_issue(&self, amount: U256, pass: Pass) -> Result<SignedCheque, Error> {
         let Self { ref open, beneficiary, scheme } = *self;
         let Open { book, .. } = &**open;
         let contract = book.contract;
@@ -104,7 +125,9 @@ impl Outbox {
             timeout(limit, cheque.sign(&*book.signer)).await.map_err(|_| Error::SignerTimedOut { limit })??;
         let feed = book.wallet.shared().feed.clone();
         let tell = move || feed.tell(|| Event::ChequeIssued { contract, beneficiary, amount: promised, added: amount });
-        let durable = reservation.issue(self.key(), before.as_ref(), &Promise::of(&signed), tell)?;
+        let promise = Promise::of(&signed);
+        let done = Done::Cheque { contract, beneficiary, promise };
+        let durable = reservation.issue(self.key(), before.as_ref(), &promise, pass, done, tell)?;
         drop(turn); // the next cheque may include this one: it becomes durable later
 
         durable.await?;

@@ -19,6 +19,7 @@ use self::decide::check;
 use crate::{
     Error,
     chain::{Subject, WatchedChequebook},
+    requests::{Begun, Done, Request},
     store::schema::{ChequebookRow, Purpose, chequebook_key},
     transactions::{Call, Transaction},
     wallet::Wallet,
@@ -104,8 +105,16 @@ impl Owner {
     ///
     /// If this future is dropped, the command is under way or not; calling it again sends no second one.
     pub async fn announce_kill(&self) -> Result<Transaction, Error> {
-        let contract = self.address();
-        self.command(Purpose::AnnounceKill { contract }, announceKillCall {}).await
+        self.command(Purpose::AnnounceKill { contract: self.address() }, announceKillCall {}, None).await
+    }
+
+    /// The same for a [`Request`]: a second one with its key gets the transaction of the first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyReused`], [`Error::Forgotten`], and those of [`announce_kill`](Self::announce_kill).
+    pub async fn announce_kill_for(&self, request: &Request) -> Result<Transaction, Error> {
+        self.command(Purpose::AnnounceKill { contract: self.address() }, announceKillCall {}, Some(request)).await
     }
 
     /// Sends the transaction that takes the announcement back, and returns once it is sent; if one is under way, returns
@@ -116,8 +125,16 @@ impl Owner {
     /// [`Error::NotAnnounced`], and those of [`announce_kill`](Self::announce_kill). An announcement that is under way
     /// cannot be taken back by this: cancel its [`Transaction`], or wait for it.
     pub async fn cancel_kill(&self) -> Result<Transaction, Error> {
-        let contract = self.address();
-        self.command(Purpose::CancelKill { contract }, cancelKillCall {}).await
+        self.command(Purpose::CancelKill { contract: self.address() }, cancelKillCall {}, None).await
+    }
+
+    /// The same for a [`Request`]: a second one with its key gets the transaction of the first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyReused`], [`Error::Forgotten`], and those of [`cancel_kill`](Self::cancel_kill).
+    pub async fn cancel_kill_for(&self, request: &Request) -> Result<Transaction, Error> {
+        self.command(Purpose::CancelKill { contract: self.address() }, cancelKillCall {}, Some(request)).await
     }
 
     /// Sends the transaction that ends the chequebook and pays its balance to the account of the wallet, and returns once
@@ -132,19 +149,37 @@ impl Owner {
     /// If there is a notice period, [`Error::NotAnnounced`], and [`Error::NoticeRunning`] by the time of the newest block;
     /// those of [`announce_kill`](Self::announce_kill).
     pub async fn kill(&self) -> Result<Transaction, Error> {
-        let contract = self.address();
-        self.command(Purpose::Kill { contract }, killCall {}).await
+        self.command(Purpose::Kill { contract: self.address() }, killCall {}, None).await
     }
 
-    #[tracing::instrument(skip(self, call))]
-    async fn command(&self, purpose: Purpose, call: impl SolCall + Send) -> Result<Transaction, Error> {
+    /// The same for a [`Request`]: a second one with its key gets the transaction of the first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyReused`], [`Error::Forgotten`], and those of [`kill`](Self::kill).
+    pub async fn kill_for(&self, request: &Request) -> Result<Transaction, Error> {
+        self.command(Purpose::Kill { contract: self.address() }, killCall {}, Some(request)).await
+    }
+
+    #[tracing::instrument(skip(self, call, request))]
+    async fn command(
+        &self,
+        purpose: Purpose,
+        call: impl SolCall + Send,
+        request: Option<&Request>,
+    ) -> Result<Transaction, Error> {
         let shared = self.wallet.shared();
+        let pass = match shared.requests.begin(request, U256::ZERO).await? {
+            Begun::Before(past) => return past.transaction(&shared.account).await,
+            Begun::New(pass) => pass,
+        };
         // One that was included meanwhile is under way no longer. If that is not known, it still is.
         if let Err(error) = shared.account.advance().await {
             tracing::debug!(contract = %self.address(), %error, "could not look at the transactions");
         }
         shared.watcher.refresh(&self.watched, Duration::ZERO).await?;
         if let Some(same) = self.decide(purpose)? {
+            shared.requests.found(pass, Done::transaction(same.id())).await?;
             return Ok(same);
         }
         let call = Call::new(self.address(), U256::ZERO, call.abi_encode().into());
@@ -157,11 +192,12 @@ impl Owner {
                 Err(Error::CommandUnderWay { contract: self.address(), purpose })
             }
         };
-        let sent = shared.account.send_if(call, purpose, allowed, drop).await;
-        match same.into_inner() {
-            Some(same) => Ok(same),
-            None => sent,
+        let sent = shared.account.send_if(call, purpose, pass, allowed, drop).await;
+        let Some(same) = same.into_inner() else { return sent };
+        if let Begun::New(pass) = shared.requests.begin(request, U256::ZERO).await? {
+            shared.requests.found(pass, Done::transaction(same.id())).await?;
         }
+        Ok(same)
     }
 
     /// The same command, if it is under way. Otherwise checks that the contract allows it now.

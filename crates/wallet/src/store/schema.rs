@@ -12,6 +12,7 @@ use super::{
     change::{Key, Table},
     error::StoreError,
 };
+use crate::requests::Done;
 
 /// The version of the keys and rows.
 pub(crate) const FORMAT: u32 = 5;
@@ -31,6 +32,8 @@ pub const TABLES: &[Table] = &[
     table::TRANSACTIONS,
     table::HISTORY,
     table::AUTOMATIC,
+    table::REQUESTS,
+    table::COUNTERS,
 ];
 
 pub(crate) mod table {
@@ -60,6 +63,10 @@ pub(crate) mod table {
     pub(crate) const HISTORY: Table = Table("history");
     /// By chequebook: what automatic deposits have sent, those that are not final apart.
     pub(crate) const AUTOMATIC: Table = Table("automatic");
+    /// By key: what was done for a request.
+    pub(crate) const REQUESTS: Table = Table("requests");
+    /// By counter: what the requests of its last day have spent.
+    pub(crate) const COUNTERS: Table = Table("counters");
 }
 
 fn key(table: Table, parts: &[&[u8]]) -> Key {
@@ -119,6 +126,19 @@ pub(crate) fn history_key(account: Address, nonce: u64) -> Key {
 
 pub(crate) fn automatic_key(contract: Address) -> Key {
     key(table::AUTOMATIC, &[contract.as_slice()])
+}
+
+pub(crate) fn request_key(request: B256) -> Key {
+    key(table::REQUESTS, &[request.as_slice()])
+}
+
+pub(crate) fn counter_key(counter: B256) -> Key {
+    key(table::COUNTERS, &[counter.as_slice()])
+}
+
+/// The key of [`table::REQUESTS`] or [`table::COUNTERS`].
+pub(crate) fn word_of(table: Table, key: &[u8]) -> Result<B256, StoreError> {
+    B256::try_from(key).map_err(|_| StoreError::bad_row(table, key))
 }
 
 /// Account and nonce of a key of [`table::TRANSACTIONS`] or [`table::HISTORY`].
@@ -197,11 +217,34 @@ pub(crate) struct CreditRow {
     pub(crate) since: u64,
 }
 
+/// What was done for a request with a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RequestRow {
+    /// What was asked for.
+    pub(crate) content: B256,
+    /// When, in Unix seconds.
+    pub(crate) at: u64,
+    pub(crate) done: Done,
+}
+
+/// What the requests of one day have spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CounterRow {
+    /// Since the Unix epoch.
+    pub(crate) day: u64,
+    /// In the smallest unit of the asset.
+    #[serde(with = "decimal")]
+    pub(crate) spent: U256,
+}
+
 /// What was promised to one beneficiary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Promise {
     /// The cumulative amount, in wei.
+    #[serde(with = "decimal")]
     pub(crate) amount: U256,
     /// The cheque over this amount. A promise that was recovered from the chain has none.
     pub(crate) signed: Option<Signed>,

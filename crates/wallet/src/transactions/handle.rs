@@ -52,6 +52,11 @@ impl Transaction {
         self.id.1
     }
 
+    /// Its account and its nonce.
+    pub(crate) const fn id(&self) -> Id {
+        self.id
+    }
+
     /// The hash that it was last sent with. It changes when the transaction is repriced or cancelled.
     pub fn hash(&self) -> B256 {
         self.known.borrow().hash
@@ -86,7 +91,8 @@ impl Transaction {
     /// [`Error::Reverted`], [`Error::Replaced`] or [`Error::Cancelled`] if it failed. If it has not failed, but something
     /// is in its way that the wallet cannot mend: [`Error::NodeRefused`], for it or one with a lower nonce, [`Error::OutcomeUnknown`], or
     /// [`Error::Unreachable`] if the chain was not seen for [`Config::patience`](crate::Config::patience); it may be
-    /// waited for again. [`Error::ShutDown`] if the wallet has ended.
+    /// waited for again. [`Error::Store`] if the store has failed, so that nothing becomes final; [`Error::ShutDown`] if
+    /// the wallet has ended.
     ///
     /// If this future is dropped, the transaction continues.
     pub async fn included(&self) -> Result<BlockNumber, Error> {
@@ -151,7 +157,7 @@ impl Transaction {
                 () = async { match deadline {
                     Some(deadline) => sleep_until(deadline).await,
                     None => std::future::pending().await,
-                } } => return Err(trouble.unreachable()),
+                } } => return Err(trouble.error()),
             }
         }
     }

@@ -55,15 +55,29 @@ impl Account {
         for (key, value) in rows {
             let id = transaction_of(table::HISTORY, &key)?;
             let row = decode(table::HISTORY, &key, &value)?;
-            let here = {
-                let state = self.state.lock();
-                // One that a deep reorganisation has dropped meanwhile tells so.
-                let slot = state.open.get(&id).or_else(|| state.closed.get(&id));
-                slot.map(|slot| self.handle(id, slot))
-            };
-            page.push(here.map_or_else(|| self.final_handle(id, &row), Ok)?);
+            // One that a deep reorganisation has dropped meanwhile tells so.
+            page.push(self.here(id).map_or_else(|| self.final_handle(id, &row), Ok)?);
         }
         Ok(page)
+    }
+
+    /// One that is in memory.
+    fn here(&self, id: Id) -> Option<Transaction> {
+        let state = self.state.lock();
+        let slot = state.open.get(&id).or_else(|| state.closed.get(&id));
+        slot.map(|slot| self.handle(id, slot))
+    }
+
+    /// One that the store had.
+    pub(crate) async fn known(&self, id: Id) -> Result<Transaction, Error> {
+        if let Some(found) = self.here(id) {
+            return Ok(found);
+        }
+        if let Some(row) = self.ledger.get::<TransactionRow>(&history_key(id.0, id.1)).await? {
+            return Ok(self.final_handle(id, &row)?);
+        }
+        // It may have moved between the two.
+        self.here(id).ok_or(Error::Forgotten { nonce: id.1 })
     }
 
     fn final_handle(&self, id: Id, row: &TransactionRow) -> Result<Transaction, StoreError> {

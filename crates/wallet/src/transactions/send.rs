@@ -26,6 +26,7 @@ use crate::{
     Error,
     answer::{Refusal, RefusalKind},
     chain::{Fees, Head},
+    requests::{Done, Pass},
     store::{
         Batch, Durable, StoreError,
         schema::{Purpose, TransactionRow, nonce_key, transaction_key},
@@ -89,14 +90,16 @@ impl Account {
         purpose: Purpose,
         signed: impl FnOnce(Transaction) + Send,
     ) -> Result<Transaction, Error> {
-        self.send_if(call, purpose, || Ok(()), signed).await
+        self.send_if(call, purpose, Pass::default(), || Ok(()), signed).await
     }
 
-    /// The same, if `allowed` allows it just before it is signed: nothing else is signed from then on until it is recorded.
+    /// The same, if `allowed` allows it just before it is signed: nothing else is signed from then on until it is recorded,
+    /// together with the request that it is for.
     pub(crate) async fn send_if(
         self: &Arc<Self>,
         call: Call,
         purpose: Purpose,
+        pass: Pass,
         allowed: impl FnOnce() -> Result<(), Error> + Send,
         signed: impl FnOnce(Transaction) + Send,
     ) -> Result<Transaction, Error> {
@@ -114,6 +117,7 @@ impl Account {
             let row = TransactionRow { purpose, variants: vec![raw], cancelled: false, l1_fee, outcome: None };
             let mut batch = Batch::new();
             batch.put(nonce_key(id.0), &id.1.saturating_add(1))?.put(transaction_key(id.0, id.1), &row)?;
+            let durable = pass.commit(batch, || Done::transaction(id), |batch| self.ledger.submit(batch))?;
             let mut state = self.state.lock();
             state.next = id.1.saturating_add(1);
             let mut slot = Slot::new(row, 0, Status::Pending);
@@ -122,7 +126,7 @@ impl Account {
             state.open.insert(id, slot);
             drop(state);
             signed(transaction.clone());
-            (transaction, id, self.ledger.submit(batch))
+            (transaction, id, durable)
         };
         // The caller may be dropped. A stored transaction must still be sent, or it would block all later nonces.
         let account = Arc::clone(self);

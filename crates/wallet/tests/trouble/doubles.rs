@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -27,6 +27,11 @@ pub(crate) trait Meddler: Send + Sync + 'static {
 
     /// The store makes these changes, unless this fails.
     async fn before_commit(&self, _changes: &[Change]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// The store has made the changes, though this may fail.
+    async fn after_commit(&self) -> Result<(), StoreError> {
         Ok(())
     }
 }
@@ -54,27 +59,73 @@ impl<M: Meddler> Store for Meddled<M> {
 
     async fn commit(&self, changes: Vec<Change>) -> Result<Vec<Result<(), Conflict>>, StoreError> {
         self.1.before_commit(&changes).await?;
-        self.0.commit(changes).await
+        let answers = self.0.commit(changes).await?;
+        self.1.after_commit().await?;
+        Ok(answers)
     }
 }
 
-/// Commits wait while it is closed.
+/// Commits wait while it is closed, and fail once they are to.
 #[derive(Clone, Default)]
-pub(crate) struct Gate(Arc<AtomicBool>);
+pub(crate) struct Gate {
+    is_closed: Arc<AtomicBool>,
+    fails: Arc<AtomicBool>,
+}
 
 impl Gate {
     pub(crate) fn close(&self, closed: bool) {
-        self.0.store(closed, Ordering::SeqCst);
+        self.is_closed.store(closed, Ordering::SeqCst);
     }
+
+    pub(crate) fn fail(&self) {
+        self.fails.store(true, Ordering::SeqCst);
+    }
+}
+
+fn failed() -> Result<(), StoreError> {
+    Err(StoreError::Failed { reason: "as the test says".into() })
 }
 
 #[async_trait::async_trait]
 impl Meddler for Gate {
     async fn before_commit(&self, _changes: &[Change]) -> Result<(), StoreError> {
-        while self.0.load(Ordering::SeqCst) {
+        while self.is_closed.load(Ordering::SeqCst) {
             sleep(Duration::from_millis(1)).await;
         }
-        Ok(())
+        if self.fails.load(Ordering::SeqCst) { failed() } else { Ok(()) }
+    }
+}
+
+/// Commits fail from one of them on: as if the process died before it was made, or just after.
+#[derive(Clone)]
+pub(crate) struct Dying {
+    /// How many are answered before.
+    answered: usize,
+    after: bool,
+    count: Arc<AtomicUsize>,
+}
+
+impl Dying {
+    pub(crate) fn at(answered: usize, after: bool) -> Self {
+        Self { answered, after, count: Arc::default() }
+    }
+
+    /// Whether it got so far.
+    pub(crate) fn has_died(&self) -> bool {
+        self.count.load(Ordering::SeqCst) > self.answered
+    }
+}
+
+#[async_trait::async_trait]
+impl Meddler for Dying {
+    async fn before_commit(&self, _changes: &[Change]) -> Result<(), StoreError> {
+        let number = self.count.fetch_add(1, Ordering::SeqCst);
+        let made = self.answered + usize::from(self.after);
+        if number < made { Ok(()) } else { failed() }
+    }
+
+    async fn after_commit(&self) -> Result<(), StoreError> {
+        if self.has_died() { failed() } else { Ok(()) }
     }
 }
 

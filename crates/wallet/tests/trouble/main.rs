@@ -21,6 +21,7 @@ mod numbers;
 mod owner;
 mod reasons;
 mod refusal;
+mod requests;
 #[allow(dead_code, reason = "not every test looks at everything")]
 #[path = "../support/sim/mod.rs"]
 mod sim;

@@ -1,13 +1,19 @@
 //! W4: nobody waits for ever, in silence.
 
-use std::{error::Error as _, time::Duration};
+use std::{error::Error as _, sync::Arc, time::Duration};
 
 use alloy::{primitives::U256, providers::ProviderBuilder};
-use chequebook_wallet::{AutoCash, Error, Wallet, store::Memory};
+use chequebook_wallet::{AutoCash, Chequebook, Error, Wallet, store::Memory};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
-use crate::{Payer, config, eventually, key, sim::Act, wallet_with, wei, who};
+use crate::{
+    Payer, config,
+    doubles::{Gate, Meddled},
+    eventually, key,
+    sim::Act,
+    terms, wallet_with, wei, who,
+};
 
 /// While the chain cannot be seen, who waits is told after a while, and may wait again.
 #[tokio::test(start_paused = true)]
@@ -35,6 +41,30 @@ async fn w4_a_node_that_hangs_is_given_up() {
     payer.sim.hang(false);
     payer.sim.mine(1);
     deposit.included().await.unwrap();
+}
+
+/// A store that has failed makes nothing final any more: who waits is told at once, and if it only does not answer, after
+/// a while.
+#[tokio::test(start_paused = true)]
+async fn w4_who_waits_hears_that_the_store_is_gone() {
+    let config = config().poll_interval(Duration::from_secs(4));
+    for hangs in [false, true] {
+        let (sim, gate) = (crate::chain(), Gate::default());
+        let wallet = wallet_with(&sim, "payer", Meddled(Arc::default(), gate.clone()), config).await;
+        let book = Chequebook::create(&wallet, key("payer"), terms(100)).await.unwrap();
+        let deposit = book.deposit(wei(5)).await.unwrap();
+        if hangs {
+            gate.close(true);
+        } else {
+            gate.fail();
+        }
+        let error = timeout(Duration::from_secs(600), deposit.confirmed()).await.unwrap().unwrap_err();
+        assert!(matches!(error, Error::Store(_)), "{error:?}");
+        if hangs {
+            gate.close(false);
+            deposit.confirmed().await.unwrap();
+        }
+    }
 }
 
 /// Waiting ends with the wallet, and a transaction that somebody keeps holds no store open.

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::{Address, B256, Bytes, U256};
-use chequebook::Scheme;
+use chequebook::{Cheque, Scheme};
 use proptest::{collection, collection::vec, option, prelude::*};
 use tokio::runtime;
 
-use super::{CHAIN, creation, issued, key, sign, through_a_store};
+use super::{CHAIN, creation, issued, key, requested, sign, through_a_store};
 use crate::{
-    backup::{Backup, Credited, Issuer, Receipt, Sent},
-    store::schema::{FORMAT, Outcome, Purpose, TransactionRow},
+    backup::{Backup, Counter, Credited, Issuer, Receipt, Sent},
+    requests::Done,
+    store::schema::{CounterRow, FORMAT, Outcome, Promise, Purpose, TransactionRow},
 };
 
 fn address() -> impl Strategy<Value = Address> {
@@ -94,15 +95,29 @@ fn transaction() -> impl Strategy<Value = TransactionRow> {
     })
 }
 
+fn done() -> impl Strategy<Value = Done> {
+    let cheque = receipt().prop_map(|receipt| {
+        let Cheque { contract, beneficiary, .. } = *receipt.cheque.cheque();
+        Done::Cheque { contract, beneficiary, promise: Promise::of(&receipt.cheque) }
+    });
+    prop_oneof![cheque, (address(), any::<u64>()).prop_map(Done::transaction)]
+}
+
 fn backup() -> impl Strategy<Value = Backup> {
     let sent = collection::btree_map((address(), any::<u64>()), transaction(), 0..5);
     let credits = collection::btree_map((address(), address()), (amount(), amount(), any::<u64>()), 0..4);
-    let parts = (any::<[u8; 32]>(), vec(issuer(), 0..3), vec(receipt(), 0..4), credits, sent);
-    parts.prop_map(|(genesis, books, receipts, credits, sent)| {
+    let requests = collection::btree_map(any::<u8>(), done(), 0..4);
+    let counters = collection::btree_map(any::<[u8; 32]>(), (any::<u64>(), amount()), 0..4);
+    let parts = (any::<[u8; 32]>(), vec(issuer(), 0..3), vec(receipt(), 0..4), credits, sent, requests, counters);
+    parts.prop_map(|(genesis, books, receipts, credits, sent, requests, counters)| {
         let books: BTreeMap<_, _> = books.into_iter().map(|book| (book.contract, book)).collect();
         let place = |receipt: &Receipt| (receipt.cheque.cheque().contract, receipt.cheque.cheque().beneficiary);
         let receipts: BTreeMap<_, _> = receipts.into_iter().map(|receipt| (place(&receipt), receipt)).collect();
         let sent = sent.into_iter().map(|((account, nonce), transaction)| Sent { account, nonce, transaction });
+        let counter = |(counter, (day, spent)): ([u8; 32], _)| Counter {
+            counter: counter.into(),
+            spent: CounterRow { day, spent },
+        };
         Backup {
             format: FORMAT,
             chain_id: CHAIN,
@@ -111,6 +126,8 @@ fn backup() -> impl Strategy<Value = Backup> {
             received: receipts.into_values().collect(),
             credits: credits.into_iter().map(credited).collect(),
             transactions: sent.collect(),
+            requests: requests.into_iter().map(|(key, done)| requested(key, done)).collect(),
+            counters: counters.into_iter().map(counter).collect(),
         }
     })
 }

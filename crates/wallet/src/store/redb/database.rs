@@ -13,7 +13,7 @@ pub(super) const FORMAT_TABLE: TableDefinition<'_, (), u32> = TableDefinition::n
 /// One redb table for each table. Format 2 had fewer, and format 1 had one for all: they are converted.
 pub(super) const FORMAT: u32 = 3;
 /// The tables that format 2 did not have.
-pub(super) const NEW: [Table; 2] = [table::AUTOMATIC, table::CREDIT];
+pub(super) const NEW: [Table; 4] = [table::AUTOMATIC, table::CREDIT, table::REQUESTS, table::COUNTERS];
 
 /// How much of the file is kept in memory, in bytes.
 pub(super) const CACHE: usize = 256 << 20;

@@ -1,0 +1,250 @@
+//! Calls that may come twice, or that limits bind: what one does, its key and what it counts are written in one commit.
+
+mod counters;
+mod done;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use alloy::primitives::{B256, U256, keccak256};
+use parking_lot::Mutex;
+use tokio::sync::OwnedMutexGuard;
+
+use self::counters::{Counted, Counters};
+pub(crate) use self::done::{Done, Past};
+use crate::{
+    Error,
+    config::Config,
+    registry::Registry,
+    store::{
+        Batch, Durable, Ledger, StoreError, decode,
+        schema::{RequestRow, request_key, table, word_of},
+    },
+};
+
+/// How often old keys are looked for, in requests, and how many are looked at then: so many that the store has at most
+/// about twice as many as are kept.
+const SWEEP: u64 = 64;
+const SWEPT: usize = 128;
+
+/// A call of somebody who may repeat it, as when an answer was lost, or whom limits bind.
+///
+/// Its key, and what it counts, are durable in the same commit as what it does: neither a crash nor another call at the
+/// same moment comes between the two.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    at: u64,
+    once: Option<Once>,
+    limits: Vec<Limit>,
+}
+
+/// What makes a request happen once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Once {
+    key: B256,
+    content: B256,
+}
+
+/// The most that a counter may reach in one day (UTC).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Names the counter: for example the hash of who calls and whom it pays.
+    pub counter: B256,
+    /// In the smallest unit of the asset.
+    pub max: U256,
+}
+
+impl Request {
+    /// A request at a time, in Unix seconds, which decides about its day, and for how long its key is kept.
+    pub const fn new(at: u64) -> Self {
+        Self { at, once: None, limits: Vec::new() }
+    }
+
+    /// With a key: a later request with it does nothing, and gets what this one got, for
+    /// [`Config::keep_requests`](crate::Config::keep_requests). `content` is a hash of what is asked for, by which a key
+    /// that is used for something else is noticed. Whoever has the key gets what was done: make secret ones of what
+    /// strangers send, for example a hash of who calls and of what it sent.
+    #[must_use]
+    pub const fn once(mut self, key: B256, content: B256) -> Self {
+        self.once = Some(Once { key, content });
+        self
+    }
+
+    /// Also counts what it spends, and does nothing if that would be too much. A counter counts for one asset.
+    #[must_use]
+    pub fn limit(mut self, limit: Limit) -> Self {
+        self.limits.push(limit);
+        self
+    }
+
+    /// What comes after it under the same key: what it spends is counted.
+    pub(crate) fn second(&self) -> Self {
+        let once = self.once.map(|Once { key, content }| Once { key: keccak256(key), content });
+        Self { at: self.at, once, limits: Vec::new() }
+    }
+}
+
+/// Makes what two calls with one key do follow each other.
+struct Turn {
+    all: Arc<Registry<B256, Turn>>,
+    key: B256,
+    /// It guards no state.
+    taken: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.all.forget(&self.key);
+    }
+}
+
+/// A key that nobody else can use meanwhile.
+struct Claim {
+    once: Once,
+    _taken: OwnedMutexGuard<()>,
+    _turn: Arc<Turn>,
+}
+
+/// What may be done now. Dropping it gives it up.
+#[derive(Default)]
+pub(crate) struct Pass {
+    at: u64,
+    claim: Option<Claim>,
+    counted: Vec<Counted>,
+}
+
+/// How a request begins.
+pub(crate) enum Begun {
+    New(Pass),
+    /// It was done before, and that is durable.
+    Before(Past),
+}
+
+/// The keys and counters of a wallet.
+pub(crate) struct Requests {
+    ledger: Arc<Ledger>,
+    /// For how long keys are kept, in seconds.
+    keep: u64,
+    turns: Arc<Registry<B256, Turn>>,
+    counters: Counters,
+    count: AtomicU64,
+    /// Up to which key old ones were looked for.
+    swept: Mutex<Option<Vec<u8>>>,
+}
+
+impl Requests {
+    pub(crate) fn new(ledger: Arc<Ledger>, config: &Config) -> Self {
+        let keep = config.keep_requests.as_secs();
+        let (turns, counters, count, swept) = Default::default();
+        Self { ledger, keep, turns, counters, count, swept }
+    }
+
+    /// Waits for a request with the same key, and returns what was done for it; or reserves what this one spends.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyReused`], [`Error::LimitReached`], [`Error::Store`].
+    pub(crate) async fn begin(&self, request: Option<&Request>, spends: U256) -> Result<Begun, Error> {
+        let Some(Request { at, once, limits }) = request else { return Ok(Begun::New(Pass::default())) };
+        let claim = match once {
+            None => None,
+            Some(once) => {
+                let forgotten = at.saturating_sub(self.keep);
+                self.sweep(forgotten).await;
+                let claim = self.claim(*once).await;
+                match self.known(once.key).await? {
+                    None => Some(claim),
+                    Some(row) if row.at < forgotten => Some(claim), // it is only still there
+                    Some(RequestRow { content, done, .. }) if content == once.content => {
+                        return Ok(Begun::Before(Past { key: once.key, done }));
+                    }
+                    Some(_) => return Err(Error::KeyReused { key: once.key }),
+                }
+            }
+        };
+        let counted = self.counters.reserve(&self.ledger, limits, spends, *at).await?;
+        Ok(Begun::New(Pass { at: *at, claim, counted }))
+    }
+
+    /// What was done for a key, durably.
+    async fn known(&self, key: B256) -> Result<Option<RequestRow>, StoreError> {
+        let key = request_key(key);
+        if self.ledger.get::<RequestRow>(&key).await?.is_none() {
+            return Ok(None);
+        }
+        // It may not be durable yet, and never become so.
+        self.ledger.submit(Batch::new()).await?;
+        self.ledger.get(&key).await
+    }
+
+    /// Keeps what another call did, which this one found. Returns once that is durable.
+    pub(crate) async fn found(&self, pass: Pass, done: Done) -> Result<(), Error> {
+        if pass.claim.is_none() {
+            return Ok(());
+        }
+        Ok(pass.commit(Batch::new(), || done, |batch| self.ledger.submit(batch))?.await?)
+    }
+
+    fn turn(&self, key: B256) -> Arc<Turn> {
+        self.turns.find(&key).unwrap_or_else(|| {
+            let (all, taken) = (Arc::clone(&self.turns), Arc::default());
+            self.turns.insert(key, Arc::new(Turn { all, key, taken }))
+        })
+    }
+
+    async fn claim(&self, once: Once) -> Claim {
+        let turn = self.turn(once.key);
+        let taken = Arc::clone(&turn.taken).lock_owned().await;
+        Claim { once, _taken: taken, _turn: turn }
+    }
+
+    /// Forgets some keys that are older than `before`, in Unix seconds, now and then: the next ones of the table, and
+    /// again from its start. So a call costs the same however many there are.
+    async fn sweep(&self, before: u64) {
+        if !self.count.fetch_add(1, Ordering::Relaxed).is_multiple_of(SWEEP) {
+            return;
+        }
+        let after = self.swept.lock().take();
+        let old = async {
+            let page = self.ledger.durable_page(table::REQUESTS, &[], after.as_deref(), SWEPT).await?;
+            *self.swept.lock() = page.last().filter(|_| page.len() >= SWEPT).map(|(key, _)| key.clone());
+            let (mut batch, mut turns) = (Batch::new(), Vec::new());
+            for (key, value) in &page {
+                let row: RequestRow = decode(table::REQUESTS, key, value)?;
+                if row.at >= before {
+                    continue;
+                }
+                // Whoever uses it now writes it anew.
+                let turn = self.turn(word_of(table::REQUESTS, key)?);
+                if let Ok(taken) = Arc::clone(&turn.taken).try_lock_owned() {
+                    batch.remove(request_key(turn.key));
+                    turns.push((taken, turn));
+                }
+            }
+            drop(self.ledger.submit(batch)); // nobody waits: they are looked for again
+            Ok::<(), StoreError>(())
+        };
+        if let Err(error) = old.await {
+            tracing::warn!(%error, "could not look for old requests");
+        }
+    }
+}
+
+impl Pass {
+    /// Adds the key and what is counted to the batch that does it, which `submit` submits.
+    pub(crate) fn commit(
+        self,
+        mut batch: Batch,
+        done: impl FnOnce() -> Done,
+        submit: impl FnOnce(Batch) -> Durable,
+    ) -> Result<Durable, Error> {
+        let Self { at, claim, counted } = self;
+        if let Some(Claim { once: Once { key, content }, .. }) = &claim {
+            batch.put(request_key(*key), &RequestRow { content: *content, at, done: done() })?;
+        }
+        counters::count(counted, batch, submit)
+        // Only now another call with the same key goes on, and finds what was submitted.
+    }
+}

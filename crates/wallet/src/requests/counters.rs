@@ -1,0 +1,144 @@
+//! What the requests of a day have spent: one owner for each counter.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use alloy::primitives::{B256, U256};
+use parking_lot::Mutex;
+
+use super::Limit;
+use crate::{
+    Error,
+    registry::Registry,
+    store::{
+        Batch, Durable, Ledger,
+        schema::{CounterRow, counter_key},
+    },
+};
+
+/// A day, in seconds.
+const DAY: u64 = 86_400;
+
+type All = Registry<B256, Counter>;
+
+struct Counter {
+    /// Where it is listed.
+    all: Arc<All>,
+    key: B256,
+    state: Mutex<State>,
+}
+
+impl Drop for Counter {
+    fn drop(&mut self) {
+        self.all.forget(&self.key);
+    }
+}
+
+#[derive(Debug)]
+struct State {
+    /// The row as it was last submitted.
+    row: Option<CounterRow>,
+    /// What requests are about to spend.
+    reserved: U256,
+}
+
+impl State {
+    /// What was spent at a day. A clock that goes back opens no day anew.
+    fn at(&self, day: u64) -> CounterRow {
+        self.row.filter(|row| row.day >= day).unwrap_or(CounterRow { day, spent: U256::ZERO })
+    }
+}
+
+/// An amount that no other request can spend. Dropping it gives it back.
+pub(super) struct Counted {
+    counter: Arc<Counter>,
+    amount: U256,
+    day: u64,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut state = self.counter.state.lock();
+        state.reserved = state.reserved.saturating_sub(self.amount);
+    }
+}
+
+/// The counters of a wallet, each in memory while somebody uses it.
+#[derive(Default)]
+pub(super) struct Counters {
+    all: Arc<All>,
+    /// One is read at a time, so that no two are of the same key. It guards no state.
+    reading: tokio::sync::Mutex<()>,
+}
+
+impl Counters {
+    /// Reserves an amount with all limits, or with none.
+    pub(super) async fn reserve(
+        &self,
+        ledger: &Ledger,
+        limits: &[Limit],
+        amount: U256,
+        at: u64,
+    ) -> Result<Vec<Counted>, Error> {
+        // In the order of their keys, and each once: all of them are locked together later.
+        let mut least: BTreeMap<B256, U256> = BTreeMap::new();
+        for Limit { counter, max } in limits {
+            least.entry(*counter).and_modify(|least| *least = (*least).min(*max)).or_insert(*max);
+        }
+        let mut counted = Vec::with_capacity(least.len());
+        for (key, max) in least {
+            let counter = self.counter(ledger, key).await?;
+            let day = at / DAY;
+            {
+                let mut state = counter.state.lock();
+                let spent = state.at(day).spent.saturating_add(state.reserved);
+                let left = max.saturating_sub(spent);
+                if amount > left {
+                    return Err(Error::LimitReached { amount, left, max });
+                }
+                state.reserved = state.reserved.saturating_add(amount);
+            }
+            counted.push(Counted { counter, amount, day });
+        }
+        Ok(counted)
+    }
+
+    async fn counter(&self, ledger: &Ledger, key: B256) -> Result<Arc<Counter>, Error> {
+        if let Some(found) = self.all.find(&key) {
+            return Ok(found);
+        }
+        let _reading = self.reading.lock().await;
+        if let Some(found) = self.all.find(&key) {
+            return Ok(found);
+        }
+        // Nobody has it, so what was submitted last is what counts.
+        let row = ledger.get::<CounterRow>(&counter_key(key)).await?;
+        let state = Mutex::new(State { row, reserved: U256::ZERO });
+        Ok(self.all.insert(key, Arc::new(Counter { all: Arc::clone(&self.all), key, state })))
+    }
+}
+
+/// Adds what is spent to a batch, which `submit` submits.
+pub(super) fn count(
+    mut counted: Vec<Counted>,
+    mut batch: Batch,
+    submit: impl FnOnce(Batch) -> Durable,
+) -> Result<Durable, Error> {
+    let amounts: Vec<_> = counted.iter().map(|one| (one.amount, one.day)).collect();
+    let counters: Vec<_> = counted.iter().map(|one| Arc::clone(&one.counter)).collect();
+    let mut states: Vec<_> = counters.iter().map(|counter| counter.state.lock()).collect();
+    let mut rows = Vec::with_capacity(states.len());
+    for ((state, counter), (amount, day)) in states.iter().zip(&counters).zip(&amounts) {
+        let before = state.at(*day);
+        let spent = before.spent.checked_add(*amount).ok_or(Error::Overflow)?;
+        let row = CounterRow { spent, ..before };
+        batch.replace(counter_key(counter.key), state.row.as_ref(), &row)?;
+        rows.push(row);
+    }
+    for ((state, one), row) in states.iter_mut().zip(&mut counted).zip(rows) {
+        state.row = Some(row);
+        state.reserved = state.reserved.saturating_sub(std::mem::take(&mut one.amount));
+    }
+    let durable = submit(batch); // under the locks, so that rows reach the store in order
+    drop(states);
+    Ok(durable)
+}

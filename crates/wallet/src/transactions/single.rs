@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::{account::Account, handle::Transaction, send::Call};
-use crate::{Error, store::schema::Purpose};
+use crate::{Error, requests::Pass, store::schema::Purpose};
 
 impl Account {
     /// Looks at the transactions: one that was included meanwhile is under way no longer. If that is not known, it still is.
@@ -35,7 +35,7 @@ impl Account {
                 Err(Error::CommandUnderWay { contract: purpose.contract().unwrap_or_default(), purpose })
             }
         };
-        let sent = self.send_if(call, purpose, allowed, drop).await;
+        let sent = self.send_if(call, purpose, Pass::default(), allowed, drop).await;
         same.into_inner().map_or(sent, Ok)
     }
 }

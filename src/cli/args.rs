@@ -106,6 +106,8 @@ pub(crate) enum Command {
         amount: Written,
         #[command(flatten)]
         which: Which,
+        #[command(flatten)]
+        once: Once,
     },
     /// Payer: pays what is available out to the owner.
     Withdraw(Withdraw),
@@ -123,6 +125,8 @@ pub(crate) enum Command {
         scheme: SchemeName,
         #[command(flatten)]
         which: Which,
+        #[command(flatten)]
+        once: Once,
     },
     /// Payer: prints the latest cheque to a beneficiary again.
     Latest {
@@ -135,11 +139,11 @@ pub(crate) enum Command {
     /// Payer: what was issued and is not paid, and to whom.
     Liabilities(Which),
     /// Owner: announces the end. From then on payees cash, and nothing more is issued.
-    AnnounceKill(Which),
+    AnnounceKill(OwnerArgs),
     /// Owner: takes the announcement back.
-    CancelKill(Which),
+    CancelKill(OwnerArgs),
     /// Owner: ends the chequebook, and takes its balance, also what payees have not cashed.
-    Kill(Which),
+    Kill(OwnerArgs),
     /// Owner: takes what a dead token chequebook received after its death.
     Reclaim(Which),
     /// Payer: rebuilds the record of a chequebook from its cheques and the chain, for example after `import`.
@@ -225,6 +229,24 @@ pub(crate) struct Which {
     pub(crate) chequebook: Option<Address>,
 }
 
+/// What makes a command happen once.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Once {
+    /// Any text: the same command with the same key is done once, however often it is run within a week, and says what was
+    /// done. For scripts, and after a command that was cut off.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) once: Option<String>,
+}
+
+/// A command of the owner.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct OwnerArgs {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    #[command(flatten)]
+    pub(crate) once: Once,
+}
+
 /// The terms of a chequebook.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct TermsArgs {
@@ -272,10 +294,12 @@ pub(crate) struct Withdraw {
     #[arg(required_unless_present = "resume")]
     pub(crate) amount: Option<Written>,
     /// Cash what an earlier withdrawal promised and did not cash.
-    #[arg(long, conflicts_with = "amount")]
+    #[arg(long, conflicts_with_all = ["amount", "once"])]
     pub(crate) resume: bool,
     #[command(flatten)]
     pub(crate) which: Which,
+    #[command(flatten)]
+    pub(crate) once: Once,
 }
 
 #[derive(Args, Debug)]

@@ -5,9 +5,10 @@ use chequebook::{ChequebookContract, State};
 use chequebook_wallet::{Chequebook, Owner, Transaction};
 
 use super::{
-    args::Which,
+    args::{OwnerArgs, Which},
     context::{Context, OpenStore, Session},
     exit::Failure,
+    once::sent_before,
     output::{Record, Value},
     payer::show,
 };
@@ -31,23 +32,39 @@ impl OwnerCommand {
 }
 
 /// `announce-kill`, `cancel-kill` and `kill`.
-pub(crate) async fn run(context: &Context, command: OwnerCommand, which: Which) -> Result<(), Failure> {
+pub(crate) async fn run(context: &Context, command: OwnerCommand, args: &OwnerArgs) -> Result<(), Failure> {
     context.check_wait()?;
     // The owner need not have a store of the payer's.
     let session = context.open(OpenStore::OrCreate).await?;
     let result = async {
-        let address = context.which(&session, which).await?;
+        let address = context.which(&session, args.which).await?;
+        let request = args.once.request(&[&command.name(), &address])?;
+        let done = Record::new().with("chequebook", address).with("action", command.name());
+        // After a kill there is no handle any more.
+        if let Some(transaction) = sent_before(&session, request.as_ref()).await? {
+            let done = context.finish(&transaction, done).await?;
+            let asset = ChequebookContract::record(&session.provider, address).await?.map(|known| known.form.asset());
+            let asset = asset.ok_or(chequebook::Error::Unproven { contract: address })?;
+            let state = match ChequebookContract::at(session.provider.clone(), address, asset).await {
+                Ok(contract) => contract.state().await?,
+                Err(chequebook::Error::Dead { .. }) => State::Dead,
+                Err(error) => return Err(error.into()),
+            };
+            return Ok(Some(with_state(done, state)));
+        }
         let owner = Owner::open(&session.wallet, address).await?;
         let plan = plan(context, &session, &owner, command).await?;
         if !context.consent(&plan).await? {
             return Ok(None);
         }
-        let transaction: Transaction = match command {
-            OwnerCommand::Announce => owner.announce_kill().await?,
-            OwnerCommand::Cancel => owner.cancel_kill().await?,
-            OwnerCommand::Kill => owner.kill().await?,
+        let transaction: Transaction = match (command, &request) {
+            (OwnerCommand::Announce, None) => owner.announce_kill().await?,
+            (OwnerCommand::Announce, Some(request)) => owner.announce_kill_for(request).await?,
+            (OwnerCommand::Cancel, None) => owner.cancel_kill().await?,
+            (OwnerCommand::Cancel, Some(request)) => owner.cancel_kill_for(request).await?,
+            (OwnerCommand::Kill, None) => owner.kill().await?,
+            (OwnerCommand::Kill, Some(request)) => owner.kill_for(request).await?,
         };
-        let done = Record::new().with("chequebook", address).with("action", command.name());
         let done = context.finish(&transaction, done).await?;
         Ok(Some(with_state(done, owner.state().await?)))
     }

@@ -9,9 +9,10 @@ use chequebook_wallet::{Chequebook, NewChequebook, Purpose, Transaction};
 
 use super::{
     amount::{Units, Written},
-    args::{Create, FormName, Predict, SchemeName, TermsArgs, Which, Withdraw},
+    args::{Create, FormName, Once, Predict, SchemeName, TermsArgs, Which, Withdraw},
     context::{Context, OpenStore, Session},
     exit::{Exit, Failure},
+    once::sent_before,
     output::{Record, Value},
     standing::without_transaction,
 };
@@ -29,10 +30,37 @@ impl Book {
     /// Opens the chequebook that is meant, with the key that signs its cheques.
     pub(crate) async fn open(context: &Context, session: &Session, which: Which) -> Result<Self, Failure> {
         let address = context.which(session, which).await?;
+        Self::open_at(context, session, address).await
+    }
+
+    async fn open_at(context: &Context, session: &Session, address: Address) -> Result<Self, Failure> {
         let signer = context.signer(&session.account).await?;
         let chequebook = Chequebook::open(&session.wallet, address, signer).await?;
         let units = context.units(chequebook.terms().form.asset(), &session.provider).await?;
         Ok(Self { chequebook, units })
+    }
+
+    /// The units of a chequebook that was to be opened. One that has ended cannot be; what was done before its end for a key
+    /// is told all the same.
+    async fn units_of(
+        context: &Context,
+        session: &Session,
+        address: Address,
+        opened: Result<Self, Failure>,
+        once: &Once,
+    ) -> Result<(Result<Self, Failure>, Units), Failure> {
+        match opened {
+            Ok(book) => {
+                let units = book.units.clone();
+                Ok((Ok(book), units))
+            }
+            Err(failure) => {
+                let is_ended = once.is_set() && failure.exit == Exit::Ended;
+                let known = if is_ended { ChequebookContract::record(&session.provider, address).await? } else { None };
+                let Some(known) = known else { return Err(failure) };
+                Ok((Err(failure), context.units(known.form.asset(), &session.provider).await?))
+            }
+        }
     }
 }
 
@@ -182,17 +210,27 @@ async fn funding(session: &Session, address: Address, before: u64) -> Result<Opt
 /* DEPOSIT AND WITHDRAW */
 
 /// `deposit`.
-pub(crate) async fn deposit(context: &Context, amount: Written, which: Which) -> Result<(), Failure> {
+pub(crate) async fn deposit(context: &Context, amount: Written, which: Which, once: &Once) -> Result<(), Failure> {
     context.check_wait()?;
     let session = context.open(OpenStore::Existing).await?;
     let result = async {
-        let Book { chequebook, units } = Book::open(context, &session, which).await?;
+        let address = context.which(&session, which).await?;
+        let opened = Book::open_at(context, &session, address).await;
+        let (opened, units) = Book::units_of(context, &session, address, opened, once).await?;
         let amount = amount.of(&units)?;
-        let record = Record::new().with("chequebook", chequebook.address()).amount("deposit", amount, &units);
+        let record = Record::new().with("chequebook", address).amount("deposit", amount, &units);
+        let request = once.request(&[&"deposit", &address, &amount])?;
+        if let Some(transaction) = sent_before(&session, request.as_ref()).await? {
+            return context.finish(&transaction, record).await.map(Some);
+        }
+        let Book { chequebook, .. } = opened?;
         if !context.consent(&record.clone().with("action", "deposit")).await? {
             return Ok(None);
         }
-        let transaction = chequebook.deposit(amount).await?;
+        let transaction = match &request {
+            Some(request) => chequebook.deposit_for(amount, request).await?,
+            None => chequebook.deposit(amount).await?,
+        };
         context.finish(&transaction, record).await.map(Some)
     }
     .await;
@@ -207,17 +245,25 @@ pub(crate) async fn withdraw(context: &Context, args: Withdraw) -> Result<(), Fa
         let Book { chequebook, units } = Book::open(context, &session, args.which).await?;
         context.unrecovered()?.check(chequebook.address())?;
         let record = Record::new().with("chequebook", chequebook.address()).with("to", chequebook.terms().owner);
-        let record = match &args.amount {
-            Some(amount) => record.amount("withdraw", amount.of(&units)?, &units),
-            None => record.with("withdraw", "what an earlier withdrawal promised"),
+        let amount = args.amount.as_ref().map(|amount| amount.of(&units)).transpose()?;
+        let (record, request) = match amount {
+            Some(amount) => (
+                record.amount("withdraw", amount, &units),
+                args.once.request(&[&"withdraw", &chequebook.address(), &amount])?,
+            ),
+            None => (record.with("withdraw", "what an earlier withdrawal promised"), None),
         };
         let record = record.amount("available", chequebook.balance().await?.available, &units);
+        if let Some(transaction) = sent_before(&session, request.as_ref()).await? {
+            return context.finish(&transaction, record).await.map(Some);
+        }
         if !context.consent(&record.clone().with("action", "withdraw")).await? {
             return Ok(None);
         }
-        let transaction = match &args.amount {
-            Some(amount) => Some(chequebook.withdraw(amount.of(&units)?).await?),
-            None => chequebook.resume_withdrawal().await?,
+        let transaction = match (amount, &request) {
+            (Some(amount), Some(request)) => Some(chequebook.withdraw_for(amount, request).await?),
+            (Some(amount), None) => Some(chequebook.withdraw(amount).await?),
+            (None, _) => chequebook.resume_withdrawal().await?,
         };
         match transaction {
             Some(transaction) => context.finish(&transaction, record).await.map(Some),
@@ -233,27 +279,39 @@ pub(crate) async fn withdraw(context: &Context, args: Withdraw) -> Result<(), Fa
 /// `issue`: prints the cheque, alone, once it is durable.
 pub(crate) async fn issue(
     context: &Context,
-    beneficiary: Address,
-    amount: Written,
-    scheme: SchemeName,
+    (beneficiary, amount, scheme): (Address, Written, SchemeName),
     which: Which,
+    once: &Once,
 ) -> Result<(), Failure> {
     let session = context.open(OpenStore::Existing).await?;
     let result = async {
-        let Book { chequebook, units } = Book::open(context, &session, which).await?;
-        context.unrecovered()?.check(chequebook.address())?;
-        let amount = amount.of(&units)?;
-        let outbox = chequebook.outbox(beneficiary, scheme_of(scheme));
+        let address = context.which(&session, which).await?;
+        let opened = Book::open_at(context, &session, address).await;
+        let (opened, units) = Book::units_of(context, &session, address, opened, once).await?;
+        let (amount, scheme) = (amount.of(&units)?, scheme_of(scheme));
+        let request = once.request(&[&"issue", &address, &beneficiary, &amount, &format!("{scheme:?}")])?;
+        if let Some(request) = &request
+            && let Some(cheque) = session.wallet.cheque_for(request).await?
+        {
+            return print_cheque(context, &cheque);
+        }
+        let Book { chequebook, units } = opened?;
+        context.unrecovered()?.check(address)?;
+        let outbox = chequebook.outbox(beneficiary, scheme);
         if context.dry_run() {
             let record = Record::new()
-                .with("chequebook", chequebook.address())
+                .with("chequebook", address)
                 .with("beneficiary", beneficiary)
                 .amount("promised", outbox.promised().await?, &units)
                 .amount("adds", amount, &units)
                 .amount("available", chequebook.balance().await?.available, &units);
             return context.out.show(&record);
         }
-        print_cheque(context, &outbox.issue(amount).await?)
+        let cheque = match &request {
+            Some(request) => outbox.issue_for(amount, request).await?,
+            None => outbox.issue(amount).await?,
+        };
+        print_cheque(context, &cheque)
     }
     .await;
     session.close().await;

@@ -7,6 +7,7 @@ mod exits;
 mod json;
 mod keys;
 mod nodes;
+mod once;
 mod owner;
 mod page;
 mod signals;

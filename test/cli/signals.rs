@@ -14,7 +14,7 @@ pub(crate) fn kill(child: &Child, signal: Signal) {
 
 /// Starts a command, sends a signal once its transaction is in the pool, and mines that. Then the same command, or
 /// another one, takes it up.
-fn cut(world: &World, who: Who, args: &[&str], signal: Signal) -> Ran {
+pub(crate) fn cut(world: &World, who: Who, args: &[&str], signal: Signal) -> Ran {
     world.automine(false);
     let child = start(world.command(who, args));
     world.wait_for_pending();

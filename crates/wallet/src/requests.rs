@@ -2,6 +2,7 @@
 
 mod counters;
 mod done;
+mod earlier;
 
 use std::sync::{
     Arc,

@@ -2,7 +2,7 @@
 //! reorganisation between two of them shows.
 
 use alloy::{
-    eips::{BlockId, BlockNumberOrTag},
+    eips::{BlockId, BlockNumberOrTag, RpcBlockHash},
     network::Ethereum,
     primitives::{Address, Bytes, U256},
     providers::{
@@ -31,7 +31,9 @@ impl Pinned {
     pub(crate) async fn newest(node: &DynProvider) -> Result<(DynProvider, u64), Failure> {
         let newest = node.get_block_by_number(BlockNumberOrTag::Latest).await?;
         let header = newest.ok_or_else(|| Failure::new(Exit::Unreachable, "the node has no newest block"))?.header;
-        let pinned = Self { node: node.clone(), block: BlockId::hash(header.hash) };
+        // With the flag, it is the object of EIP-1898; without, some would send the hash alone.
+        let block = RpcBlockHash { block_hash: header.hash, require_canonical: Some(false) };
+        let pinned = Self { node: node.clone(), block: block.into() };
         Ok((pinned.erased(), header.number))
     }
 }

@@ -160,6 +160,12 @@ impl World {
         self.run(Alice, &["issue", &self.address(Bob), amount]).expect(0).stdout
     }
 
+    /// The same of one of her chequebooks.
+    #[track_caller]
+    pub(crate) fn issue_of(&self, chequebook: &str, amount: &str) -> String {
+        self.run(Alice, &["issue", &self.address(Bob), amount, "--chequebook", chequebook]).expect(0).stdout
+    }
+
     /* CHAIN */
 
     pub(crate) fn rpc(&self, method: &'static str, parameters: Value) -> Value {

@@ -184,7 +184,7 @@ fn rpc(error: &RpcError<TransportErrorKind>) -> Failure {
         }
         // The crates leave TLS to who builds the program.
         error if with_causes(error).contains("scheme is not http") => Failure::usage(
-            "the node is behind https, and this build has no TLS: build it with --features alloy/reqwest-rustls-tls",
+            "the node is behind https, and this build has no TLS: build it with --features tls",
         ),
         _ => Failure::new(Exit::Unreachable, "the node does not answer, or not like a node"),
     }

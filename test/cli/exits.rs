@@ -111,7 +111,6 @@ fn usage_is_2_and_nothing_is_tried() {
         &["list", "--set", "no_such_setting=1"],
         &["list", "--set", "chain"],
         &["list", "--rpc", "ftp://localhost"],
-        &["verify", &bob, "--rpc", "https://localhost"], // this build has no TLS
         &["list", "--rpc", "nonsense"],
         &["list", "--config", "/no/such/file"],
         &["create", "--wait", "never", "--yes"],
@@ -123,6 +122,22 @@ fn usage_is_2_and_nothing_is_tried() {
         assert!(ran.code == Some(2) || is_late, "{args:?}: {ran:#?}");
     }
     assert_eq!(std::fs::read_dir(world.home.path()).unwrap().count(), 0, "no store was created");
+}
+
+/// The error names the feature, which there is.
+#[test]
+fn a_node_behind_https_needs_a_feature() {
+    let world = World::bare();
+    let ran = world.run(Alice, &["verify", &world.address(Bob), "--rpc", "https://localhost:1"]);
+    if cfg!(feature = "tls") {
+        ran.expect(7);
+    } else {
+        let ran = ran.expect(2);
+        let feature = ran.stderr.trim().rsplit("--features ").next().unwrap();
+        let manifest = include_str!("../../Cargo.toml");
+        assert!(manifest.contains(&format!("\n{feature} = [\"alloy/")), "{ran:?}");
+        assert!(include_str!("../../docs/operators.md").contains(&format!("--features {feature}")));
+    }
 }
 
 #[test]

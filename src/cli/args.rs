@@ -41,7 +41,8 @@ pub(crate) struct Global {
     /// The file with all that must not be lost. Default: ~/.local/share/chequebook/<chain>.redb.
     #[arg(long, global = true, value_name = "PATH")]
     store: Option<String>,
-    /// The key that pays for gas and deposits: keystore:NAME (cast's), keystore:PATH, env:VARIABLE or file:PATH.
+    /// The key that pays for gas and deposits: keystore:NAME (cast's), keystore:PATH, env:VARIABLE, file:PATH, or
+    /// ledger:INDEX of a build with that feature.
     #[arg(long, global = true, value_name = "KEY")]
     account: Option<String>,
     /// The key that signs cheques, in the same form. Default: that of the account.

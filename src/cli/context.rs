@@ -12,7 +12,6 @@ use std::{
 use alloy::{
     primitives::Address,
     providers::{DynProvider, Provider, ProviderBuilder},
-    signers::local::PrivateKeySigner,
     sol,
 };
 use chequebook::Asset;
@@ -24,7 +23,7 @@ use super::{
     args::{Global, Which},
     config::{Profile, Settings, load},
     exit::{Exit, Failure},
-    keys::{self, KeySource, Password},
+    keys::{self, Key, KeySource, Password},
     output::{Out, Record},
     standing::with_transaction,
     text::{plain, without_secrets},
@@ -69,7 +68,7 @@ enum Wait {
 /// A wallet that is open.
 pub(crate) struct Session {
     pub(crate) wallet: Wallet,
-    pub(crate) account: Arc<PrivateKeySigner>,
+    pub(crate) account: Arc<Key>,
     pub(crate) provider: DynProvider,
 }
 
@@ -189,7 +188,7 @@ impl Context {
     /// # Errors
     ///
     /// [`Exit::Key`], [`Exit::Usage`].
-    pub(crate) async fn account(&self) -> Result<Arc<PrivateKeySigner>, Failure> {
+    pub(crate) async fn account(&self) -> Result<Arc<Key>, Failure> {
         self.settings.need("account")?;
         let file = self.settings.get::<PathBuf>("password_file")?;
         self.key("account", Password { file, variable: "CHEQUEBOOK_PASSWORD" }).await
@@ -200,7 +199,7 @@ impl Context {
     /// # Errors
     ///
     /// [`Exit::Key`], [`Exit::Usage`].
-    pub(crate) async fn signer(&self, account: &Arc<PrivateKeySigner>) -> Result<Arc<PrivateKeySigner>, Failure> {
+    pub(crate) async fn signer(&self, account: &Arc<Key>) -> Result<Arc<Key>, Failure> {
         if self.settings.raw("signer").is_none() {
             return Ok(Arc::clone(account));
         }
@@ -208,7 +207,7 @@ impl Context {
         self.key("signer", Password { file, variable: "CHEQUEBOOK_SIGNER_PASSWORD" }).await
     }
 
-    async fn key(&self, name: &'static str, password: Password) -> Result<Arc<PrivateKeySigner>, Failure> {
+    async fn key(&self, name: &'static str, password: Password) -> Result<Arc<Key>, Failure> {
         let source = self.settings.read(name, str::parse::<KeySource>)?;
         let source = source.ok_or_else(|| Failure::usage(format!("{name} is not set")))?;
         Ok(Arc::new(keys::read(&source, password).await.map_err(|failure| failure.during(name))?))

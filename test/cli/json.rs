@@ -59,12 +59,12 @@ fn names(value: &Value) -> BTreeSet<String> {
 pub(crate) fn check(command: &str, found: &Value) {
     let table = table();
     let expected = table.get(command).unwrap_or_else(|| panic!("the page has no row of {command}"));
-    let object = found.as_array().map_or(found, |rows| rows.first().expect("a row"));
+    let object = found.as_array().map_or(found, |rows| rows.first().unwrap());
     assert_eq!(names(object), expected.keys().cloned().collect(), "{command}");
     for (name, rows) in expected {
         let Some(rows) = rows else { continue };
         let found = object[name].as_array().unwrap_or_else(|| panic!("{command}: {name} is no list"));
-        assert_eq!(names(found.first().expect("a row")), *rows, "{command}: {name}");
+        assert_eq!(names(found.first().unwrap()), *rows, "{command}: {name}");
     }
 }
 

@@ -16,7 +16,8 @@ use alloy::signers::local::PrivateKeySigner;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 pub(crate) use self::key::Key;
-use super::exit::{Exit, Failure};
+use self::key::key_failure;
+use super::exit::Failure;
 
 /// The longest file with a key or a password that is read, in bytes.
 const MAX_FILE: u64 = 4_096;
@@ -93,7 +94,7 @@ fn in_folder(name: &str) -> PathBuf {
 ///
 /// # Errors
 ///
-/// [`Exit::Key`]: there is none, it cannot be read, others can read it, or the password is wrong.
+/// [`Exit::Key`](super::exit::Exit::Key): there is none, it cannot be read, others can read it, or the password is wrong.
 pub(crate) async fn read(source: &KeySource, password: Password) -> Result<Key, Failure> {
     let text = match source {
         KeySource::Keystore(path) => return decrypt(path, password).await.map(Key::new),
@@ -134,10 +135,6 @@ fn private_file(path: &Path) -> Result<String, Failure> {
         return Err(key_failure(format!("{show} has {} bytes, expected a key or a password", metadata.len())));
     }
     fs::read_to_string(path).map_err(|error| key_failure(format!("{show}: {error}")))
-}
-
-fn key_failure(message: impl fmt::Display) -> Failure {
-    Failure::new(Exit::Key, message)
 }
 
 /* PASSWORDS */

@@ -2,7 +2,6 @@
 
 mod counters;
 mod done;
-mod earlier;
 
 use std::sync::{
     Arc,
@@ -167,6 +166,15 @@ impl Requests {
         };
         let counted = self.counters.reserve(&self.ledger, limits, spends, *at).await?;
         Ok(Begun::New(Pass { at: *at, claim, counted }))
+    }
+
+    /// What was done for the key of a request. Waits for one with it that is under way.
+    pub(crate) async fn earlier(&self, request: &Request) -> Result<Option<Past>, Error> {
+        let request = Request { limits: Vec::new(), ..request.clone() };
+        Ok(match self.begin(Some(&request), U256::ZERO).await? {
+            Begun::Before(past) => Some(past),
+            Begun::New(_) => None,
+        })
     }
 
     /// What was done for a key, durably.

@@ -32,7 +32,7 @@ use crate::{
     factory::Factory,
     health::{Health, note, note_store},
     registry::Registry,
-    requests::Requests,
+    requests::{Request, Requests},
     store::{
         Batch, Ledger, Store, StoreError,
         migrate::migrate,
@@ -251,6 +251,34 @@ impl Wallet {
     /// [`Error::Store`].
     pub async fn transactions(&self) -> Result<Vec<Transaction>, Error> {
         self.0.account.all_transactions().await
+    }
+
+    /// The transaction of an earlier request with the key of this one; of a withdrawal, that of its cash. Nothing is done: for
+    /// those who would not do it any more, as after a kill, when no handle could be asked again. `None` if there was none, or
+    /// it has not come to its transaction: then make the request.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyReused`], [`Error::Forgotten`], [`Error::Store`].
+    pub async fn transaction_for(&self, request: &Request) -> Result<Option<Transaction>, Error> {
+        let past = match self.0.requests.earlier(request).await? {
+            Some(past) if past.is_cheque() => self.0.requests.earlier(&request.second()).await?,
+            past => past,
+        };
+        match past {
+            Some(past) => past.transaction(&self.0.account).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The cheque that was issued for an earlier request with the key of this one. Nothing is done. `None` if there was none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyReused`], [`Error::Store`].
+    pub async fn cheque_for(&self, request: &Request) -> Result<Option<SignedCheque>, Error> {
+        let past = self.0.requests.earlier(request).await?;
+        past.map(|past| past.cheque(self.chain_id())).transpose()
     }
 
     /// Tells what happens from now on: for services, metrics and people. Each subscriber hears of everything, and costs

@@ -11,7 +11,7 @@ use crate::cli::exit::Failure;
 /// [`Exit::Key`](crate::cli::exit::Exit::Key): there is no device, it is locked, or its Ethereum app is not open.
 #[cfg(feature = "ledger")]
 pub(super) async fn open(path: &str) -> Result<Key, Failure> {
-    use super::key_failure;
+    use super::key::key_failure;
     use alloy::signers::ledger::{HDPath, LedgerSigner};
 
     let path = match path.parse() {

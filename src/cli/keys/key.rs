@@ -11,6 +11,8 @@ use alloy::{
 };
 use async_trait::async_trait;
 
+use crate::cli::exit::{Exit, Failure};
+
 /// What signs cheques and transactions.
 trait Signs: Signer + TxSigner<Signature> + Send + Sync {}
 
@@ -72,4 +74,9 @@ impl TxSigner<Signature> for Key {
     async fn sign_transaction(&self, transaction: &mut dyn SignableTransaction<Signature>) -> Result<Signature> {
         self.0.sign_transaction(transaction).await
     }
+}
+
+/// A failure of a key.
+pub(super) fn key_failure(message: impl fmt::Display) -> Failure {
+    Failure::new(Exit::Key, message)
 }

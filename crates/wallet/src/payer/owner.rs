@@ -1,7 +1,6 @@
 //! The owner, which may end a chequebook.
 
 mod decide;
-mod reclaim;
 
 use std::{sync::Arc, time::Duration};
 

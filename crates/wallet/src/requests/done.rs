@@ -43,6 +43,11 @@ impl Past {
         promise.cheque(contract, beneficiary, chain_id)?.ok_or_else(|| self.reused())
     }
 
+    /// Whether a cheque was issued, which may be the first half of a withdrawal.
+    pub(crate) const fn is_cheque(&self) -> bool {
+        matches!(self.done, Done::Cheque { .. })
+    }
+
     /// The transaction.
     pub(crate) async fn transaction(self, account: &Account) -> Result<Transaction, Error> {
         match self.done {

@@ -8,7 +8,7 @@ use alloy::{
 };
 use chequebook::{Asset, Error as ChequeError, State, bindings::TokenChequebook::reclaimCall};
 
-use super::Owner;
+use super::owner::Owner;
 use crate::{
     Error,
     chain::Subject,

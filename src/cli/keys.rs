@@ -94,7 +94,7 @@ fn in_folder(name: &str) -> PathBuf {
 ///
 /// # Errors
 ///
-/// [`Exit::Key`](super::exit::Exit::Key): there is none, it cannot be read, others can read it, or the password is wrong.
+/// [`Exit::Key`](super::exit::Exit::Key)(super::exit::Exit::Key): there is none, it cannot be read, others can read it, or the password is wrong.
 pub(crate) async fn read(source: &KeySource, password: Password) -> Result<Key, Failure> {
     let text = match source {
         KeySource::Keystore(path) => return decrypt(path, password).await.map(Key::new),
@@ -208,6 +208,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::cli::exit::Exit;
 
     const KEY: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
 

@@ -2,6 +2,7 @@
 
 mod amount;
 mod args;
+mod balance;
 mod books;
 mod config;
 mod context;
@@ -67,12 +68,12 @@ async fn command(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Predict(args) => payer::predict(context, args).await,
         Command::Deposit { amount, which, once } => payer::deposit(context, amount, which, &once).await,
         Command::Withdraw(args) => payer::withdraw(context, args).await,
-        Command::Balance(which) => payer::balance(context, which).await,
+        Command::Balance(which) => balance::balance(context, which).await,
         Command::Issue { beneficiary, amount, scheme, which, once } => {
             payer::issue(context, (beneficiary, amount, scheme), which, &once).await
         }
         Command::Latest { beneficiary, which } => payer::latest(context, beneficiary, which).await,
-        Command::Liabilities(which) => payer::liabilities(context, which).await,
+        Command::Liabilities(which) => balance::liabilities(context, which).await,
         Command::AnnounceKill(args) => owner::run(context, OwnerCommand::Announce, &args).await,
         Command::CancelKill(args) => owner::run(context, OwnerCommand::Cancel, &args).await,
         Command::Kill(args) => owner::run(context, OwnerCommand::Kill, &args).await,

@@ -18,9 +18,11 @@ pub(super) async fn open(path: &str) -> Result<Key, Failure> {
         Ok(index) => HDPath::LedgerLive(index),
         Err(_) => HDPath::Other(path.to_owned()),
     };
-    // Not bound to a chain: what is to be signed names it.
-    let opened = LedgerSigner::new(path, None).await;
-    opened.map(Key::new).map_err(|error| key_failure(format!("ledger: {error}")))
+    // Not bound to a chain: what is to be signed names it. Where there is no USB, the driver panics.
+    match tokio::spawn(LedgerSigner::new(path, None)).await {
+        Ok(opened) => opened.map(Key::new).map_err(|error| key_failure(format!("ledger: {error}"))),
+        Err(_) => Err(key_failure("ledger: no USB can be used here")),
+    }
 }
 
 /// There are none in this build.

@@ -28,7 +28,7 @@ pub(crate) async fn deploy(context: &Context) -> Result<(), Failure> {
         record = record.with(name, contract);
     }
     if !is_missing {
-        let record = record.with("status", "was there already");
+        let record = record.with("status", "thereAlready");
         return context.out.show(&record.with("transactions", Value::Rows(Vec::new())));
     }
     let session = context.open(OpenStore::OrCreate).await?;

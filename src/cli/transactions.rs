@@ -137,3 +137,34 @@ async fn cancel(context: &Context, nonce: u64) -> Result<(), Failure> {
     .await;
     show(context, session, result).await
 }
+
+#[cfg(test)]
+mod tests {
+    use chequebook::factory;
+
+    use super::*;
+
+    /// The operators' page has the name of every purpose, and no other.
+    #[test]
+    fn the_page_has_the_purposes() {
+        let (contract, beneficiary, amount) = (Address::ZERO, Address::ZERO, U256::ZERO);
+        let all = [
+            Purpose::Create { contract, amount },
+            Purpose::Deposit { contract, amount },
+            Purpose::AutoDeposit { contract, amount },
+            Purpose::Cash { contract, beneficiary, amount },
+            Purpose::CashMany { cheques: 2 },
+            Purpose::CashOriginal { contract, beneficiary, amount },
+            Purpose::AnnounceKill { contract },
+            Purpose::CancelKill { contract },
+            Purpose::Kill { contract },
+            Purpose::Reclaim { contract },
+            Purpose::Deploy { contract: factory() },
+            Purpose::Deploy { contract: clearing_house() },
+            Purpose::FillGap,
+        ];
+        let names: Vec<_> = all.into_iter().map(|purpose| format!("`{}`", describe(purpose).name)).collect();
+        let row = format!("| `purpose`, `kind` | {};", names.join(" "));
+        assert!(include_str!("../../docs/operators.md").contains(&row), "docs/operators.md lacks: {row}");
+    }
+}

@@ -84,7 +84,7 @@ fn a_payer_and_a_payee_from_nothing_to_the_end() {
     check("withdraw", &withdrawn);
     assert_eq!(world.balance(book), U256::from(ETHER));
     let nothing = world.json(Alice, &["withdraw", "--resume", "--yes"]);
-    assert_eq!(nothing["status"], "nothing to do");
+    assert_eq!(nothing["status"], "nothingToDo");
 
     let verified = world.json(Carol, &["verify", book]);
     check("verify", &verified);

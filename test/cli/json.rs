@@ -98,7 +98,7 @@ fn every_command_prints_the_fields_of_the_page() {
     let (bob, zero) = (world.address(Bob), "0s");
     seen.check("deploy", &world.json(Alice, &["deploy", "--yes"]));
     let again = world.json(Carol, &["deploy"]);
-    assert_eq!((&again["status"], &again["transactions"]), (&json!("was there already"), &json!([])));
+    assert_eq!((&again["status"], &again["transactions"]), (&json!("thereAlready"), &json!([])));
     seen.check("verify of the factory", &world.json(Carol, &["verify", again["factory"].as_str().unwrap()]));
 
     // A payer.

@@ -49,7 +49,7 @@ fn a_signal_during_a_command_that_sends_loses_nothing() {
         assert_eq!(world.json(Alice, &["balance"])["funded"], "2000000000000000000");
 
         cut(&world, Alice, &["withdraw", "1ether", "--yes"], signal);
-        assert_eq!(world.json(Alice, &["withdraw", "--resume", "--yes"])["status"], "nothing to do");
+        assert_eq!(world.json(Alice, &["withdraw", "--resume", "--yes"])["status"], "nothingToDo");
         assert_eq!(world.balance(&book), ether, "{signal:?}: one withdrawal");
 
         world.pipe(Bob, &["receive", "-"], &world.issue("0.5ether")).expect(0);

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use alloy::{
-    primitives::{Address, U256},
+    primitives::{Address, U256, keccak256},
     sol_types::SolCall,
 };
 use chequebook::{
@@ -12,7 +12,7 @@ use chequebook::{
     clearing_house, factory,
 };
 use chequebook_wallet::{
-    Chequebook, Error, NewChequebook, Owner, Purpose, Wallet,
+    Chequebook, Error, NewChequebook, Owner, Purpose, Request, Wallet,
     store::{Memory, MemoryDisk},
 };
 use tokio::time::timeout;
@@ -335,4 +335,46 @@ async fn two_wallets_do_not_share_what_is_under_way() {
     other.cashing().cash_original(&cheque, Overdraft::Refuse, true).await.unwrap();
     run.settle().await;
     assert_eq!((run.sim.balance_at(who(1), u64::MAX), run.sim.original_sent(contract, who(1))), (wei(60), wei(60)));
+}
+
+/* WHAT WAS DONE */
+
+/// A chequebook that has ended has no handle; what was done for a key is told all the same, and nothing is done.
+#[tokio::test(start_paused = true)]
+async fn what_was_done_for_a_key_is_told_after_the_end() {
+    let mut run = Run::new(chain(), "owner").await;
+    let new = NewChequebook::default().deposit(wei(100)).notice_period(0);
+    let book = Chequebook::create(&run.wallet, key("owner"), new).await.unwrap();
+    let contract = book.address();
+    run.sim.mine(1);
+    let request = |name: &str| Request::new(1_000).once(keccak256(name), keccak256("content"));
+    let (withdrawal, kill, cheque) = (request("withdrawal"), request("kill"), request("cheque"));
+    for unknown in [&withdrawal, &kill, &cheque] {
+        assert!(run.wallet.transaction_for(unknown).await.unwrap().is_none());
+        assert!(run.wallet.cheque_for(unknown).await.unwrap().is_none());
+    }
+    let issued = book.outbox(who(1), Scheme::Typed).issue_for(wei(10), &cheque).await.unwrap();
+    // The first half of a withdrawal is no transaction: the request is to be made again.
+    let half = book.outbox(book.terms().owner, Scheme::Typed).issue_for(wei(20), &withdrawal).await.unwrap();
+    assert!(run.wallet.transaction_for(&withdrawal).await.unwrap().is_none());
+    let withdrawn = book.withdraw_for(wei(20), &withdrawal).await.unwrap().nonce();
+    let killed = Owner::open(&run.wallet, contract).await.unwrap().kill_for(&kill).await.unwrap().nonce();
+    run.settle().await;
+    drop(book);
+    for _ in 0..2 {
+        run = run.restart().await;
+        let nonce = run.sim.nonce(key("owner").address());
+        assert!(matches!(Owner::open(&run.wallet, contract).await, Err(Error::Dead { .. })));
+        for (request, expected) in [(&withdrawal, withdrawn), (&kill, killed)] {
+            assert_eq!(run.wallet.transaction_for(request).await.unwrap().unwrap().nonce(), expected);
+        }
+        assert_eq!(run.wallet.cheque_for(&cheque).await.unwrap(), Some(issued));
+        assert_eq!(run.wallet.cheque_for(&withdrawal).await.unwrap(), Some(half));
+        let reused = run.wallet.cheque_for(&kill).await;
+        assert!(matches!(reused, Err(Error::KeyReused { .. })), "{reused:?}");
+        let other = Request::new(1_000).once(keccak256("kill"), keccak256("another content"));
+        let reused = run.wallet.transaction_for(&other).await;
+        assert!(matches!(reused, Err(Error::KeyReused { .. })), "{reused:?}");
+        assert_eq!((run.sim.nonce(key("owner").address()), run.nonces()), (nonce, vec![]), "nothing was done");
+    }
 }

@@ -1,5 +1,5 @@
 //! How many cheques per second a payer issues durably: with many callers and with one, for few beneficiaries and for
-//! many. The raw speed of signing on the same cores is measured for comparison.
+//! many. The raw speed of signing on the same cores, and of the store, is measured for comparison.
 #![allow(
     missing_docs,
     clippy::arithmetic_side_effects,
@@ -16,6 +16,7 @@ use alloy::primitives::U256;
 use chequebook::{Cheque, Scheme};
 use chequebook_wallet::Chequebook;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use redb::{Database, TableDefinition};
 use tokio::task::JoinSet;
 
 use self::support::{MANY, World, beneficiary, example, group, now, raw, runtime};
@@ -39,6 +40,44 @@ async fn issue(book: &Chequebook, callers: u64, count: u64, which: impl Fn(u64) 
     while let Some(done) = tasks.join_next().await {
         done.unwrap();
     }
+}
+
+/// What redb alone does with the same rows: as many in a commit as there are callers, and as durable.
+fn bench_commit(criterion: &mut Criterion) {
+    const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("issued");
+    let mut group = group(criterion, "commit");
+    for count in [1_000, 1_000_000] {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::builder().set_cache_size(256 << 20).create(directory.path().join("raw")).unwrap();
+        let commit = |rows: &mut dyn Iterator<Item = u64>| {
+            let mut transaction = database.begin_write().unwrap();
+            transaction.set_two_phase_commit(true);
+            let mut table = transaction.open_table(TABLE).unwrap();
+            for row in rows {
+                // As long as those of the wallet: two addresses; amount, scheme and signature.
+                let key = [beneficiary(0), beneficiary(row)].concat();
+                table.insert(key.as_slice(), [row as u8; 101].as_slice()).unwrap();
+            }
+            drop(table);
+            transaction.commit().unwrap();
+        };
+        commit(&mut (0..count));
+        let mut next = 0_u64;
+        group.bench_function(BenchmarkId::new(format!("raw redb, {MANY} rows at once"), count), |bencher| {
+            bencher.iter_custom(|iterations| {
+                let start = Instant::now();
+                let mut left = iterations;
+                while left > 0 {
+                    let size = left.min(MANY as u64);
+                    commit(&mut (next..next + size).map(|index| shuffled(index, count)));
+                    next += size;
+                    left -= size;
+                }
+                start.elapsed()
+            });
+        });
+    }
+    group.finish();
 }
 
 fn bench_issue(criterion: &mut Criterion) {
@@ -80,5 +119,5 @@ fn bench_issue(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, bench_issue);
+criterion_group!(benches, bench_issue, bench_commit);
 criterion_main!(benches);

@@ -266,7 +266,7 @@ impl Wallet {
             past => past,
         };
         match past {
-            Some(past) => past.transaction(&self.0.account).await.map(Some),
+            Some(past) => self.0.account.known(past.sent()?).await.map(Some),
             None => Ok(None),
         }
     }

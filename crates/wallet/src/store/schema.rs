@@ -12,7 +12,6 @@ use super::{
     change::{Key, Table},
     error::StoreError,
 };
-use crate::requests::Done;
 
 /// The version of the keys and rows.
 pub(crate) const FORMAT: u32 = 5;
@@ -215,6 +214,25 @@ pub(crate) struct CreditRow {
     pub(crate) spent: U256,
     /// Since when something of it is uncashed, in Unix seconds.
     pub(crate) since: u64,
+}
+
+/// What was done for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Done {
+    // Rows have the number of a variant: new ones come last.
+    /// A cheque was issued.
+    #[serde(rename_all = "camelCase")]
+    Cheque { contract: Address, beneficiary: Address, promise: Promise },
+    /// A transaction was signed.
+    #[serde(rename_all = "camelCase")]
+    Transaction { account: Address, nonce: u64 },
+}
+
+impl Done {
+    pub(crate) const fn transaction((account, nonce): (Address, u64)) -> Self {
+        Self::Transaction { account, nonce }
+    }
 }
 
 /// What was done for a request with a key.

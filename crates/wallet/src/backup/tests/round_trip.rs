@@ -10,8 +10,7 @@ use tokio::runtime;
 use super::{CHAIN, creation, issued, key, requested, sign, through_a_store};
 use crate::{
     backup::{Backup, Counter, Credited, Issuer, Receipt, Sent},
-    requests::Done,
-    store::schema::{CounterRow, FORMAT, Outcome, Promise, Purpose, TransactionRow},
+    store::schema::{CounterRow, Done, FORMAT, Outcome, Promise, Purpose, TransactionRow},
 };
 
 fn address() -> impl Strategy<Value = Address> {

@@ -95,7 +95,7 @@ lint-text: build
 
 # What is known against a dependency changes every day, so it is asked for by itself, and not without the network.
 advisories:
-	tools/lint-tools.sh cargo-deny --workspace $(CARGO_FLAGS) check --deny warnings --hide-inclusion-graph advisories
+	tools/lint-tools.sh cargo-deny --workspace $(CARGO_FLAGS) --all-features check --deny warnings --hide-inclusion-graph advisories
 
 audit audit-quick: setup
 	@command -v python3 >/dev/null || { echo 'audit: needs Python 3.11 or newer' >&2; exit 1; }

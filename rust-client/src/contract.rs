@@ -3,7 +3,7 @@
 use alloy::{
     contract::{CallBuilder, CallDecoder},
     network::Ethereum,
-    primitives::{Address, B256, Bytes, ChainId, U256},
+    primitives::{Address, Bytes, ChainId, U256},
     providers::{PendingTransactionBuilder, Provider},
     rpc::types::TransactionReceipt,
     sol_types::{SolInterface, SolValue},
@@ -14,10 +14,9 @@ use crate::{
     bindings::{
         Chequebook::{self, ChequebookErrors, ChequebookInstance},
         ChequebookFactory::{self, ChequebookFactoryErrors},
-        ClearingHouse,
         TokenChequebook::{self, TokenChequebookErrors},
     },
-    clearing_house, factory,
+    deployments, factory,
 };
 
 alloy::sol! {
@@ -378,11 +377,9 @@ pub async fn deploy<P: Provider>(provider: &P) -> Result<(), Error> {
     if !has_code(DEPLOYER).await? {
         return Err(Error::NoCode { contract: DEPLOYER });
     }
-    let all = [(factory(), &ChequebookFactory::BYTECODE), (clearing_house(), &ClearingHouse::BYTECODE)];
-    for (contract, code) in all {
+    for (contract, input) in deployments() {
         if !has_code(contract).await? {
-            let input = [B256::ZERO.as_slice(), code.as_ref()].concat();
-            let call = CallBuilder::new_raw(provider, input.into()).to(DEPLOYER);
+            let call = CallBuilder::new_raw(provider, input).to(DEPLOYER);
             included(send::<_, _, ChequebookFactoryErrors>(DEPLOYER, &call).await?).await?;
         }
     }

@@ -39,6 +39,14 @@ pub fn clearing_house() -> Address {
     *CLEARING_HOUSE
 }
 
+/// The factory and the clearing house: the address of each, and the input of the transaction to [`DEPLOYER`] that deploys it
+/// there. Anyone may send it, on any chain that has the proxy.
+pub fn deployments() -> [(Address, Bytes); 2] {
+    let input = |code: &Bytes| [B256::ZERO.as_slice(), code.as_ref()].concat().into();
+    let (factory_code, house_code) = (&ChequebookFactory::BYTECODE, &ClearingHouse::BYTECODE);
+    [(factory(), input(factory_code)), (clearing_house(), input(house_code))]
+}
+
 /// Terms and salt: what the factory creates a chequebook from. Together with the chain they determine its address: they
 /// prove, without a node, what the chequebook at [`address`](Self::address) is, or will be once it is created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

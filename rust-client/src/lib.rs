@@ -18,7 +18,7 @@ mod wire;
 pub use cheque::{Cheque, Scheme, SignedCheque};
 #[cfg(feature = "provider")]
 pub use contract::{ChequebookContract, deploy};
-pub use creation::{Creation, DEPLOYER, Record, clearing_house, factory};
+pub use creation::{Creation, DEPLOYER, Record, clearing_house, deployments, factory};
 pub use error::{Error, ErrorClass};
 pub use state::{Overdraft, State};
 pub use terms::{Asset, Form, Terms};

@@ -1,12 +1,18 @@
 //! The command line: what may be said, and the help.
 
+mod parts;
+
 use std::path::PathBuf;
 
-use alloy::primitives::{Address, B256};
-use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use alloy::primitives::Address;
+use clap::{Args, Parser, Subcommand, value_parser};
 use clap_complete::Shell;
 
-use super::{amount::Written, amount::duration, text::plain};
+pub(crate) use self::parts::{
+    Cash, Check, Create, FormName, ImportGeth, List, Once, OwnerArgs, Predict, Receive, Recover, SchemeName, ScopeName,
+    TermsArgs, TokenAction, TokenCreate, TransactionAction, Which, Withdraw, address,
+};
+use super::{amount::Written, text::plain};
 
 /// Micropayments by cheque, on the command line: a payer and a payee with durable state.
 ///
@@ -41,7 +47,8 @@ pub(crate) struct Global {
     /// The file with all that must not be lost. Default: ~/.local/share/chequebook/<chain>.redb.
     #[arg(long, global = true, value_name = "PATH")]
     store: Option<String>,
-    /// The key that pays for gas and deposits: keystore:NAME (cast's), keystore:PATH, env:VARIABLE or file:PATH.
+    /// The key that pays for gas and deposits: keystore:NAME (cast's), keystore:PATH, env:VARIABLE, file:PATH, or
+    /// ledger:INDEX of a build with that feature.
     #[arg(long, global = true, value_name = "KEY")]
     account: Option<String>,
     /// The key that signs cheques, in the same form. Default: that of the account.
@@ -113,6 +120,8 @@ pub(crate) enum Command {
         amount: Written,
         #[command(flatten)]
         which: Which,
+        #[command(flatten)]
+        once: Once,
     },
     /// Payer: pays what is available out to the owner.
     Withdraw(Withdraw),
@@ -130,6 +139,8 @@ pub(crate) enum Command {
         scheme: SchemeName,
         #[command(flatten)]
         which: Which,
+        #[command(flatten)]
+        once: Once,
     },
     /// Payer: prints the latest cheque to a beneficiary again.
     Latest {
@@ -142,11 +153,11 @@ pub(crate) enum Command {
     /// Payer: what was issued and is not paid, and to whom.
     Liabilities(Which),
     /// Owner: announces the end. From then on payees cash, and nothing more is issued.
-    AnnounceKill(Which),
+    AnnounceKill(OwnerArgs),
     /// Owner: takes the announcement back.
-    CancelKill(Which),
+    CancelKill(OwnerArgs),
     /// Owner: ends the chequebook, and takes its balance, also what payees have not cashed.
-    Kill(Which),
+    Kill(OwnerArgs),
     /// Owner: takes what a dead token chequebook received after its death.
     Reclaim(Which),
     /// Payer: rebuilds the record of a chequebook from its cheques and the chain, for example after `import`.
@@ -229,249 +240,6 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 10_000, value_parser = value_parser!(u32).range(3..=1_000_000))]
         cheques: u32,
     },
-}
-
-/// Which chequebook.
-#[derive(Args, Clone, Copy, Debug)]
-pub(crate) struct Which {
-    /// The chequebook. Default: the only one of the store.
-    #[arg(long, short, value_name = "ADDRESS", value_parser = address)]
-    pub(crate) chequebook: Option<Address>,
-}
-
-/// The terms of a chequebook.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct TermsArgs {
-    /// Direct is the cheapest to cash from, clone the cheapest to create; token pays a token.
-    #[arg(long, value_enum, default_value = "clone")]
-    pub(crate) form: FormName,
-    /// The token, of the form token: its address, or its symbol in the configuration.
-    #[arg(long, required_if_eq("form", "token"))]
-    pub(crate) token: Option<String>,
-    /// Who may end it. Default: the account.
-    #[arg(long, value_name = "ADDRESS", value_parser = address)]
-    pub(crate) owner: Option<Address>,
-    /// The time between the announcement of the end and the end. Payees ask for one: 1d by default.
-    #[arg(long, default_value = "1d", value_parser = duration)]
-    pub(crate) notice: u64,
-    /// 32 bytes in hex. The same terms with the same salt are the same chequebook.
-    #[arg(long, default_value_t = B256::ZERO)]
-    pub(crate) salt: B256,
-}
-
-#[derive(Args, Clone, Debug)]
-pub(crate) struct Create {
-    #[command(flatten)]
-    pub(crate) terms: TermsArgs,
-    /// The first deposit, with its unit.
-    #[arg(long, value_name = "AMOUNT")]
-    pub(crate) deposit: Option<Written>,
-    /// Only record it, without a transaction: it is created by whoever cashes first.
-    #[arg(long, conflicts_with = "deposit")]
-    pub(crate) prepare: bool,
-}
-
-#[derive(Args, Clone, Debug)]
-pub(crate) struct Predict {
-    #[command(flatten)]
-    pub(crate) terms: TermsArgs,
-    /// Who signs. Default: the address of the key.
-    #[arg(long, value_name = "ADDRESS", value_parser = address)]
-    pub(crate) signer_address: Option<Address>,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct Withdraw {
-    /// How much, with its unit.
-    #[arg(required_unless_present = "resume")]
-    pub(crate) amount: Option<Written>,
-    /// Cash what an earlier withdrawal promised and did not cash.
-    #[arg(long, conflicts_with = "amount")]
-    pub(crate) resume: bool,
-    #[command(flatten)]
-    pub(crate) which: Which,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct Recover {
-    /// Its cheques since the store was lost, or since the backup, for example collected from the payees; - is standard
-    /// input.
-    pub(crate) cheques: Vec<PathBuf>,
-    /// Affirm that no cheque was issued since. What was issued and is not given here is promised twice.
-    #[arg(long, conflicts_with = "cheques")]
-    pub(crate) nothing_issued: bool,
-    /// Its creation, if it is not created yet.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) creation: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) which: Which,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct Receive {
-    /// Files with cheques; - is standard input.
-    #[arg(required = true)]
-    pub(crate) files: Vec<PathBuf>,
-    /// The creation of the chequebook, if it is not created yet.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) creation: Option<PathBuf>,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct Check {
-    /// A file with a cheque; - is standard input.
-    pub(crate) file: PathBuf,
-    /// The creation of the chequebook, if it is not created yet.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) creation: Option<PathBuf>,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct List {
-    /// Only what is not cashed.
-    #[arg(long)]
-    pub(crate) uncashed: bool,
-    /// Only where at least this much is uncashed.
-    #[arg(long, value_name = "AMOUNT")]
-    pub(crate) above: Option<Written>,
-    /// Only of chequebooks whose end is announced.
-    #[arg(long)]
-    pub(crate) ending: bool,
-    /// Only of this chequebook.
-    #[arg(long, value_name = "ADDRESS", value_parser = address)]
-    pub(crate) payer: Option<Address>,
-}
-
-#[derive(Args, Debug)]
-#[command(group = clap::ArgGroup::new("what").required(true))]
-pub(crate) struct Cash {
-    /// All that the balances cover.
-    #[arg(long, group = "what")]
-    pub(crate) all: bool,
-    /// What pays at least this much.
-    #[arg(long, value_name = "AMOUNT", group = "what")]
-    pub(crate) above: Option<Written>,
-    /// What pays at least K times what its gas costs. Only ether: the price of a token in gas is not known.
-    #[arg(long, value_name = "K", group = "what")]
-    pub(crate) worth: Option<u64>,
-    /// Only of this chequebook.
-    #[arg(long, value_name = "ADDRESS", value_parser = address)]
-    pub(crate) payer: Option<Address>,
-    /// Only the chequebook of this creation, which is created first if it is not yet.
-    #[arg(long, value_name = "FILE", conflicts_with = "payer")]
-    pub(crate) creation: Option<PathBuf>,
-    /// Cash although the balance may not cover it: takes what is there, and ends the chequebook for everybody.
-    #[arg(long, requires = "payer")]
-    pub(crate) allow_overdraft: bool,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct ImportGeth {
-    /// The file; - is standard input.
-    pub(crate) file: PathBuf,
-    /// Cash the cheque, if its contract is one of 2016. Such a contract has no covered entry: see the page.
-    #[arg(long)]
-    pub(crate) cash: bool,
-    /// Cash although the balance may not cover it.
-    #[arg(long, requires = "cash")]
-    pub(crate) allow_overdraft: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum TransactionAction {
-    /// Those that are not final, or all.
-    List {
-        /// Also those that are final.
-        #[arg(long)]
-        all: bool,
-    },
-    /// Offers more.
-    Reprice {
-        /// The nonce.
-        nonce: u64,
-        /// The most for each gas, with its unit.
-        #[arg(long, value_name = "AMOUNT")]
-        max_fee: Written,
-        /// Of that, for validators.
-        #[arg(long, value_name = "AMOUNT")]
-        priority_fee: Written,
-    },
-    /// Replaces a transaction by one that does nothing.
-    Cancel {
-        /// The nonce.
-        nonce: u64,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum TokenAction {
-    /// Makes a token, and prints it: it is never shown again.
-    Create(TokenCreate),
-    /// Lists the tokens, without their secrets.
-    List,
-    /// Makes a token worthless, at once.
-    Revoke {
-        /// Its name.
-        name: String,
-    },
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct TokenCreate {
-    /// A name for it, to know it by.
-    pub(crate) name: String,
-    /// What it may do. Several are separated by commas; none includes another.
-    #[arg(long, value_enum, required = true, value_delimiter = ',')]
-    pub(crate) scope: Vec<ScopeName>,
-    /// After which time it is worthless, or never.
-    #[arg(long, default_value = "90d")]
-    pub(crate) expires: String,
-    /// The most that one call of it may spend, with its unit.
-    #[arg(long, value_name = "AMOUNT")]
-    pub(crate) per_call: Option<String>,
-    /// The most that it may spend to one beneficiary in a day (UTC).
-    #[arg(long, value_name = "AMOUNT")]
-    pub(crate) per_beneficiary: Option<String>,
-    /// The most that it may spend in a day (UTC).
-    #[arg(long, value_name = "AMOUNT")]
-    pub(crate) per_day: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FormName {
-    Direct,
-    Clone,
-    Token,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ScopeName {
-    /// See how everything stands.
-    Read,
-    /// Hand in cheques.
-    Receive,
-    /// Issue, deposit, withdraw, cash what is covered.
-    Spend,
-    /// End chequebooks, also by an overdraft.
-    End,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum SchemeName {
-    Typed,
-    Packed,
-}
-
-/// An address. In mixed case it must have the right checksum.
-pub(crate) fn address(text: &str) -> Result<Address, String> {
-    let address: Address =
-        text.strip_prefix("0x").and_then(|_| text.parse().ok()).ok_or("expected 0x and 40 hex digits".to_owned())?;
-    let digits = || text.bytes().skip(2);
-    let mixed = digits().any(|byte| byte.is_ascii_lowercase()) && digits().any(|byte| byte.is_ascii_uppercase());
-    if mixed && text != address.to_checksum(None) {
-        return Err(format!("its checksum is wrong, expected {address} if its digits are right"));
-    }
-    Ok(address)
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use alloy::{
     primitives::{Address, B256, U256},
     providers::{DynProvider, Provider},
+    sol_types::SolEvent,
 };
-use chequebook::{Asset, ChequebookContract};
-use chequebook_wallet::{Backup, Status, Transaction};
+use chequebook::{Asset, ChequebookContract, bindings::TokenChequebook::Reclaimed};
+use chequebook_wallet::{Backup, Purpose, Status, Transaction};
 use futures_util::{StreamExt, stream};
 use serde_json::Value as Json;
 
@@ -21,6 +22,8 @@ use super::{
 
 /// How many questions are under way at once.
 const AT_ONCE: usize = 16;
+/// The kind of a cash of 2016.
+const ORIGINAL: &str = "cashOriginal";
 /// The columns of the CSV, which are the names of the JSON form.
 const COLUMNS: [&str; 12] = [
     "kind",
@@ -122,7 +125,8 @@ async fn entries(context: &Context, session: &Session) -> Result<Vec<Entry>, Fai
     }
     let mut assets = BTreeMap::new();
     for entry in &mut entries {
-        let Some(chequebook) = entry.chequebook else { continue };
+        // What is of 2016 pays ether, and the factory knows nothing of it.
+        let Some(chequebook) = entry.chequebook.filter(|_| entry.kind != ORIGINAL) else { continue };
         let asset = match assets.get(&chequebook) {
             Some(known) => String::clone(known),
             None => assets.entry(chequebook).or_insert(asset(&session.provider, chequebook).await?).clone(),
@@ -180,20 +184,25 @@ async fn sent(node: &DynProvider, transaction: &Transaction) -> Result<Entry, Fa
         Status::Confirmed { hash, .. } | Status::Reverted { hash, .. } | Status::Cancelled { hash, .. } => hash,
         _ => transaction.hash(),
     };
-    let (mut fee, mut time) = (None, None);
+    let (mut fee, mut time, mut amount) = (None, None, what.amount);
     if let Some(block) = block {
         if let Some(receipt) = node.get_transaction_receipt(hash).await? {
+            // How much was reclaimed, only its event tells.
+            if let Purpose::Reclaim { contract } = transaction.purpose() {
+                let logs = receipt.logs().iter().filter(|log| log.address() == contract);
+                amount = logs.filter_map(|log| Reclaimed::decode_log(&log.inner).ok()).map(|log| log.amount).next();
+            }
             fee = U256::from(receipt.gas_used).checked_mul(U256::from(receipt.effective_gas_price));
         }
         time = node.get_block_by_number(block.into()).await?.map(|block| block.header.timestamp);
     }
-    let note = if what.name == "cash" { "cumulative" } else { "" };
+    let note = if ["cash", ORIGINAL].contains(&what.name) { "cumulative" } else { "" };
     Ok(Entry {
         kind: what.name,
         chequebook: what.chequebook,
         counterparty: what.beneficiary,
         asset: "ether".to_owned(),
-        amount: what.amount,
+        amount,
         fee,
         nonce: Some(transaction.nonce()),
         transaction: Some(hash),

@@ -12,7 +12,6 @@ use std::{
 use alloy::{
     primitives::Address,
     providers::{DynProvider, Provider, ProviderBuilder},
-    signers::local::PrivateKeySigner,
     sol,
 };
 use chequebook::Asset;
@@ -24,7 +23,7 @@ use super::{
     args::{Global, Which},
     config::{Profile, Settings, load},
     exit::{Exit, Failure},
-    keys::{self, KeySource, Password},
+    keys::{self, Key, KeySource, Password},
     output::{Out, Record},
     standing::with_transaction,
     text::{plain, without_secrets},
@@ -70,7 +69,7 @@ enum Wait {
 #[derive(Clone)]
 pub(crate) struct Session {
     pub(crate) wallet: Wallet,
-    pub(crate) account: Arc<PrivateKeySigner>,
+    pub(crate) account: Arc<Key>,
     pub(crate) provider: DynProvider,
 }
 
@@ -193,7 +192,7 @@ impl Context {
     /// # Errors
     ///
     /// [`Exit::Key`], [`Exit::Usage`].
-    pub(crate) async fn account(&self) -> Result<Arc<PrivateKeySigner>, Failure> {
+    pub(crate) async fn account(&self) -> Result<Arc<Key>, Failure> {
         self.settings.need("account")?;
         let file = self.settings.get::<PathBuf>("password_file")?;
         self.key("account", Password { file, variable: "CHEQUEBOOK_PASSWORD" }).await
@@ -204,7 +203,7 @@ impl Context {
     /// # Errors
     ///
     /// [`Exit::Key`], [`Exit::Usage`].
-    pub(crate) async fn signer(&self, account: &Arc<PrivateKeySigner>) -> Result<Arc<PrivateKeySigner>, Failure> {
+    pub(crate) async fn signer(&self, account: &Arc<Key>) -> Result<Arc<Key>, Failure> {
         if self.settings.raw("signer").is_none() {
             return Ok(Arc::clone(account));
         }
@@ -212,7 +211,7 @@ impl Context {
         self.key("signer", Password { file, variable: "CHEQUEBOOK_SIGNER_PASSWORD" }).await
     }
 
-    async fn key(&self, name: &'static str, password: Password) -> Result<Arc<PrivateKeySigner>, Failure> {
+    async fn key(&self, name: &'static str, password: Password) -> Result<Arc<Key>, Failure> {
         let source = self.settings.read(name, str::parse::<KeySource>)?;
         let source = source.ok_or_else(|| Failure::usage(format!("{name} is not set")))?;
         Ok(Arc::new(keys::read(&source, password).await.map_err(|failure| failure.during(name))?))
@@ -399,29 +398,10 @@ impl Context {
 }
 
 impl Session {
-    /// A provider that sends by itself, for the few transactions that the wallet does not know.
-    ///
-    /// # Errors
-    ///
-    /// [`Exit::NotPossible`] if transactions of the wallet are under way: the two would take the same nonce.
-    pub(crate) fn direct(&self, node: &DynProvider) -> Result<DynProvider, Failure> {
-        if !self.wallet.open_transactions().is_empty() {
-            let message = "transactions of this account are under way: wait until they are final (`transactions list`)";
-            return Err(Failure::new(Exit::NotPossible, message));
-        }
-        Ok(direct(node, &self.account))
-    }
-
     /// Ends the wallet, and releases the store.
     pub(crate) async fn close(self) {
         self.wallet.shutdown().await;
     }
-}
-
-/// A node that also signs, with nonces of its own.
-pub(crate) fn direct(node: &DynProvider, account: &Arc<PrivateKeySigner>) -> DynProvider {
-    let wallet = alloy::network::EthereumWallet::from(PrivateKeySigner::clone(account));
-    ProviderBuilder::new().wallet(wallet).connect_provider(node.clone()).erased()
 }
 
 /// The failure of an address that is not ours.

@@ -183,9 +183,9 @@ fn rpc(error: &RpcError<TransportErrorKind>) -> Failure {
             Failure::new(Exit::Unreachable, format!("the node answers with error {}: {}", answer.code, answer.message))
         }
         // The crates leave TLS to who builds the program.
-        error if with_causes(error).contains("scheme is not http") => Failure::usage(
-            "the node is behind https, and this build has no TLS: build it with --features alloy/reqwest-rustls-tls",
-        ),
+        error if with_causes(error).contains("scheme is not http") => {
+            Failure::usage("the node is behind https, and this build has no TLS: build it with --features tls")
+        }
         _ => Failure::new(Exit::Unreachable, "the node does not answer, or not like a node"),
     }
 }

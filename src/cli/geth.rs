@@ -44,13 +44,18 @@ fn say(error: &ReadError) -> String {
     }
 }
 
+/// Whether the code of a contract may be any.
+fn accept_unproven(context: &Context) -> Result<bool, Failure> {
+    Ok(context.settings.get("accept_unproven")?.unwrap_or_default())
+}
+
 /// The contract: with the code that go-ethereum deployed, or with any, if the settings accept what is unproven.
 async fn original(
     context: &Context,
     node: DynProvider,
     contract: Address,
 ) -> Result<OriginalChequebook<DynProvider>, Failure> {
-    if context.settings.get("accept_unproven")? == Some(true) {
+    if accept_unproven(context)? {
         return Ok(OriginalChequebook::at_unproven(node, contract).await?);
     }
     Ok(OriginalChequebook::at(node, contract).await?)
@@ -73,25 +78,23 @@ async fn promises(context: &Context, file: &ChequebookFile) -> Result<(), Failur
     context.out.show(&record.with("beneficiaries", Value::Rows(rows)))
 }
 
-/// Cashes a cheque of 2016, by a transaction that the wallet does not know: none of its own may be under way.
+/// Cashes a cheque of 2016. A cash that is under way is waited for, and not sent again.
 async fn cash(context: &Context, cheque: &SignedCheque, allow_overdraft: bool) -> Result<(), Failure> {
+    context.check_wait()?;
     let overdraft = if allow_overdraft { Overdraft::Consent } else { Overdraft::Refuse };
     let session = context.open(OpenStore::OrCreate).await?;
     let result = async {
         let Cheque { contract, beneficiary, .. } = *cheque.cheque();
-        let book = original(context, session.direct(&session.provider)?, contract).await?;
-        let pays = book.payable(cheque, overdraft).await?;
+        let pays = original(context, session.provider.clone(), contract).await?.payable(cheque, overdraft).await?;
         let plan =
             Record::new().with("action", "cashOriginal").with("contract", contract).with("beneficiary", beneficiary);
         let plan = plan.amount("pays", pays, &Units::ETHER).with("allowOverdraft", allow_overdraft);
         if !context.consent(&plan).await? {
             return Ok(None);
         }
-        let receipt = book.cash(cheque, overdraft).await?.get_receipt().await.map_err(chequebook::Error::from)?;
-        if !receipt.status() {
-            return Err(chequebook::Error::Reverted { hash: receipt.transaction_hash }.into());
-        }
-        Ok(Some(plan.with("transaction", receipt.transaction_hash).with("block", receipt.block_number)))
+        let accept_unproven = accept_unproven(context)?;
+        let transaction = session.wallet.cashing().cash_original(cheque, overdraft, accept_unproven).await?;
+        context.finish(&transaction, plan).await.map(Some)
     }
     .await;
     show(context, session, result).await

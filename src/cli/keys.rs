@@ -1,5 +1,8 @@
 //! Keys: where they are, and how they are read. No key is ever an argument, and none is ever shown.
 
+mod device;
+mod key;
+
 use std::{
     fmt, fs,
     fs::File,
@@ -12,7 +15,9 @@ use std::{
 use alloy::signers::local::PrivateKeySigner;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-use super::exit::{Exit, Failure};
+pub(crate) use self::key::Key;
+use self::key::key_failure;
+use super::exit::Failure;
 
 /// The longest file with a key or a password that is read, in bytes.
 const MAX_FILE: u64 = 4_096;
@@ -26,6 +31,8 @@ pub(crate) enum KeySource {
     Variable(String),
     /// A file of mode 0600 with the key in hex.
     File(PathBuf),
+    /// A Ledger: the index of a key as Ledger Live counts, or its path.
+    Ledger(String),
 }
 
 impl fmt::Debug for KeySource {
@@ -34,6 +41,7 @@ impl fmt::Debug for KeySource {
             Self::Keystore(path) => write!(formatter, "keystore {}", path.display()),
             Self::Variable(name) => write!(formatter, "variable {name}"),
             Self::File(path) => write!(formatter, "file {}", path.display()),
+            Self::Ledger(path) => write!(formatter, "ledger {path}"),
         }
     }
 }
@@ -47,12 +55,25 @@ impl FromStr for KeySource {
             Some(("keystore", name)) if !name.is_empty() => Ok(Self::Keystore(in_folder(name))),
             Some(("env", name)) if !name.is_empty() && !looks_like_key(name) => Ok(Self::Variable(name.to_owned())),
             Some(("file", path)) if !path.is_empty() && !looks_like_key(path) => Ok(Self::File(path.into())),
+            Some(("ledger", path)) if is_derivation(path) => Ok(Self::Ledger(path.to_owned())),
             _ if looks_like_key(text.rsplit(':').next().unwrap_or_default()) => {
                 Err("a key is never an argument or a setting: others can read it. Expected keystore:, env: or file:"
                     .into())
             }
-            _ => Err("this names no key, expected keystore:NAME, keystore:PATH, env:VARIABLE or file:PATH".into()),
+            _ => {
+                Err("this names no key, expected keystore:NAME, keystore:PATH, env:VARIABLE, file:PATH or ledger:INDEX"
+                    .into())
+            }
         }
+    }
+}
+
+/// An index, or a path like `m/44'/60'/0'/0/1`.
+fn is_derivation(text: &str) -> bool {
+    let is_index = |text: &str| !text.is_empty() && text.len() <= 10 && text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.strip_prefix("m/") {
+        Some(path) => path.split('/').all(|step| is_index(step.strip_suffix('\'').unwrap_or(step))),
+        None => is_index(text),
     }
 }
 
@@ -73,47 +94,47 @@ fn in_folder(name: &str) -> PathBuf {
 ///
 /// # Errors
 ///
-/// [`Exit::Key`]: there is none, it cannot be read, others can read it, or the password is wrong.
-pub(crate) async fn read(source: &KeySource, password: Password) -> Result<PrivateKeySigner, Failure> {
+/// [`Exit::Key`](super::exit::Exit::Key)(super::exit::Exit::Key): there is none, it cannot be read, others can read it, or the password is wrong.
+pub(crate) async fn read(source: &KeySource, password: Password) -> Result<Key, Failure> {
     let text = match source {
-        KeySource::Keystore(path) => return decrypt(path, password).await,
-        KeySource::Variable(name) => {
-            std::env::var(name).map_err(|_| key(format!("variable {name} is not set, expected a key in hex")))?
-        }
+        KeySource::Keystore(path) => return decrypt(path, password).await.map(Key::new),
+        KeySource::Ledger(path) => return device::open(path).await,
+        KeySource::Variable(name) => std::env::var(name)
+            .map_err(|_| key_failure(format!("variable {name} is not set, expected a key in hex")))?,
         KeySource::File(path) => private_file(path)?,
     };
-    let trimmed = text.trim();
-    trimmed.parse().map_err(|_| key(format!("{source:?} has no key, expected 64 hex digits")))
+    let parsed = text.trim().parse::<PrivateKeySigner>();
+    parsed.map(Key::new).map_err(|_| key_failure(format!("{source:?} has no key, expected 64 hex digits")))
 }
 
 async fn decrypt(path: &Path, password: Password) -> Result<PrivateKeySigner, Failure> {
     // Before anybody is asked for a password.
     if !path.is_file() {
-        return Err(key(format!("there is no keystore {}", path.display())));
+        return Err(key_failure(format!("there is no keystore {}", path.display())));
     }
     let password = password.get(path).await?;
     let file = path.to_owned();
     let decrypted = tokio::task::spawn_blocking(move || PrivateKeySigner::decrypt_keystore(file, password)).await;
-    let decrypted = decrypted.map_err(|_| key("the keystore could not be decrypted"))?;
-    decrypted.map_err(|_| key(format!("keystore {}: the password is wrong, or it is no keystore", path.display())))
+    let decrypted = decrypted.map_err(|_| key_failure("the keystore could not be decrypted"))?;
+    decrypted
+        .map_err(|_| key_failure(format!("keystore {}: the password is wrong, or it is no keystore", path.display())))
 }
 
 /// The content of a file that only its owner can read.
 fn private_file(path: &Path) -> Result<String, Failure> {
     let show = path.display();
-    let file = File::open(path).map_err(|error| key(format!("{show}: {error}")))?;
-    let metadata = file.metadata().map_err(|error| key(format!("{show}: {error}")))?;
+    let file = File::open(path).map_err(|error| key_failure(format!("{show}: {error}")))?;
+    let metadata = file.metadata().map_err(|error| key_failure(format!("{show}: {error}")))?;
     if metadata.mode() & 0o077 != 0 {
-        return Err(key(format!("{show} has mode {:o}, expected 600: others can read it", metadata.mode() & 0o777)));
+        return Err(key_failure(format!(
+            "{show} has mode {:o}, expected 600: others can read it",
+            metadata.mode() & 0o777
+        )));
     }
     if metadata.len() > MAX_FILE {
-        return Err(key(format!("{show} has {} bytes, expected a key or a password", metadata.len())));
+        return Err(key_failure(format!("{show} has {} bytes, expected a key or a password", metadata.len())));
     }
-    fs::read_to_string(path).map_err(|error| key(format!("{show}: {error}")))
-}
-
-fn key(message: impl fmt::Display) -> Failure {
-    Failure::new(Exit::Key, message)
+    fs::read_to_string(path).map_err(|error| key_failure(format!("{show}: {error}")))
 }
 
 /* PASSWORDS */
@@ -134,9 +155,9 @@ impl Password {
         if let Ok(password) = std::env::var(self.variable) {
             return Ok(password);
         }
-        ask(&format!("Password of {}: ", keystore.display()))
-            .await?
-            .ok_or_else(|| key(format!("no password, expected a terminal, {} or a password file", self.variable)))
+        ask(&format!("Password of {}: ", keystore.display())).await?.ok_or_else(|| {
+            key_failure(format!("no password, expected a terminal, {} or a password file", self.variable))
+        })
     }
 }
 
@@ -148,7 +169,7 @@ struct Silent {
 
 impl Silent {
     fn new(terminal: File) -> Result<Self, Failure> {
-        let failed = |error| key(format!("the terminal: {error}"));
+        let failed = |error| key_failure(format!("the terminal: {error}"));
         let before = tcgetattr(&terminal).map_err(failed)?;
         let mut silent = before.clone();
         silent.local_modes.remove(LocalModes::ECHO);
@@ -176,7 +197,7 @@ async fn ask(question: &str) -> Result<Option<String>, Failure> {
         let mut line = String::new();
         BufReader::new(reader).read_line(&mut line).map(|_| line)
     });
-    let line = line.await.map_err(|_| key("the password could not be read"))?;
+    let line = line.await.map_err(|_| key_failure("the password could not be read"))?;
     drop(silent);
     let _ = writeln!(stderr());
     Ok(Some(line?.trim_end_matches(['\r', '\n']).to_owned()))
@@ -187,6 +208,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::cli::exit::Exit;
 
     const KEY: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
 

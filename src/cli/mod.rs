@@ -2,18 +2,22 @@
 
 mod amount;
 mod args;
+mod balance;
 mod books;
 mod config;
 mod context;
+mod deploy;
 mod doctor;
 mod exit;
 mod files;
 mod geth;
 mod keys;
+mod once;
 mod output;
 mod owner;
 mod payee;
 mod payer;
+mod pinned;
 mod policy;
 mod recovery;
 mod service;
@@ -63,17 +67,17 @@ async fn command(context: &Context, command: Command) -> Result<(), Failure> {
     match command {
         Command::Create(args) => payer::create(context, args).await,
         Command::Predict(args) => payer::predict(context, args).await,
-        Command::Deposit { amount, which } => payer::deposit(context, amount, which).await,
+        Command::Deposit { amount, which, once } => payer::deposit(context, amount, which, &once).await,
         Command::Withdraw(args) => payer::withdraw(context, args).await,
-        Command::Balance(which) => payer::balance(context, which).await,
-        Command::Issue { beneficiary, amount, scheme, which } => {
-            payer::issue(context, beneficiary, amount, scheme, which).await
+        Command::Balance(which) => balance::balance(context, which).await,
+        Command::Issue { beneficiary, amount, scheme, which, once } => {
+            payer::issue(context, (beneficiary, amount, scheme), which, &once).await
         }
         Command::Latest { beneficiary, which } => payer::latest(context, beneficiary, which).await,
-        Command::Liabilities(which) => payer::liabilities(context, which).await,
-        Command::AnnounceKill(which) => owner::run(context, OwnerCommand::Announce, which).await,
-        Command::CancelKill(which) => owner::run(context, OwnerCommand::Cancel, which).await,
-        Command::Kill(which) => owner::run(context, OwnerCommand::Kill, which).await,
+        Command::Liabilities(which) => balance::liabilities(context, which).await,
+        Command::AnnounceKill(args) => owner::run(context, OwnerCommand::Announce, &args).await,
+        Command::CancelKill(args) => owner::run(context, OwnerCommand::Cancel, &args).await,
+        Command::Kill(args) => owner::run(context, OwnerCommand::Kill, &args).await,
         Command::Reclaim(which) => owner::reclaim(context, which).await,
         Command::Recover(args) => recovery::recover(context, args).await,
         Command::Receive(args) => payee::receive(context, args).await,
@@ -91,7 +95,7 @@ async fn command(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Export { file } => recovery::export(context, &file).await,
         Command::Import { file } => recovery::import(context, &file).await,
         Command::ImportGeth(args) => geth::import(context, args).await,
-        Command::Deploy => verify::deploy(context).await,
+        Command::Deploy => deploy::deploy(context).await,
         Command::Config => shell::config(context),
         Command::Completions { shell } => shell::completions(context, shell),
         Command::Man => shell::man(context),

@@ -5,9 +5,10 @@ use chequebook::{ChequebookContract, State};
 use chequebook_wallet::{Chequebook, Owner, Transaction};
 
 use super::{
-    args::Which,
+    args::{OwnerArgs, Which},
     context::{Context, OpenStore, Session},
-    exit::{Exit, Failure},
+    exit::Failure,
+    once::sent_before,
     output::{Record, Value},
     payer::show,
 };
@@ -31,23 +32,39 @@ impl OwnerCommand {
 }
 
 /// `announce-kill`, `cancel-kill` and `kill`.
-pub(crate) async fn run(context: &Context, command: OwnerCommand, which: Which) -> Result<(), Failure> {
+pub(crate) async fn run(context: &Context, command: OwnerCommand, args: &OwnerArgs) -> Result<(), Failure> {
     context.check_wait()?;
     // The owner need not have a store of the payer's.
     let session = context.open(OpenStore::OrCreate).await?;
     let result = async {
-        let address = context.which(&session, which).await?;
+        let address = context.which(&session, args.which).await?;
+        let request = args.once.request(&[&command.name(), &address])?;
+        let done = Record::new().with("chequebook", address).with("action", command.name());
+        // After a kill there is no handle any more.
+        if let Some(transaction) = sent_before(&session, request.as_ref()).await? {
+            let done = context.finish(&transaction, done).await?;
+            let asset = ChequebookContract::record(&session.provider, address).await?.map(|known| known.form.asset());
+            let asset = asset.ok_or(chequebook::Error::Unproven { contract: address })?;
+            let state = match ChequebookContract::at(session.provider.clone(), address, asset).await {
+                Ok(contract) => contract.state().await?,
+                Err(chequebook::Error::Dead { .. }) => State::Dead,
+                Err(error) => return Err(error.into()),
+            };
+            return Ok(Some(with_state(done, state)));
+        }
         let owner = Owner::open(&session.wallet, address).await?;
         let plan = plan(context, &session, &owner, command).await?;
         if !context.consent(&plan).await? {
             return Ok(None);
         }
-        let transaction: Transaction = match command {
-            OwnerCommand::Announce => owner.announce_kill().await?,
-            OwnerCommand::Cancel => owner.cancel_kill().await?,
-            OwnerCommand::Kill => owner.kill().await?,
+        let transaction: Transaction = match (command, &request) {
+            (OwnerCommand::Announce, None) => owner.announce_kill().await?,
+            (OwnerCommand::Announce, Some(request)) => owner.announce_kill_for(request).await?,
+            (OwnerCommand::Cancel, None) => owner.cancel_kill().await?,
+            (OwnerCommand::Cancel, Some(request)) => owner.cancel_kill_for(request).await?,
+            (OwnerCommand::Kill, None) => owner.kill().await?,
+            (OwnerCommand::Kill, Some(request)) => owner.kill_for(request).await?,
         };
-        let done = Record::new().with("chequebook", address).with("action", command.name());
         let done = context.finish(&transaction, done).await?;
         Ok(Some(with_state(done, owner.state().await?)))
     }
@@ -95,31 +112,24 @@ pub(crate) fn with_state(record: Record, state: State) -> Record {
     record.with("state", name).with("killableAt", killable_at.unwrap_or(Value::Nothing))
 }
 
-/// `reclaim`: a transaction that the wallet does not know, and so sends only if none of its own is under way.
+/// `reclaim`: what a dead token chequebook received since. One that is under way is waited for, and not sent again.
 pub(crate) async fn reclaim(context: &Context, which: Which) -> Result<(), Failure> {
+    context.check_wait()?;
     let session = context.open(OpenStore::OrCreate).await?;
     let result = async {
         let address: Address = context.which(&session, which).await?;
         let record = ChequebookContract::record(&session.provider, address).await?;
-        let record = record.ok_or(chequebook::Error::Unproven { contract: address })?;
-        let asset = record.form.asset();
-        let contract = ChequebookContract::at(session.direct(&session.provider)?, address, asset).await?;
+        let asset = record.ok_or(chequebook::Error::Unproven { contract: address })?.form.asset();
+        let contract = ChequebookContract::at(session.provider.clone(), address, asset).await?;
         let units = context.units(asset, &session.provider).await?;
-        let (owner, account) = (contract.terms().owner, session.account.address());
-        if owner != account {
-            let message = format!("account is {account}, expected {owner}, the owner of chequebook {address}");
-            return Err(Failure::new(Exit::NotPossible, message));
-        }
-        let plan = Record::new().with("action", "reclaim").with("chequebook", address).with("to", account);
-        let plan = with_state(plan.amount("balance", contract.balance().await?, &units), contract.state().await?);
-        if !context.consent(&plan).await? {
+        let done = Record::new().with("chequebook", address).with("action", "reclaim");
+        let done = done.with("to", contract.terms().owner);
+        let plan = done.clone().amount("balance", contract.balance().await?, &units);
+        if !context.consent(&with_state(plan, contract.state().await?)).await? {
             return Ok(None);
         }
-        let receipt = contract.reclaim().await?.get_receipt().await.map_err(chequebook::Error::from)?;
-        if !receipt.status() {
-            return Err(chequebook::Error::Reverted { hash: receipt.transaction_hash }.into());
-        }
-        Ok(Some(plan.with("transaction", receipt.transaction_hash).with("block", receipt.block_number)))
+        let transaction = Owner::reclaim(&session.wallet, address).await?;
+        context.finish(&transaction, done).await.map(Some)
     }
     .await;
     show(context, session, result).await

@@ -12,8 +12,8 @@ use alloy::{
 use chequebook::{Cheque, ChequebookContract, Creation, Overdraft, SignedCheque, State};
 use chequebook_wallet::{Error as WalletError, Inbox, Policy};
 
-pub(crate) use self::cash::cash;
 use self::lines::{Line, lines};
+pub(crate) use self::{cash::cash, lines::balance};
 use super::{
     args::{Check, List, Receive, address},
     context::{Context, OpenStore, Session, wrong_beneficiary},

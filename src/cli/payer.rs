@@ -1,18 +1,23 @@
 //! What a payer does: create, deposit, issue, and see what is left.
 
-use alloy::primitives::{Address, U256};
+use alloy::{
+    primitives::{Address, U256},
+    providers::Provider,
+};
 use chequebook::{Asset, ChequebookContract, Creation, Form, Scheme, Terms};
 use chequebook_wallet::{Chequebook, NewChequebook, Purpose, Transaction};
 
 use super::{
     amount::{Units, Written},
-    args::{Create, FormName, Predict, SchemeName, TermsArgs, Which, Withdraw},
+    args::{Create, FormName, Once, Predict, SchemeName, TermsArgs, Which, Withdraw},
     context::{Context, OpenStore, Session},
     exit::{Exit, Failure},
+    once::sent_before,
     output::{Record, Value},
+    standing::without_transaction,
 };
 
-/// How many rows of what was issued are read at once.
+/// How many rows of the history are read at once.
 const PAGE: usize = 1_000;
 
 /// A chequebook that is open, with the units of its asset.
@@ -25,10 +30,37 @@ impl Book {
     /// Opens the chequebook that is meant, with the key that signs its cheques.
     pub(crate) async fn open(context: &Context, session: &Session, which: Which) -> Result<Self, Failure> {
         let address = context.which(session, which).await?;
+        Self::open_at(context, session, address).await
+    }
+
+    async fn open_at(context: &Context, session: &Session, address: Address) -> Result<Self, Failure> {
         let signer = context.signer(&session.account).await?;
         let chequebook = Chequebook::open(&session.wallet, address, signer).await?;
         let units = context.units(chequebook.terms().form.asset(), &session.provider).await?;
         Ok(Self { chequebook, units })
+    }
+
+    /// The units of a chequebook that was to be opened. One that has ended cannot be; what was done before its end for a key
+    /// is told all the same.
+    async fn units_of(
+        context: &Context,
+        session: &Session,
+        address: Address,
+        opened: Result<Self, Failure>,
+        once: &Once,
+    ) -> Result<(Result<Self, Failure>, Units), Failure> {
+        match opened {
+            Ok(book) => {
+                let units = book.units.clone();
+                Ok((Ok(book), units))
+            }
+            Err(failure) => {
+                let is_ended = once.is_set() && failure.exit == Exit::Ended;
+                let known = if is_ended { ChequebookContract::record(&session.provider, address).await? } else { None };
+                let Some(known) = known else { return Err(failure) };
+                Ok((Err(failure), context.units(known.form.asset(), &session.provider).await?))
+            }
+        }
     }
 }
 
@@ -51,17 +83,21 @@ fn creation(context: &Context, args: &TermsArgs, account: Address, signer: Addre
     Ok(Creation { terms, salt: args.salt })
 }
 
-fn describe(creation: &Creation, address: Address) -> Result<Record, Failure> {
-    let Creation { terms, salt } = creation;
-    let form = match terms.form {
+/// The name of a form.
+pub(crate) const fn form_name(form: Form) -> &'static str {
+    match form {
         Form::Direct => "direct",
         Form::Clone => "clone",
         Form::Token(_) => "token",
-    };
+    }
+}
+
+fn describe(creation: &Creation, address: Address) -> Result<Record, Failure> {
+    let Creation { terms, salt } = creation;
     let json = serde_json::to_value(creation).map_err(|error| Failure::new(Exit::Failed, error))?;
     Ok(Record::new()
         .with("chequebook", address)
-        .with("form", form)
+        .with("form", form_name(terms.form))
         .with("asset", terms.form.asset().to_string())
         .with("owner", terms.owner)
         .with("signer", terms.effective_signer())
@@ -137,11 +173,13 @@ async fn create_on(context: &Context, session: &Session, args: Create) -> Result
     if !context.consent(&record.clone().with("action", "create")).await? {
         return Ok(None);
     }
+    let before = session.provider.get_transaction_count(session.account.address()).await?;
     let book = Chequebook::create(&session.wallet, signer, new).await?;
     // It is included; the deposit counts once it is final.
-    let record = match funding(session, address) {
+    let record = match funding(session, address, before).await? {
         Some(transaction) => context.finish(&transaction, record).await?,
-        None => record,
+        // A token chequebook that was there already, with all of its first deposit.
+        None => without_transaction(record),
     };
     let balance = book.balance().await?;
     Ok(Some(record.amount("available", balance.available, &units)))
@@ -155,29 +193,44 @@ fn creating(session: &Session, address: Address) -> Option<Transaction> {
     })
 }
 
-/// The last transaction that creates or funds a chequebook and is not final.
-fn funding(session: &Session, address: Address) -> Option<Transaction> {
+/// The last transaction that creates or funds a chequebook and was not included when the account had this many.
+async fn funding(session: &Session, address: Address, before: u64) -> Result<Option<Transaction>, Failure> {
     let is_ours = |one: &Transaction| match one.purpose() {
         Purpose::Create { contract, .. } | Purpose::Deposit { contract, .. } => contract == address,
         _ => false,
     };
-    session.wallet.open_transactions().into_iter().rfind(is_ours)
+    if let Some(open) = session.wallet.open_transactions().into_iter().rfind(is_ours) {
+        return Ok(Some(open));
+    }
+    // It may be final already.
+    let page = session.wallet.history(before.checked_sub(1), PAGE).await?;
+    Ok(page.into_iter().rfind(is_ours))
 }
 
 /* DEPOSIT AND WITHDRAW */
 
 /// `deposit`.
-pub(crate) async fn deposit(context: &Context, amount: Written, which: Which) -> Result<(), Failure> {
+pub(crate) async fn deposit(context: &Context, amount: Written, which: Which, once: &Once) -> Result<(), Failure> {
     context.check_wait()?;
     let session = context.open(OpenStore::Existing).await?;
     let result = async {
-        let Book { chequebook, units } = Book::open(context, &session, which).await?;
+        let address = context.which(&session, which).await?;
+        let opened = Book::open_at(context, &session, address).await;
+        let (opened, units) = Book::units_of(context, &session, address, opened, once).await?;
         let amount = amount.of(&units)?;
-        let record = Record::new().with("chequebook", chequebook.address()).amount("deposit", amount, &units);
+        let record = Record::new().with("chequebook", address).amount("deposit", amount, &units);
+        let request = once.request(&[&"deposit", &address, &amount])?;
+        if let Some(transaction) = sent_before(&session, request.as_ref()).await? {
+            return context.finish(&transaction, record).await.map(Some);
+        }
+        let Book { chequebook, .. } = opened?;
         if !context.consent(&record.clone().with("action", "deposit")).await? {
             return Ok(None);
         }
-        let transaction = chequebook.deposit(amount).await?;
+        let transaction = match &request {
+            Some(request) => chequebook.deposit_for(amount, request).await?,
+            None => chequebook.deposit(amount).await?,
+        };
         context.finish(&transaction, record).await.map(Some)
     }
     .await;
@@ -192,21 +245,29 @@ pub(crate) async fn withdraw(context: &Context, args: Withdraw) -> Result<(), Fa
         let Book { chequebook, units } = Book::open(context, &session, args.which).await?;
         context.unrecovered()?.check(chequebook.address())?;
         let record = Record::new().with("chequebook", chequebook.address()).with("to", chequebook.terms().owner);
-        let record = match &args.amount {
-            Some(amount) => record.amount("withdraw", amount.of(&units)?, &units),
-            None => record.with("withdraw", "what an earlier withdrawal promised"),
+        let amount = args.amount.as_ref().map(|amount| amount.of(&units)).transpose()?;
+        let (record, request) = match amount {
+            Some(amount) => (
+                record.amount("withdraw", amount, &units),
+                args.once.request(&[&"withdraw", &chequebook.address(), &amount])?,
+            ),
+            None => (record.with("withdraw", "what an earlier withdrawal promised"), None),
         };
         let record = record.amount("available", chequebook.balance().await?.available, &units);
+        if let Some(transaction) = sent_before(&session, request.as_ref()).await? {
+            return context.finish(&transaction, record).await.map(Some);
+        }
         if !context.consent(&record.clone().with("action", "withdraw")).await? {
             return Ok(None);
         }
-        let transaction = match &args.amount {
-            Some(amount) => Some(chequebook.withdraw(amount.of(&units)?).await?),
-            None => chequebook.resume_withdrawal().await?,
+        let transaction = match (amount, &request) {
+            (Some(amount), Some(request)) => Some(chequebook.withdraw_for(amount, request).await?),
+            (Some(amount), None) => Some(chequebook.withdraw(amount).await?),
+            (None, _) => chequebook.resume_withdrawal().await?,
         };
         match transaction {
             Some(transaction) => context.finish(&transaction, record).await.map(Some),
-            None => Ok(Some(record.with("status", "nothing is left to withdraw"))),
+            None => Ok(Some(without_transaction(record))),
         }
     }
     .await;
@@ -218,27 +279,39 @@ pub(crate) async fn withdraw(context: &Context, args: Withdraw) -> Result<(), Fa
 /// `issue`: prints the cheque, alone, once it is durable.
 pub(crate) async fn issue(
     context: &Context,
-    beneficiary: Address,
-    amount: Written,
-    scheme: SchemeName,
+    (beneficiary, amount, scheme): (Address, Written, SchemeName),
     which: Which,
+    once: &Once,
 ) -> Result<(), Failure> {
     let session = context.open(OpenStore::Existing).await?;
     let result = async {
-        let Book { chequebook, units } = Book::open(context, &session, which).await?;
-        context.unrecovered()?.check(chequebook.address())?;
-        let amount = amount.of(&units)?;
-        let outbox = chequebook.outbox(beneficiary, scheme_of(scheme));
+        let address = context.which(&session, which).await?;
+        let opened = Book::open_at(context, &session, address).await;
+        let (opened, units) = Book::units_of(context, &session, address, opened, once).await?;
+        let (amount, scheme) = (amount.of(&units)?, scheme_of(scheme));
+        let request = once.request(&[&"issue", &address, &beneficiary, &amount, &format!("{scheme:?}")])?;
+        if let Some(request) = &request
+            && let Some(cheque) = session.wallet.cheque_for(request).await?
+        {
+            return print_cheque(context, &cheque);
+        }
+        let Book { chequebook, units } = opened?;
+        context.unrecovered()?.check(address)?;
+        let outbox = chequebook.outbox(beneficiary, scheme);
         if context.dry_run() {
             let record = Record::new()
-                .with("chequebook", chequebook.address())
+                .with("chequebook", address)
                 .with("beneficiary", beneficiary)
                 .amount("promised", outbox.promised().await?, &units)
                 .amount("adds", amount, &units)
                 .amount("available", chequebook.balance().await?.available, &units);
             return context.out.show(&record);
         }
-        print_cheque(context, &outbox.issue(amount).await?)
+        let cheque = match &request {
+            Some(request) => outbox.issue_for(amount, request).await?,
+            None => outbox.issue(amount).await?,
+        };
+        print_cheque(context, &cheque)
     }
     .await;
     session.close().await;
@@ -275,57 +348,6 @@ const fn scheme_of(name: SchemeName) -> Scheme {
 pub(crate) fn print_cheque(context: &Context, cheque: &chequebook::SignedCheque) -> Result<(), Failure> {
     let json = serde_json::to_string(cheque).map_err(|error| Failure::new(Exit::Failed, error))?;
     context.out.text(&format!("{json}\n"))
-}
-
-/* READ */
-
-/// `balance`.
-pub(crate) async fn balance(context: &Context, which: Which) -> Result<(), Failure> {
-    let session = context.open(OpenStore::Existing).await?;
-    let result = async {
-        let book = Book::open(context, &session, which).await?;
-        amounts(&book).await.map(Some)
-    }
-    .await;
-    show(context, session, result).await
-}
-
-/// What a chequebook is funded with, and what was promised from it.
-pub(crate) async fn amounts(book: &Book) -> Result<Record, Failure> {
-    let Book { chequebook, units } = book;
-    let balance = chequebook.balance().await?;
-    Ok(Record::new()
-        .with("chequebook", chequebook.address())
-        .with("asset", units.asset().to_string())
-        .amount("funded", balance.funded, units)
-        .amount("issued", balance.issued, units)
-        .amount("available", balance.available, units)
-        .amount("pending", balance.pending, units)
-        .amount("paid", balance.paid, units)
-        .amount("liabilities", balance.liabilities(), units))
-}
-
-/// `liabilities`.
-pub(crate) async fn liabilities(context: &Context, which: Which) -> Result<(), Failure> {
-    let session = context.open(OpenStore::Existing).await?;
-    let result = async {
-        let book = Book::open(context, &session, which).await?;
-        let record = amounts(&book).await?;
-        let mut rows = Vec::new();
-        let mut after = None;
-        loop {
-            let page = book.chequebook.issued(after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.beneficiary);
-            rows.extend(page.iter().map(|one| {
-                let row = Record::new().with("beneficiary", one.beneficiary).amount("issued", one.amount, &book.units);
-                row.with("hasCheque", one.cheque.is_some())
-            }));
-        }
-        Ok(Some(record.with("beneficiaries", Value::Rows(rows))))
-    }
-    .await;
-    show(context, session, result).await
 }
 
 /// Ends the wallet, and shows what a command did.

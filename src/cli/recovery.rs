@@ -7,11 +7,12 @@ use chequebook_wallet::{Backup, Chequebook, Error as WalletError};
 
 use super::{
     args::Recover,
+    balance::amounts,
     context::{Context, OpenStore},
     exit::{Exit, Failure},
     files,
     output::{Record, Value},
-    payer::{Book, amounts, show},
+    payer::{Book, show},
 };
 
 /// `export`.

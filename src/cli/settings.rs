@@ -27,7 +27,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("chain", "mainnet, sepolia, base, arbitrum, anvil, or a name in [chains]", None),
     setting("rpc", "the http or https URL of a node", None),
     setting("store", "a path: the file with all that must not be lost", None),
-    setting("account", "keystore:NAME, keystore:PATH, env:VARIABLE or file:PATH", None),
+    setting("account", "keystore:NAME, keystore:PATH, env:VARIABLE, file:PATH or ledger:INDEX", None),
     setting("signer", "the same, for the key that signs cheques", None),
     setting("password_file", "a path: a file of mode 0600", None),
     setting("signer_password_file", "a path: a file of mode 0600", None),

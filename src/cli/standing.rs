@@ -2,7 +2,7 @@
 
 use chequebook_wallet::{Status, Transaction};
 
-use super::output::Record;
+use super::output::{Record, Value};
 
 /// Adds how a transaction stands.
 pub(crate) fn with_transaction(record: Record, transaction: &Transaction) -> Record {
@@ -24,5 +24,40 @@ pub(crate) fn status(status: Status) -> (&'static str, Option<u64>) {
         Status::Cancelled { block, .. } => ("cancelled", Some(block)),
         Status::Replaced { block, .. } => ("replaced", Some(block)),
         _ => ("unknown", None),
+    }
+}
+
+/// Adds that nothing was sent, because there was nothing to do.
+pub(crate) fn without_transaction(record: Record) -> Record {
+    let record = record.with("nonce", Value::Nothing).with("transaction", Value::Nothing);
+    record.with("status", "nothingToDo").with("block", Value::Nothing)
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::B256;
+    use chequebook_wallet::RefusalKind;
+
+    use super::*;
+
+    /// The operators' page has the name of every status, and no other.
+    #[test]
+    fn the_page_has_every_status() {
+        let (block, hash) = (1, B256::ZERO);
+        let all = [
+            Status::Pending,
+            Status::Dropped,
+            Status::Refused(RefusalKind::Funds),
+            Status::Included { block, success: true },
+            Status::Included { block, success: false },
+            Status::Confirmed { block, hash },
+            Status::Reverted { block, hash },
+            Status::Cancelled { block, hash },
+            Status::Replaced { block, hash },
+            Status::Unknown,
+        ];
+        let names: Vec<_> = all.into_iter().map(|one| format!("`{}`", status(one).0)).collect();
+        let row = format!("| `status` of a transaction | {};", names.join(" "));
+        assert!(include_str!("../../docs/operators.md").contains(&row), "docs/operators.md lacks: {row}");
     }
 }

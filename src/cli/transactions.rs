@@ -1,6 +1,7 @@
 //! The transactions of the account: list, reprice, cancel.
 
 use alloy::primitives::{Address, U256};
+use chequebook::clearing_house;
 use chequebook_wallet::{Purpose, Transaction, Wallet};
 
 use super::{
@@ -76,7 +77,7 @@ pub(crate) struct Described {
 }
 
 /// A purpose in words.
-pub(crate) const fn describe(purpose: Purpose) -> Described {
+pub(crate) fn describe(purpose: Purpose) -> Described {
     let (name, chequebook, beneficiary, amount) = match purpose {
         Purpose::Deposit { contract, amount } => ("deposit", Some(contract), None, Some(amount)),
         Purpose::AutoDeposit { contract, amount } => ("autoDeposit", Some(contract), None, Some(amount)),
@@ -87,6 +88,12 @@ pub(crate) const fn describe(purpose: Purpose) -> Described {
         Purpose::AnnounceKill { contract } => ("announceKill", Some(contract), None, None),
         Purpose::CancelKill { contract } => ("cancelKill", Some(contract), None, None),
         Purpose::Kill { contract } => ("kill", Some(contract), None, None),
+        Purpose::Deploy { contract } if contract == clearing_house() => ("deployClearingHouse", None, None, None),
+        Purpose::Deploy { .. } => ("deployFactory", None, None, None),
+        Purpose::Reclaim { contract } => ("reclaim", Some(contract), None, None),
+        Purpose::CashOriginal { contract, beneficiary, amount } => {
+            ("cashOriginal", Some(contract), Some(beneficiary), Some(amount))
+        }
         _ => ("other", None, None, None),
     };
     Described { name, chequebook, beneficiary, amount }
@@ -135,4 +142,35 @@ async fn cancel(context: &Context, nonce: u64) -> Result<(), Failure> {
     }
     .await;
     show(context, session, result).await
+}
+
+#[cfg(test)]
+mod tests {
+    use chequebook::factory;
+
+    use super::*;
+
+    /// The operators' page has the name of every purpose, and no other.
+    #[test]
+    fn the_page_has_the_purposes() {
+        let (contract, beneficiary, amount) = (Address::ZERO, Address::ZERO, U256::ZERO);
+        let all = [
+            Purpose::Create { contract, amount },
+            Purpose::Deposit { contract, amount },
+            Purpose::AutoDeposit { contract, amount },
+            Purpose::Cash { contract, beneficiary, amount },
+            Purpose::CashMany { cheques: 2 },
+            Purpose::CashOriginal { contract, beneficiary, amount },
+            Purpose::AnnounceKill { contract },
+            Purpose::CancelKill { contract },
+            Purpose::Kill { contract },
+            Purpose::Reclaim { contract },
+            Purpose::Deploy { contract: factory() },
+            Purpose::Deploy { contract: clearing_house() },
+            Purpose::FillGap,
+        ];
+        let names: Vec<_> = all.into_iter().map(|purpose| format!("`{}`", describe(purpose).name)).collect();
+        let row = format!("| `purpose`, `kind` | {};", names.join(" "));
+        assert!(include_str!("../../docs/operators.md").contains(&row), "docs/operators.md lacks: {row}");
+    }
 }

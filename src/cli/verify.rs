@@ -3,18 +3,23 @@
 use std::{path::Path, sync::LazyLock};
 
 use alloy::{
-    primitives::{Address, B256, KECCAK256_EMPTY, keccak256},
+    primitives::{Address, B256, KECCAK256_EMPTY, U256, keccak256},
     providers::{DynProvider, Provider},
 };
-use chequebook::{Asset, ChequebookContract, Creation, Error as ChequeError, Form, Terms, clearing_house, factory};
+use chequebook::{Asset, Cheque, ChequebookContract, Creation, Error as ChequeError, State, factory};
+use chequebook_wallet::{Error as WalletError, held};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value as Json;
 
 use super::{
-    context::{Context, direct},
+    context::{Context, OpenStore},
     exit::{Exit, Failure},
     files,
     output::{Record, Value},
     owner::with_state,
+    payee::balance,
+    payer::form_name,
+    pinned::Pinned,
 };
 
 /// The hashes of the code of the contracts of which each chain has one, by their addresses: what `make bindings` wrote.
@@ -27,6 +32,9 @@ static CODES: LazyLock<Vec<(Address, String, B256)>> = LazyLock::new(|| {
     });
     known.collect()
 });
+
+/// How many questions are under way at once.
+const AT_ONCE: usize = 16;
 
 /// What the code of a contract that each chain has once is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +66,16 @@ pub(crate) async fn run(context: &Context, address: Address, creation: Option<&P
             return Err(Failure::new(Exit::WrongChain, message));
         }
     }
-    let inspected = inspected(context, &context.chain().await?, address, creation).await?;
+    let inspected = inspected(context, &context.chain().await?, address, creation, Owed::InStore).await?;
     context.out.show(&inspected)
+}
+
+/// What the cheques that are held still pay.
+pub(crate) enum Owed {
+    /// Those of the store, which is not open.
+    InStore,
+    /// This much, as whoever has it open knows.
+    Known(Option<U256>),
 }
 
 /// What stands at an address.
@@ -72,10 +88,17 @@ pub(crate) async fn inspected(
     node: &DynProvider,
     address: Address,
     creation: Option<Creation>,
+    owed: Owed,
 ) -> Result<Record, Failure> {
+    // All answers are of one block.
+    let (node, block) = Pinned::newest(node).await?;
     if let Some((_, name, _)) = CODES.iter().find(|(known, ..)| *known == address) {
-        return match code(node, address).await? {
-            Code::Ours => Ok(Record::new().with("address", address).with("genuine", true).with("is", name.as_str())),
+        return match code(&node, address).await? {
+            Code::Ours => Ok(Record::new()
+                .with("address", address)
+                .with("genuine", true)
+                .with("is", name.as_str())
+                .with("block", block)),
             Code::Missing => {
                 Err(Failure::new(Exit::WrongChain, format!("{address} is that of {name}, which this chain lacks")))
             }
@@ -85,12 +108,12 @@ pub(crate) async fn inspected(
         };
     }
     // The factory's word counts only if it is our factory.
-    match code(node, factory()).await? {
+    match code(&node, factory()).await? {
         Code::Ours => {}
         Code::Missing => return Err(ChequeError::NoCode { contract: factory() }.into()),
         Code::Other => return Err(ChequeError::Unproven { contract: factory() }.into()),
     }
-    chequebook(context, node, address, creation).await
+    Ok(chequebook(context, &node, address, creation, owed).await?.with("block", block))
 }
 
 async fn chequebook(
@@ -98,6 +121,7 @@ async fn chequebook(
     node: &DynProvider,
     address: Address,
     creation: Option<Creation>,
+    owed: Owed,
 ) -> Result<Record, Failure> {
     let known = ChequebookContract::record(node, address).await?;
     let record = Record::new().with("address", address).with("genuine", true);
@@ -116,62 +140,80 @@ async fn chequebook(
     };
     let record = record.with("createdAtBlock", known.map(|known| known.born_at));
     let book = match creation {
-        Some(creation) => ChequebookContract::of(node.clone(), &creation, asset).await?,
+        Some(creation) => Some(ChequebookContract::of(node.clone(), &creation, asset).await?),
         None => match ChequebookContract::at(node.clone(), address, asset).await {
-            Err(ChequeError::Dead { .. }) => {
-                return Ok(record.with("asset", asset.to_string()).with("state", "dead").with("erased", true));
-            }
-            found => found?,
+            // Before Cancun, nothing is left of a dead one but the factory's record.
+            Err(ChequeError::Dead { .. }) => None,
+            found => Some(found?),
         },
     };
-    let units = context.units(asset, node).await?;
-    let record = terms(record, &book.terms());
-    let record = with_state(record, book.state().await?);
-    Ok(record.amount("balance", book.balance().await?, &units))
-}
-
-fn terms(record: Record, terms: &Terms) -> Record {
-    let form = match terms.form {
-        Form::Direct => "direct",
-        Form::Clone => "clone",
-        Form::Token(_) => "token",
+    let (terms, state) = match &book {
+        Some(book) => (Some(book.terms()), book.state().await?),
+        None => (None, State::Dead),
     };
-    record
-        .with("form", form)
-        .with("asset", terms.form.asset().to_string())
-        .with("owner", terms.owner)
-        .with("signer", terms.effective_signer())
-        .with("noticeSeconds", Value::Number(terms.notice_period.into()))
+    let form = terms.map_or_else(|| known.map(|known| known.form), |terms| Some(terms.form));
+    let record = record
+        .with("form", form.map(form_name))
+        .with("asset", asset.to_string())
+        .with("owner", terms.map(|terms| terms.owner))
+        .with("signer", terms.map(|terms| terms.effective_signer()))
+        .with("noticeSeconds", terms.map(|terms| u64::from(terms.notice_period)));
+    let record = with_state(record, state);
+    let (units, balance) = (context.units(asset, node).await?, balance(node, address, asset).await?);
+    let record = record.amount("balance", balance, &units);
+    let uncashed = match (owed, &book) {
+        (Owed::Known(uncashed), _) => uncashed,
+        (Owed::InStore, Some(book)) => uncashed(context, book, state).await?,
+        (Owed::InStore, None) => None,
+    };
+    Ok(match uncashed {
+        Some(uncashed) => record.amount("uncashed", uncashed, &units).with("covered", uncashed <= balance),
+        None => record.with("uncashed", Value::Nothing).with("covered", Value::Nothing),
+    })
 }
 
-/// `deploy`: factory and clearing house, where they are missing. No wallet: who deploys has none yet.
-pub(crate) async fn deploy(context: &Context) -> Result<(), Failure> {
-    let node = context.chain().await?;
-    let all = [("factory", factory()), ("clearingHouse", clearing_house())];
-    let mut record = Record::new().with("action", "deploy");
-    let mut is_missing = false;
-    for (name, contract) in all {
-        match code(&node, contract).await? {
-            Code::Other => {
-                return Err(Failure::new(Exit::WrongChain, format!("{contract} has other code than the {name}")));
-            }
-            Code::Missing => is_missing = true,
-            Code::Ours => {}
-        }
-        record = record.with(name, contract);
+/// What the cheques of a chequebook still pay that the store here holds. `None` if it holds none, or cannot be read: whoever
+/// has no store, or whose `watch` has it open, is told what the chain shows all the same.
+async fn uncashed(
+    context: &Context,
+    book: &ChequebookContract<DynProvider>,
+    state: State,
+) -> Result<Option<U256>, Failure> {
+    let path = context.store_path()?;
+    if !path.exists() {
+        return Ok(None);
     }
-    if is_missing {
-        let account = context.account().await?;
-        if !context.consent(&record.clone().with("account", account.address())).await? {
-            return Ok(());
+    let read = async {
+        let store = context.store(OpenStore::Existing)?;
+        Ok::<_, Failure>(held(store, book.address(), context.profile()?.id).await?)
+    };
+    let cheques = match read.await {
+        Ok(cheques) if cheques.is_empty() => return Ok(None),
+        Ok(cheques) => cheques,
+        Err(failure) => {
+            context.out.note(&format!("whether it is covered is not known: {}", failure.message));
+            return Ok(None);
         }
-        chequebook::deploy(&direct(&node, &account)).await?;
-    }
-    context.out.show(&record.with("status", if is_missing { "deployed" } else { "was there already" }))
+    };
+    let owed = cheques.into_iter().map(|cheque| {
+        let (Cheque { beneficiary, amount, .. }, book) = (*cheque.cheque(), book.clone());
+        async move {
+            let sent = match state {
+                State::NotDeployed => U256::ZERO,
+                _ => book.sent(beneficiary).await?,
+            };
+            Ok::<_, Failure>(amount.saturating_sub(sent))
+        }
+    });
+    let owed: Vec<U256> = stream::iter(owed).buffered(AT_ONCE).try_collect().await?;
+    let sum = owed.into_iter().try_fold(U256::ZERO, U256::checked_add);
+    sum.map(Some).ok_or_else(|| WalletError::Overflow.into())
 }
 
 #[cfg(test)]
 mod tests {
+    use chequebook::clearing_house;
+
     use super::*;
 
     #[test]

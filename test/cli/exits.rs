@@ -1,9 +1,91 @@
 //! Every exit code, and nothing sent where one is not 0.
 
-use alloy::primitives::U256;
-use serde_json::json;
+use std::{collections::BTreeMap, io::BufRead};
 
-use crate::world::{Alice, Bob, Carol, World, finish};
+use alloy::primitives::U256;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::world::{Alice, Bob, Carol, Ran, World, end, finish, start};
+
+/// The codes of the page with their names. Success has none.
+fn documented() -> BTreeMap<i32, String> {
+    let page = include_str!("../../docs/operators.md");
+    let (_, rows) = page.split_once("| code | name | meaning |\n|---:|---|---|\n").unwrap();
+    let rows = rows.lines().take_while(|line| line.starts_with("| ")).map(|line| line.split('|').map(str::trim));
+    let rows = rows.map(|mut cells| (cells.nth(1).unwrap().parse().unwrap(), cells.next().unwrap().replace('`', "")));
+    rows.collect()
+}
+
+/// The built program gives each code that the page has, with its name, and no other.
+#[test]
+fn each_code_of_the_page_is_given() {
+    let mut given: BTreeMap<i32, String> = BTreeMap::new();
+    let mut note = |ran: &Ran| {
+        let code = ran.code.unwrap_or_else(|| panic!("{ran:?}"));
+        // What is beside the error comes on lines before it.
+        let error = ran.stderr.lines().last().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        if let Some(error) = &error {
+            assert_eq!(error["error"]["code"], code, "{ran:?}");
+        }
+        let name = error.map_or_else(String::new, |error| error["error"]["exit"].as_str().unwrap().to_owned());
+        let before = given.insert(code, name);
+        assert_eq!(before, None, "{code} again: {ran:?}");
+    };
+    let (world, book) = World::with_chequebook();
+    let (bob, carol) = (world.address(Bob), world.address(Carol));
+    let backup = world.path("backup");
+    let cheque = world.issue("0.5ether");
+    world.pipe(Bob, &["receive", "-"], &cheque).expect(0);
+    for (who, args, input) in [
+        (Alice, &["balance"][..], ""),
+        (Alice, &["verify", &book, "--creation", "/no/such/file"], ""),
+        (Alice, &["issue", &bob, "1usdc"], ""),
+        (Bob, &["receive", "-"], "{}"),
+        (Bob, &["check", "-", "--set", "accept_typed=false"], &cheque),
+        (Alice, &["issue", &bob, "2ether"], ""),
+        (Alice, &["verify", &book, "--rpc", "http://127.0.0.1:1"], ""),
+        (Alice, &["verify", &carol], ""),
+        (Carol, &["list"], ""),
+        (Alice, &["balance", "--account", "env:NO_SUCH_VARIABLE"], ""),
+        (Alice, &["issue", &bob, "0wei"], ""),
+        (Alice, &["deposit", "1wei"], ""),
+    ] {
+        note(&finish(world.command(who, &[args, &["--json"]].concat()), input));
+    }
+    // In use.
+    let lock = chequebook_wallet::store::Redb::open(world.path("Alice.redb")).unwrap();
+    note(&world.run(Alice, &["balance", "--json"]));
+    drop(lock);
+    // A transaction that was cancelled.
+    world.automine(false);
+    let deposit = ["deposit", "1wei", "--once", "k", "--yes", "--json"];
+    let sent = world.run(Alice, &[&deposit[..], &["--wait", "sent"]].concat()).expect(0).json();
+    world.run(Alice, &["transactions", "cancel", &sent["nonce"].to_string(), "--yes"]).expect(0);
+    world.mine();
+    world.automine(true);
+    note(&world.run(Alice, &deposit));
+    // Imported and not recovered; doctor finds that, too.
+    world.run(Alice, &["export", backup.to_str().unwrap()]).expect(0);
+    std::fs::remove_file(world.path("Alice.redb")).unwrap();
+    world.run(Alice, &["import", backup.to_str().unwrap()]).expect(0);
+    note(&world.run(Alice, &["issue", &bob, "1wei", "--json"]));
+    note(&world.run(Alice, &["doctor", "--json"]));
+    // Not covered; then the end.
+    world.rpc("anvil_setBalance", json!([book, "0x64"]));
+    note(&world.run(Bob, &["cash", "--all", "--yes", "--json"]));
+    world.run(Alice, &["announce-kill", "--yes"]).expect(0);
+    note(&world.run(Alice, &["announce-kill", "--yes", "--json"]));
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut watch = start(world.command(Bob, &["watch", "--json"]));
+        let mut said = String::new();
+        std::io::BufReader::new(watch.stderr.as_mut().unwrap()).read_line(&mut said).unwrap();
+        assert!(said.starts_with("watching"), "{said}");
+        crate::signals::kill(&watch, signal);
+        note(&end(watch));
+    }
+    assert_eq!(given, documented());
+}
 
 #[test]
 fn usage_is_2_and_nothing_is_tried() {
@@ -29,7 +111,6 @@ fn usage_is_2_and_nothing_is_tried() {
         &["list", "--set", "no_such_setting=1"],
         &["list", "--set", "chain"],
         &["list", "--rpc", "ftp://localhost"],
-        &["verify", &bob, "--rpc", "https://localhost"], // this build has no TLS
         &["list", "--rpc", "nonsense"],
         &["list", "--config", "/no/such/file"],
         &["create", "--wait", "never", "--yes"],
@@ -41,6 +122,22 @@ fn usage_is_2_and_nothing_is_tried() {
         assert!(ran.code == Some(2) || is_late, "{args:?}: {ran:#?}");
     }
     assert_eq!(std::fs::read_dir(world.home.path()).unwrap().count(), 0, "no store was created");
+}
+
+/// The error names the feature, which there is.
+#[test]
+fn a_node_behind_https_needs_a_feature() {
+    let world = World::bare();
+    let ran = world.run(Alice, &["verify", &world.address(Bob), "--rpc", "https://localhost:1"]);
+    if cfg!(feature = "tls") {
+        ran.expect(7);
+    } else {
+        let ran = ran.expect(2);
+        let feature = ran.stderr.trim().rsplit("--features ").next().unwrap();
+        let manifest = include_str!("../../Cargo.toml");
+        assert!(manifest.contains(&format!("\n{feature} = [\"alloy/")), "{ran:?}");
+        assert!(include_str!("../../docs/operators.md").contains(&format!("--features {feature}")));
+    }
 }
 
 #[test]

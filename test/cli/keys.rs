@@ -42,6 +42,18 @@ fn the_wrong_key_is_told() {
         assert!(!ran.stderr.contains(&key[10..30]), "{ran:?}");
     }
     world.run(Alice, &["balance", "--account", "env:NO_SUCH_VARIABLE"]).expect(13);
+    // A device that is not there, or not in this build; and what names none.
+    for account in ["ledger:0", "ledger:m/44'/60'/0'/0/1"] {
+        let ran = world.run(Alice, &["balance", "--account", account]);
+        if cfg!(feature = "ledger") {
+            ran.expect(13);
+        } else {
+            assert!(ran.expect(2).stderr.contains("--features ledger"));
+        }
+    }
+    for account in ["ledger:", "ledger:x", "ledger:m/", "ledger:m/44'/", "ledger:m/44''", "ledger:99999999999"] {
+        assert!(world.run(Alice, &["balance", "--account", account]).expect(2).stderr.contains("names no key"));
+    }
     // Another key than that of the chequebook: it signs nothing, and sends nothing.
     let mut stranger = world.command(Alice, &["issue", &world.address(Bob), "1wei"]);
     stranger.env("KEY", world.key(Carol));

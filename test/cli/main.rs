@@ -4,8 +4,10 @@
 
 mod commands;
 mod exits;
+mod json;
 mod keys;
 mod nodes;
+mod once;
 mod owner;
 mod page;
 mod signals;

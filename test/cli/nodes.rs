@@ -147,3 +147,25 @@ fn a_chain_that_ends_in_the_middle_is_7_and_goes_on_later() {
     assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
     assert!(ran.stderr.contains("transaction with nonce"), "it says what goes on: {ran:?}");
 }
+
+/// All that `verify` reads is of one block, by its hash: nothing is asked of whatever is newest meanwhile.
+#[test]
+fn what_is_verified_is_of_one_block() {
+    let (world, book) = World::with_chequebook();
+    let token = world.token(Alice);
+    let terms = ["create", "--form", "token", "--token", &token, "--deposit", "10units", "--yes"];
+    let of_token = world.json(Alice, &terms)["chequebook"].as_str().unwrap().to_owned();
+    world.pipe(Bob, &["receive", "-"], &world.issue_of(&book, "0.5ether")).expect(0);
+    let head = world.rpc("eth_blockNumber", serde_json::json!([]));
+    let head = u64::from_str_radix(head.as_str().unwrap().trim_start_matches("0x"), 16).unwrap();
+    let refusal = "\"error\":{\"code\":-32000,\"message\":\"no\"}";
+    // A question for the newest block itself names it first: `["latest",false]`.
+    let fixed = proxy(&world.url, "\"latest\"]", refusal);
+    for address in [&book, &of_token] {
+        let found = world.json(Bob, &["verify", address, "--rpc", &fixed]);
+        assert_eq!((&found["block"], &found["state"]), (&head.into(), &"alive".into()));
+        assert_eq!(found["covered"].is_null(), address == &of_token);
+    }
+    let loose = proxy(&world.url, "\"blockHash\"", refusal);
+    world.run(Bob, &["verify", &book, "--rpc", &loose]).expect(7);
+}

@@ -135,29 +135,28 @@ fn a_token_is_paid_by_its_own_units() {
     assert_eq!(json(Carol, &["verify", book])["balance"], "2000000");
     assert_eq!(json(Alice, &["kill", "--yes"])["state"], "dead");
     // What comes after the death is the owner's.
+    world.run(Alice, &["reclaim", "--chequebook", book, "--yes"]).expect(14);
+    world.mint(&token, book, 77);
     world.run(Alice, &["reclaim", "--chequebook", book]).expect(15);
     let reclaimed = json(Alice, &["reclaim", "--chequebook", book, "--yes"]);
-    assert!(reclaimed["transaction"].is_string(), "{reclaimed}");
+    assert_eq!(reclaimed["status"], "final");
+    let ledger = json(Alice, &["ledger"]);
+    let line = ledger.as_array().unwrap().iter().find(|line| line["kind"] == "reclaim").unwrap();
+    assert_eq!((&line["amount"], &line["asset"]), (&json!("77"), &json!(token)));
 }
 
 #[test]
 fn a_cheque_of_2016_is_cashed_once() {
     let world = World::new();
     let contract = world.original(Alice, 1_000);
-    let [alice, bob] = [Alice, Bob].map(|who| world.address(who));
+    let bob = world.address(Bob);
     let old = world.old_cheque(Alice, &contract, &bob, 300);
     let old = world.file("old", &old);
     let any = ["--set", "accept_unproven=true"];
     let run = |args: &[&str]| world.run(Carol, &[args, &any].concat());
     // Its code is not that of go-ethereum, so that nothing proves what it does.
     world.run(Carol, &["import-geth", &old, "--cash", "--yes"]).expect(8);
-    let file = format!(
-        r#"{{"Balance":"600","Contract":"{}","Owner":"{}","Sent":{{"{}":"400"}}}}"#,
-        contract.to_lowercase(),
-        alice.to_lowercase(),
-        bob.to_lowercase()
-    );
-    let file = world.file("file", &file);
+    let file = world.file("file", &world.old_file(Alice, &contract, &bob, 400));
     let shown = run(&["import-geth", &file, "--json"]).expect(0).json();
     assert_eq!((&shown["balance"], &shown["beneficiaries"][0]["owed"]), (&json!("1000"), &json!("400")));
     run(&["import-geth", &old, "--cash"]).expect(15);
@@ -165,6 +164,12 @@ fn a_cheque_of_2016_is_cashed_once() {
     let cashed = run(&["import-geth", &old, "--cash", "--yes", "--json"]).expect(0).json();
     assert_eq!((&cashed["pays"], world.balance(&bob) - before), (&json!("300"), U256::from(300)));
     run(&["import-geth", &old, "--cash", "--yes"]).expect(3);
+    let ledger = world.json(Carol, &["ledger"]);
+    let line = &ledger[0];
+    assert_eq!(
+        (&line["kind"], &line["amount"], &line["asset"]),
+        (&json!("cashOriginal"), &json!("300"), &json!("ether"))
+    );
     let more = world.file("more", &world.old_cheque(Alice, &contract, &bob, 5_000));
     run(&["import-geth", &more, "--cash", "--yes"]).expect(6);
     run(&["import-geth", &more, "--cash", "--allow-overdraft", "--yes"]).expect(0);

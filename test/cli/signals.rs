@@ -14,7 +14,7 @@ pub(crate) fn kill(child: &Child, signal: Signal) {
 
 /// Starts a command, sends a signal once its transaction is in the pool, and mines that. Then the same command, or
 /// another one, takes it up.
-fn cut(world: &World, who: Who, args: &[&str], signal: Signal) -> Ran {
+pub(crate) fn cut(world: &World, who: Who, args: &[&str], signal: Signal) -> Ran {
     world.automine(false);
     let child = start(world.command(who, args));
     world.wait_for_pending();
@@ -49,7 +49,7 @@ fn a_signal_during_a_command_that_sends_loses_nothing() {
         assert_eq!(world.json(Alice, &["balance"])["funded"], "2000000000000000000");
 
         cut(&world, Alice, &["withdraw", "1ether", "--yes"], signal);
-        assert_eq!(world.json(Alice, &["withdraw", "--resume", "--yes"])["status"], "nothing is left to withdraw");
+        assert_eq!(world.json(Alice, &["withdraw", "--resume", "--yes"])["status"], "nothingToDo");
         assert_eq!(world.balance(&book), ether, "{signal:?}: one withdrawal");
 
         world.pipe(Bob, &["receive", "-"], &world.issue("0.5ether")).expect(0);

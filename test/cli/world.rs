@@ -160,6 +160,12 @@ impl World {
         self.run(Alice, &["issue", &self.address(Bob), amount]).expect(0).stdout
     }
 
+    /// The same of one of her chequebooks.
+    #[track_caller]
+    pub(crate) fn issue_of(&self, chequebook: &str, amount: &str) -> String {
+        self.run(Alice, &["issue", &self.address(Bob), amount, "--chequebook", chequebook]).expect(0).stdout
+    }
+
     /* CHAIN */
 
     pub(crate) fn rpc(&self, method: &'static str, parameters: Value) -> Value {
@@ -230,7 +236,9 @@ impl World {
     /// Sends a transaction by an account that anvil has unlocked, and returns its receipt.
     fn send(&self, transaction: Value) -> Value {
         let hash = self.rpc("eth_sendTransaction", serde_json::json!([transaction]));
-        let receipt = self.rpc("eth_getTransactionReceipt", serde_json::json!([hash]));
+        let receipt = || self.rpc("eth_getTransactionReceipt", serde_json::json!([hash]));
+        self.eventually("a transaction is mined", || !receipt().is_null());
+        let receipt = receipt();
         assert_eq!(receipt["status"], "0x1", "{receipt}");
         receipt
     }
@@ -252,11 +260,23 @@ impl World {
     pub(crate) fn token(&self, who: Who) -> String {
         let from = self.addresses[9].to_string();
         let token = self.deploy(&from, "Tokens.sol/StandardToken");
-        // mint(address,uint256)
-        let to = self.address(who).trim_start_matches("0x").to_lowercase();
-        let data = format!("0x40c10f19{to:0>64}{:0>64}", "ffffffff");
-        self.send(serde_json::json!({"from": from, "to": token, "data": data, "gas": "0x989680"}));
+        self.mint(&token, &self.address(who), 0xffff_ffff);
         token
+    }
+
+    /// Gives somebody units of a token.
+    pub(crate) fn mint(&self, token: &str, to: &str, units: u64) {
+        let from = self.addresses[9].to_string();
+        // mint(address,uint256)
+        let data = format!("0x40c10f19{:0>64}{units:064x}", to.trim_start_matches("0x").to_lowercase());
+        self.send(serde_json::json!({"from": from, "to": token, "data": data, "gas": "0x989680"}));
+    }
+
+    /// The file of a chequebook of 2016, as go-ethereum wrote it: what is promised to one beneficiary.
+    pub(crate) fn old_file(&self, who: Who, contract: &str, beneficiary: &str, wei: u64) -> String {
+        let [contract, owner, beneficiary] =
+            [contract, &self.address(who), beneficiary].map(|address| address.to_lowercase());
+        format!(r#"{{"Balance":"600","Contract":"{contract}","Owner":"{owner}","Sent":{{"{beneficiary}":"{wei}"}}}}"#)
     }
 
     /// A contract like that of 2016, of a user, with a deposit in wei.

@@ -230,6 +230,13 @@ pub enum Error {
         contract: Address,
     },
 
+    /// Only of a dead chequebook the owner can reclaim what arrived since.
+    #[error("chequebook {contract} has not ended, expected a dead one")]
+    NotDead {
+        /// The chequebook.
+        contract: Address,
+    },
+
     /// The notice period is not over, by the newest block.
     #[error(
         "chequebook {contract} can be killed from {killable_at} on, expected no later time than {now}, that of the newest block"
@@ -622,6 +629,7 @@ impl Error {
             | Self::NotOurSigner { .. }
             | Self::NotOwner { .. }
             | Self::NotAnnounced { .. }
+            | Self::NotDead { .. }
             | Self::NoticeRunning { .. }
             | Self::NoRecord { .. }
             | Self::KeyReused { .. }

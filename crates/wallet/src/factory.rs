@@ -6,13 +6,13 @@ use alloy::{
     eips::BlockId,
     primitives::{Address, BlockNumber, U256},
 };
-use chequebook::{Asset, Creation, Error as ChequeError, factory};
+use chequebook::{Asset, Creation, DEPLOYER, Error as ChequeError, deployments, factory};
 
 use crate::{
     Error,
     chain::{Chain, ChainWatcher},
     store::schema::Purpose,
-    transactions::{Account, Call, Transaction},
+    transactions::{Account, Call, Transaction, same},
 };
 
 /// Creates chequebooks. Clones of this handle are the same factory.
@@ -49,6 +49,34 @@ impl Factory {
         let call = Call::new(factory(), deposit, input);
         let purpose = Purpose::Create { contract, amount: deposit };
         self.account.send(call, purpose).await
+    }
+
+    /// Sends the transactions that deploy the factory and the clearing house where this chain lacks them, and returns once
+    /// they are sent: none if both are there. Anyone may do that, for example on a new development chain. What is under way
+    /// is returned, and not sent again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoCode`] if the chain has no deployment proxy; [`Error::Cancelled`] if a deployment is being cancelled;
+    /// [`Error::InsufficientFunds`] and similar errors if a transaction cannot be sent, where the one before it may be under
+    /// way; or an error from the node.
+    pub async fn deploy(&self) -> Result<Vec<Transaction>, Error> {
+        self.account.try_advance().await;
+        let head = self.watcher.look(Duration::ZERO).await?.head;
+        if self.chain.code(DEPLOYER, head.id()).await?.is_empty() {
+            return Err(Error::NoCode { contract: DEPLOYER });
+        }
+        let mut sent = Vec::new();
+        for (contract, input) in deployments() {
+            if !self.chain.code(contract, head.id()).await?.is_empty() {
+                continue;
+            }
+            let purpose = Purpose::Deploy { contract };
+            let decide = || same(self.account.under_way(contract, head.number, |found| *found == purpose));
+            let call = Call::new(DEPLOYER, U256::ZERO, input);
+            sent.push(self.account.send_single(call, purpose, decide).await?);
+        }
+        Ok(sent)
     }
 
     /// The transaction under way that creates a chequebook.

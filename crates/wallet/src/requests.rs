@@ -1,7 +1,7 @@
 //! Calls that may come twice, or that limits bind: what one does, its key and what it counts are written in one commit.
 
 mod counters;
-mod done;
+mod past;
 
 use std::sync::{
     Arc,
@@ -12,15 +12,16 @@ use alloy::primitives::{B256, U256, keccak256};
 use parking_lot::Mutex;
 use tokio::sync::OwnedMutexGuard;
 
+pub use self::counters::Limit;
 use self::counters::{Counted, Counters};
-pub(crate) use self::done::{Done, Past};
+pub(crate) use self::past::Past;
 use crate::{
     Error,
     config::Config,
     registry::Registry,
     store::{
         Batch, Durable, Ledger, StoreError, decode,
-        schema::{RequestRow, request_key, table, word_of},
+        schema::{Done, RequestRow, request_key, table, word_of},
     },
 };
 
@@ -45,15 +46,6 @@ pub struct Request {
 struct Once {
     key: B256,
     content: B256,
-}
-
-/// The most that a counter may reach in one day (UTC).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limit {
-    /// Names the counter: for example the hash of who calls and whom it pays.
-    pub counter: B256,
-    /// In the smallest unit of the asset.
-    pub max: U256,
 }
 
 impl Request {
@@ -166,6 +158,15 @@ impl Requests {
         };
         let counted = self.counters.reserve(&self.ledger, limits, spends, *at).await?;
         Ok(Begun::New(Pass { at: *at, claim, counted }))
+    }
+
+    /// What was done for the key of a request. Waits for one with it that is under way.
+    pub(crate) async fn earlier(&self, request: &Request) -> Result<Option<Past>, Error> {
+        let request = Request { limits: Vec::new(), ..request.clone() };
+        Ok(match self.begin(Some(&request), U256::ZERO).await? {
+            Begun::Before(past) => Some(past),
+            Begun::New(_) => None,
+        })
     }
 
     /// What was done for a key, durably.

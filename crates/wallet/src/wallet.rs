@@ -32,7 +32,7 @@ use crate::{
     factory::Factory,
     health::{Health, note, note_store},
     registry::Registry,
-    requests::Requests,
+    requests::{Request, Requests},
     store::{
         Batch, Ledger, Store, StoreError,
         migrate::migrate,
@@ -257,6 +257,34 @@ impl Wallet {
     /// chain is seen.
     pub fn newest_block(&self) -> Option<(BlockNumber, u64)> {
         self.0.watcher.last().map(|look| (look.head.number, look.head.timestamp))
+    }
+
+    /// The transaction of an earlier request with the key of this one; of a withdrawal, that of its cash. Nothing is done: for
+    /// those who would not do it any more, as after a kill, when no handle could be asked again. `None` if there was none, or
+    /// it has not come to its transaction: then make the request.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyReused`], [`Error::Forgotten`], [`Error::Store`].
+    pub async fn transaction_for(&self, request: &Request) -> Result<Option<Transaction>, Error> {
+        let past = match self.0.requests.earlier(request).await? {
+            Some(past) if past.is_cheque() => self.0.requests.earlier(&request.second()).await?,
+            past => past,
+        };
+        match past {
+            Some(past) => self.0.account.known(past.sent()?).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The cheque that was issued for an earlier request with the key of this one. Nothing is done. `None` if there was none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyReused`], [`Error::Store`].
+    pub async fn cheque_for(&self, request: &Request) -> Result<Option<SignedCheque>, Error> {
+        let past = self.0.requests.earlier(request).await?;
+        past.map(|past| past.cheque(self.chain_id())).transpose()
     }
 
     /// Tells what happens from now on: for services, metrics and people. Each subscriber hears of everything, and costs

@@ -41,4 +41,4 @@ pub use cheque::{MAX_CHEQUE, read_cheque, write_cheque};
 pub use error::ReadError;
 pub use file::{ChequebookFile, MAX_FILE, read_chequebook};
 #[cfg(feature = "provider")]
-pub use original::OriginalChequebook;
+pub use original::{OriginalChequebook, is_original};

@@ -54,6 +54,21 @@ enum Code {
     Other,
 }
 
+/// Whether the code at the address of a contract is the one that go-ethereum 1.8 deployed, for those who have read it
+/// already. False for any other, of which nothing is known.
+///
+/// # Errors
+///
+/// [`Error::NoCode`] if there is none; [`Error::Defective`] if it is the code of an earlier version.
+pub fn is_original(contract: Address, code: &[u8]) -> Result<bool, Error> {
+    let code_hash = keccak256(code);
+    match Code::of(code_hash) {
+        Code::None => Err(Error::NoCode { contract }),
+        Code::Defective => Err(Error::Defective { contract, code_hash }),
+        code => Ok(code == Code::Original),
+    }
+}
+
 impl Code {
     fn of(hash: B256) -> Self {
         match hash {
@@ -74,10 +89,10 @@ impl<P: Provider + Clone> OriginalChequebook<P> {
     /// [`Error::NoCode`] if there is none, or no longer; [`Error::Defective`] if it is the code of an earlier version,
     /// which pays all or nothing; [`Error::Unproven`] if it is any other code; or an error from the node.
     pub async fn at(provider: P, contract: Address) -> Result<Self, Error> {
-        match Self::code(&provider, contract).await? {
-            Code::Original => Self::read(provider, contract).await,
-            _ => Err(Error::Unproven { contract }),
+        if is_original(contract, &provider.get_code_at(contract).await?)? {
+            return Self::read(provider, contract).await;
         }
+        Err(Error::Unproven { contract })
     }
 
     /// The same for a contract with any other code, such as the same source by another compiler. **Nothing is proven**:
@@ -88,17 +103,8 @@ impl<P: Provider + Clone> OriginalChequebook<P> {
     ///
     /// [`Error::NoCode`], [`Error::Defective`]; or an error from the node.
     pub async fn at_unproven(provider: P, contract: Address) -> Result<Self, Error> {
-        Self::code(&provider, contract).await?;
+        is_original(contract, &provider.get_code_at(contract).await?)?;
         Self::read(provider, contract).await
-    }
-
-    async fn code(provider: &P, contract: Address) -> Result<Code, Error> {
-        let code_hash = keccak256(provider.get_code_at(contract).await?);
-        match Code::of(code_hash) {
-            Code::None => Err(Error::NoCode { contract }),
-            Code::Defective => Err(Error::Defective { contract, code_hash }),
-            code => Ok(code),
-        }
     }
 
     async fn read(provider: P, contract: Address) -> Result<Self, Error> {
@@ -207,5 +213,7 @@ mod tests {
         assert_eq!(Code::of(keccak256([])), Code::None);
         assert_eq!(Code::of(keccak256([0])), Code::Other);
         assert_eq!(Code::of(B256::ZERO), Code::Other, "nobody's");
+        assert!(matches!(is_original(Address::ZERO, &[]), Err(Error::NoCode { .. })));
+        assert!(matches!(is_original(Address::ZERO, &[0]), Ok(false)));
     }
 }

@@ -127,7 +127,7 @@ async fn states(provider: &DynProvider, cheques: &[SignedCheque]) -> BTreeMap<Ad
 }
 
 /// The balance of a chequebook.
-pub(super) async fn balance(provider: &DynProvider, contract: Address, asset: Asset) -> Result<U256, Failure> {
+pub(crate) async fn balance(provider: &DynProvider, contract: Address, asset: Asset) -> Result<U256, Failure> {
     match asset {
         Asset::Ether => Ok(provider.get_balance(contract).await?),
         Asset::Token(token) => {

@@ -14,6 +14,7 @@ mod openrpc;
 mod options;
 mod params;
 mod problem;
+mod prometheus;
 mod rate;
 mod server;
 mod shape;
@@ -74,16 +75,11 @@ pub(crate) async fn serve(context: &Context) -> Result<(), Failure> {
             let state = Arc::clone(&state);
             async move { state.look().await }
         });
-        let measuring = tokio::spawn(metrics::follow(Arc::clone(&state)));
-        let telling = for_metrics.map(|listener| (listener.local_addr(), Arc::clone(&state), listener));
         let mut record = started(&state, &listening.to_string());
-        let telling = match telling {
-            None => None,
-            Some((address, state, listener)) => {
-                record = record.with("metrics", address?.to_string());
-                Some(tokio::spawn(metrics::serve(state, listener)))
-            }
-        };
+        if let Some(listener) = &for_metrics {
+            record = record.with("metrics", listener.local_addr()?.to_string());
+        }
+        let telling = tokio::spawn(prometheus::run(Arc::clone(&state), for_metrics));
         context.out.show(&record)?;
         signals.next().await;
         state.stop();
@@ -97,8 +93,7 @@ pub(crate) async fn serve(context: &Context) -> Result<(), Failure> {
             _ = signals.next() => context.out.note("stopping at once"),
         }
         looking.abort();
-        measuring.abort();
-        telling.inspect(tokio::task::JoinHandle::abort);
+        telling.abort();
         Ok(())
     };
     let result = served.await;

@@ -15,10 +15,9 @@ use chequebook::{Cheque, Creation, Form, Scheme, SignedCheque, Terms};
 use super::{Backup, Counter, Credited, Issued, Issuer, Receipt, Requested, Sent};
 use crate::{
     Error,
-    requests::Done,
     store::{
         Ledger, Memory, Store, StoreError, TABLES,
-        schema::{CounterRow, Outcome, Purpose, RequestRow, TransactionRow},
+        schema::{CounterRow, Done, Outcome, Purpose, RequestRow, TransactionRow},
     },
 };
 

@@ -16,8 +16,8 @@ use crate::{
     Error,
     chain::{Chain, ChainWatcher, Seen, Subject, Ticket, Watching, cheques_of},
     config::Config,
-    requests::{Begun, Done, Pass, Request, Requests},
-    store::schema::Purpose,
+    requests::{Begun, Pass, Request, Requests},
+    store::schema::{Done, Purpose},
     transactions::{Account, Call, Transaction},
 };
 
@@ -112,7 +112,7 @@ impl Cashing {
         request: &Request,
     ) -> Result<Transaction, Error> {
         match self.0.requests.begin(Some(request), U256::ZERO).await? {
-            Begun::Before(past) => past.transaction(&self.0.account).await,
+            Begun::Before(past) => self.0.account.known(past.sent()?).await,
             Begun::New(pass) => self.cash_with(cheque, overdraft, pass).await,
         }
     }

@@ -3,6 +3,7 @@
 mod batch;
 mod cash;
 mod clearing;
+mod original;
 mod patience;
 mod register;
 

@@ -274,6 +274,11 @@ impl Chain {
         self.ask("eth_getCode", (contract, block)).await
     }
 
+    /// A word of the storage of a contract.
+    pub(crate) async fn storage(&self, contract: Address, slot: U256, block: BlockId) -> Result<U256, Error> {
+        Ok(self.ask::<_, B256>("eth_getStorageAt", (contract, slot, block)).await?.into())
+    }
+
     /// How many transactions `account` has sent.
     pub(crate) async fn nonce(&self, account: Address, block: BlockId) -> Result<u64, Error> {
         Ok(self.ask::<_, U64>("eth_getTransactionCount", (account, block)).await?.to())

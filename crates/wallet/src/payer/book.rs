@@ -15,11 +15,11 @@ use super::{
 use crate::{
     Error,
     chain::{Subject, Ticket, WatchedChequebook, transfer_input},
-    requests::{Begun, Done, Pass, Request},
+    requests::{Begun, Pass, Request},
     signer::SharedSigner,
     store::{
         Batch, Durable, Key,
-        schema::{Paid, Promise, Purpose, total_key},
+        schema::{Done, Paid, Promise, Purpose, total_key},
     },
     transactions::{Call, Transaction},
     wallet::Wallet,
@@ -200,7 +200,7 @@ impl Book {
     pub(super) async fn deposit_for(&self, amount: U256, request: &Request) -> Result<Transaction, Error> {
         let shared = self.wallet.shared();
         match shared.requests.begin(Some(request), amount).await? {
-            Begun::Before(past) => past.transaction(&shared.account).await,
+            Begun::Before(past) => shared.account.known(past.sent()?).await,
             Begun::New(pass) => {
                 let purpose = Purpose::Deposit { contract: self.contract, amount };
                 self.send_deposit(purpose, amount, pass, || Ok(())).await

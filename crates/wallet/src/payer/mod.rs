@@ -12,6 +12,7 @@ mod open;
 mod order;
 mod outbox;
 mod owner;
+mod reclaim;
 mod recover;
 
 pub use self::{

@@ -10,10 +10,10 @@ use super::open::Open;
 use crate::{
     Error,
     events::Event,
-    requests::{Begun, Done, Pass, Request},
+    requests::{Begun, Pass, Request},
     store::{
         Batch, Key,
-        schema::{Promise, issued_key},
+        schema::{Done, Promise, issued_key},
     },
     transactions::Transaction,
 };

@@ -18,8 +18,8 @@ use self::decide::check;
 use crate::{
     Error,
     chain::{Subject, WatchedChequebook},
-    requests::{Begun, Done, Request},
-    store::schema::{ChequebookRow, Purpose, chequebook_key},
+    requests::{Begun, Request},
+    store::schema::{ChequebookRow, Done, Purpose, chequebook_key},
     transactions::{Call, Transaction},
     wallet::Wallet,
 };
@@ -169,7 +169,7 @@ impl Owner {
     ) -> Result<Transaction, Error> {
         let shared = self.wallet.shared();
         let pass = match shared.requests.begin(request, U256::ZERO).await? {
-            Begun::Before(past) => return past.transaction(&shared.account).await,
+            Begun::Before(past) => return shared.account.known(past.sent()?).await,
             Begun::New(pass) => pass,
         };
         // One that was included meanwhile is under way no longer. If that is not known, it still is.

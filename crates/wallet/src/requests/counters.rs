@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, sync::Arc};
 use alloy::primitives::{B256, U256};
 use parking_lot::Mutex;
 
-use super::Limit;
 use crate::{
     Error,
     registry::Registry,
@@ -17,6 +16,15 @@ use crate::{
 
 /// A day, in seconds.
 const DAY: u64 = 86_400;
+
+/// The most that a counter may reach in one day (UTC).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Names the counter: for example the hash of who calls and whom it pays.
+    pub counter: B256,
+    /// In the smallest unit of the asset.
+    pub max: U256,
+}
 
 type All = Registry<B256, Counter>;
 

@@ -12,7 +12,6 @@ use super::{
     change::{Key, Table},
     error::StoreError,
 };
-use crate::requests::Done;
 
 /// The version of the keys and rows.
 pub(crate) const FORMAT: u32 = 5;
@@ -217,6 +216,25 @@ pub(crate) struct CreditRow {
     pub(crate) since: u64,
 }
 
+/// What was done for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Done {
+    // Rows have the number of a variant: new ones come last.
+    /// A cheque was issued.
+    #[serde(rename_all = "camelCase")]
+    Cheque { contract: Address, beneficiary: Address, promise: Promise },
+    /// A transaction was signed.
+    #[serde(rename_all = "camelCase")]
+    Transaction { account: Address, nonce: u64 },
+}
+
+impl Done {
+    pub(crate) const fn transaction((account, nonce): (Address, u64)) -> Self {
+        Self::Transaction { account, nonce }
+    }
+}
+
 /// What was done for a request with a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -347,18 +365,45 @@ pub enum Purpose {
         /// The chequebook.
         contract: Address,
     },
+    /// To deploy the factory or the clearing house.
+    #[serde(rename_all = "camelCase")]
+    Deploy {
+        /// Its address.
+        contract: Address,
+    },
+    /// To take what a dead token chequebook received after its death.
+    #[serde(rename_all = "camelCase")]
+    Reclaim {
+        /// The chequebook.
+        contract: Address,
+    },
+    /// To cash a cheque of an original.
+    #[serde(rename_all = "camelCase")]
+    CashOriginal {
+        /// The original.
+        contract: Address,
+        /// Whom it pays.
+        beneficiary: Address,
+        /// The cumulative amount of the cheque, in wei.
+        #[serde(with = "decimal")]
+        amount: U256,
+    },
 }
 
 impl Purpose {
-    /// The chequebook that it funds or ends; none for what only cashes.
-    pub(crate) const fn chequebook(&self) -> Option<Address> {
+    /// The contract by which it is found: the chequebook that it funds or ends, or what it deploys, reclaims from or, of
+    /// 2016, cashes from. None for what only cashes: the register of cashes has that.
+    pub(crate) const fn contract(&self) -> Option<Address> {
         match *self {
             Self::Deposit { contract, .. }
             | Self::AutoDeposit { contract, .. }
             | Self::Create { contract, .. }
             | Self::AnnounceKill { contract }
             | Self::CancelKill { contract }
-            | Self::Kill { contract } => Some(contract),
+            | Self::Kill { contract }
+            | Self::Deploy { contract }
+            | Self::Reclaim { contract }
+            | Self::CashOriginal { contract, .. } => Some(contract),
             Self::Cash { .. } | Self::CashMany { .. } | Self::FillGap => None,
         }
     }

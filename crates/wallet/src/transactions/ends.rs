@@ -1,4 +1,4 @@
-//! What is under way and will end a chequebook, or take that back: it counts before the chain shows it.
+//! What is under way to a contract, as what will end a chequebook, or take that back: it counts before the chain shows it.
 
 use alloy::primitives::{Address, BlockNumber};
 
@@ -20,10 +20,16 @@ impl Slot {
 }
 
 impl State {
-    /// Commands to a chequebook that the state of block `seen` may not show, the newest last.
-    fn commands(&self, contract: Address, seen: BlockNumber, is_same_branch: bool) -> Vec<(Id, &Slot)> {
+    /// Transactions to a contract, as wanted, that the state of block `seen` may not show, the newest last.
+    fn under_way(
+        &self,
+        contract: Address,
+        seen: BlockNumber,
+        is_same_branch: bool,
+        wanted: impl Fn(&Purpose) -> bool,
+    ) -> Vec<(Id, &Slot)> {
         let open = self.open.of(contract);
-        let all = self.closed.of(contract).chain(open).filter(|(_, slot)| slot.row.purpose.is_command());
+        let all = self.closed.of(contract).chain(open).filter(|(_, slot)| wanted(&slot.row.purpose));
         // After a reorganisation, where each stands is known once all were looked at.
         let counts = |slot: &Slot| slot.may_follow(seen) || (!is_same_branch && !slot.status.is_final());
         all.filter(|(_, slot)| counts(slot)).collect()
@@ -33,9 +39,21 @@ impl State {
 impl Account {
     /// The newest command to a chequebook that is under way: the state of block `seen` does not show it.
     pub(crate) fn command(&self, contract: Address, seen: BlockNumber) -> Option<Transaction> {
+        self.under_way(contract, seen, Purpose::is_command).pop()
+    }
+
+    /// The transactions to a contract, as wanted, that are under way: the state of block `seen` does not show them. The
+    /// newest last.
+    pub(crate) fn under_way(
+        &self,
+        contract: Address,
+        seen: BlockNumber,
+        wanted: impl Fn(&Purpose) -> bool,
+    ) -> Vec<Transaction> {
         let is_same_branch = self.is_same_branch();
         let state = self.state.lock();
-        state.commands(contract, seen, is_same_branch).pop().map(|(id, slot)| self.handle(id, slot))
+        let found = state.under_way(contract, seen, is_same_branch, wanted);
+        found.into_iter().map(|(id, slot)| self.handle(id, slot)).collect()
     }
 
     /// Checks that no transaction that is being signed, or is under way, announces the end of a chequebook, or ends it.
@@ -46,8 +64,8 @@ impl Account {
     pub(crate) fn check_no_end(&self, contract: Address, seen: BlockNumber) -> Result<(), Error> {
         let is_same_branch = self.is_same_branch();
         let state = self.state.lock();
-        let signing = state.signing.filter(|purpose| purpose.chequebook() == Some(contract));
-        let commands = state.commands(contract, seen, is_same_branch);
+        let signing = state.signing.filter(|purpose| purpose.contract() == Some(contract));
+        let commands = state.under_way(contract, seen, is_same_branch, Purpose::is_command);
         let mut ends = commands.iter().map(|(_, slot)| slot.row.purpose).chain(signing).filter(Purpose::is_end);
         match ends.next() {
             Some(purpose) => Err(Error::CommandUnderWay { contract, purpose }),

@@ -13,8 +13,9 @@ mod kept;
 mod news;
 mod send;
 mod sign;
+mod single;
 mod slots;
 mod status;
 
-pub(crate) use self::{account::Account, send::Call, sign::AccountSigner};
+pub(crate) use self::{account::Account, send::Call, sign::AccountSigner, single::same};
 pub use self::{handle::Transaction, status::Status};

@@ -38,7 +38,7 @@ pub(super) fn events(id: Id, row: &TransactionRow, outcome: Outcome, logs: &[Log
         events.extend(cheques.into_iter().map(|cheque| bounced(cheque, U256::ZERO, Bounce::Reverted)));
         return Ok(events);
     }
-    if let (Some(contract), Some(amount)) = (purpose.chequebook(), purpose.deposit())
+    if let (Some(contract), Some(amount)) = (purpose.contract(), purpose.deposit())
         && !amount.is_zero()
     {
         events.push(Event::DepositConfirmed { contract, amount, nonce, hash });

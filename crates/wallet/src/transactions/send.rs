@@ -26,10 +26,10 @@ use crate::{
     Error,
     answer::{Refusal, RefusalKind},
     chain::{Fees, Head},
-    requests::{Done, Pass},
+    requests::Pass,
     store::{
         Batch, Durable, StoreError,
-        schema::{Purpose, TransactionRow, nonce_key, transaction_key},
+        schema::{Done, Purpose, TransactionRow, nonce_key, transaction_key},
     },
 };
 

@@ -1,5 +1,5 @@
-//! Transactions by account and nonce, and which of them fund or end a chequebook: whoever asks for those of one
-//! chequebook does not look at all others.
+//! Transactions by account and nonce, and which of them concern one contract: whoever asks for those of one chequebook does
+//! not look at all others.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -133,32 +133,32 @@ impl Slot {
 #[derive(Default)]
 pub(super) struct Slots {
     all: BTreeMap<Id, Slot>,
-    by_chequebook: HashMap<Address, BTreeSet<Id>>,
+    by_contract: HashMap<Address, BTreeSet<Id>>,
 }
 
 impl Slots {
-    /// Those that fund or end a chequebook.
+    /// Those that are found by a contract.
     pub(super) fn of(&self, contract: Address) -> impl DoubleEndedIterator<Item = (Id, &Slot)> {
-        let ids = self.by_chequebook.get(&contract).into_iter().flatten();
+        let ids = self.by_contract.get(&contract).into_iter().flatten();
         ids.filter_map(|id| Some((*id, self.all.get(id)?)))
     }
 
     pub(super) fn insert(&mut self, id: Id, slot: Slot) {
         self.remove(&id);
-        if let Some(contract) = slot.row.purpose.chequebook() {
-            self.by_chequebook.entry(contract).or_default().insert(id);
+        if let Some(contract) = slot.row.purpose.contract() {
+            self.by_contract.entry(contract).or_default().insert(id);
         }
         self.all.insert(id, slot);
     }
 
     pub(super) fn remove(&mut self, id: &Id) -> Option<Slot> {
         let slot = self.all.remove(id)?;
-        if let Some(contract) = slot.row.purpose.chequebook()
-            && let Some(ids) = self.by_chequebook.get_mut(&contract)
+        if let Some(contract) = slot.row.purpose.contract()
+            && let Some(ids) = self.by_contract.get_mut(&contract)
         {
             ids.remove(id);
             if ids.is_empty() {
-                self.by_chequebook.remove(&contract);
+                self.by_contract.remove(&contract);
             }
         }
         Some(slot)

@@ -13,7 +13,7 @@ use alloy::{
 use async_trait::async_trait;
 use chequebook::{Cheque, Scheme, SignedCheque};
 use chequebook_wallet::{
-    Backup, Chequebook, Config, NewChequebook, Purpose, Status, Wallet,
+    Backup, Chequebook, Config, Error, Inbox, NewChequebook, Policy, Purpose, Status, Wallet, held,
     store::{Change, Conflict, Entry, Key, Memory, Redb, Store, StoreError, Table},
 };
 use redb::{Database, TableDefinition};
@@ -175,4 +175,33 @@ async fn exports_while_cheques_are_issued() {
     assert!(amounts.is_sorted(), "{amounts:?}");
     amounts.dedup();
     assert!(amounts.len() > 5, "cheques were issued from one export to the next, found {amounts:?}");
+}
+
+/// Who only looks needs no wallet.
+#[tokio::test]
+async fn what_a_store_holds_is_read_without_a_wallet() {
+    let sim = Sim::new(&[key("account").address()]);
+    let (directory, beneficiary) = (scratch(), Address::repeat_byte(7));
+    let path = directory.path().join("store");
+    let wallet = open(&sim, Redb::create(&path).unwrap()).await;
+    let book = Chequebook::create(
+        &wallet,
+        key("account"),
+        NewChequebook::default().deposit(U256::from(100)).notice_period(86_400),
+    );
+    let book = book.await.unwrap();
+    let inbox = Inbox::open(&wallet, book.address(), beneficiary, Policy::default()).await.unwrap();
+    let cheque = book.outbox(beneficiary, Scheme::Typed).issue(U256::from(5)).await.unwrap();
+    inbox.receive(&cheque).await.unwrap();
+    assert!(matches!(Redb::open(&path), Err(StoreError::InUse { .. })), "one at a time");
+    wallet.shutdown().await;
+    drop((wallet, book, inbox));
+    let contract = cheque.cheque().contract;
+    for (contract, expected) in [(contract, vec![cheque]), (CONTRACT, vec![])] {
+        assert_eq!(held(Redb::open(&path).unwrap(), contract, CHAIN_ID).await.unwrap(), expected);
+    }
+    let other = held(Redb::open(&path).unwrap(), contract, 1).await;
+    assert!(matches!(other, Err(Error::WrongChain { found: 1, expected: CHAIN_ID })), "{other:?}");
+    assert_eq!(held(Memory::new(), contract, CHAIN_ID).await.unwrap(), []);
+    drop(open(&sim, Redb::open(&path).unwrap()).await); // it is free again, and whole
 }

@@ -20,7 +20,7 @@ use crate::doubles::{Gate, Meddled};
 use crate::{Payer, config, eventually, key, rogue, sim::Act, terms, wallet, wallet_with, wei, who};
 
 /// Polls a future so many times, and drops it.
-async fn drop_after<T>(polls: usize, future: impl Future<Output = T>) -> bool {
+pub(crate) async fn drop_after<T>(polls: usize, future: impl Future<Output = T>) -> bool {
     let mut future = pin!(future);
     for _ in 0..polls {
         if future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {

@@ -25,6 +25,7 @@ mod requests;
 #[allow(dead_code, reason = "not every test looks at everything")]
 #[path = "../support/sim/mod.rs"]
 mod sim;
+mod single;
 mod stress;
 mod tokens;
 mod twice;

@@ -16,7 +16,7 @@ use crate::cli::{
         state::{Call, State},
         tokens::Scope,
     },
-    verify,
+    verify::{self, Owed},
 };
 
 /// How many rows are listed at once.
@@ -42,7 +42,9 @@ pub(crate) async fn check(state: Arc<State>, call: Call) -> Answer {
 
 pub(crate) async fn verify(state: Arc<State>, call: Call) -> Answer {
     let address = Args::need("address", call.args.address("address")?)?;
-    record(&verify::inspected(&state.context, &state.session.provider, address, None).await?)
+    let debts = state.cashier.debts();
+    let owed = Owed::Known(debts.iter().find(|debt| debt.contract == address).map(|debt| debt.uncashed));
+    record(&verify::inspected(&state.context, &state.session.provider, address, None, owed).await?)
 }
 
 /// The hash of the transaction: the answer of 2016.

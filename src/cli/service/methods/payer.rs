@@ -6,9 +6,10 @@ use alloy::primitives::{Address, U256};
 use chequebook::Scheme;
 
 use crate::cli::{
+    balance::amounts,
     exit::{Exit, Failure},
     output::{Record, Value},
-    payer::{Book, amounts},
+    payer::Book,
     service::{
         cheques,
         limits::{Count, Spending},

@@ -1,37 +1,25 @@
-//! What Prometheus is told: what was counted, and how things stand at the moment of the question.
+//! What is counted: calls, refusals, events, commits.
 
-mod figures;
-mod listener;
 mod reasons;
 
-use std::{
-    sync::{Arc, atomic::AtomicU64},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use chequebook_wallet::{Error as WalletError, Event};
 use prometheus_client::{
-    encoding::text::encode,
+    encoding::text::encode_registry,
     metrics::{
         counter::Counter,
         family::Family,
-        gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
     },
     registry::Registry,
 };
 
-pub(crate) use self::listener::serve;
-use self::{
-    figures::Figures,
-    reasons::{EVENTS, REASONS, event, reason},
-};
-use super::{problem::Problem, state::State};
+use self::reasons::{EVENTS, REASONS, event, reason};
+use super::problem::Problem;
 
 /// Labels, whose values are few: none comes from a stranger.
-type Labels<const N: usize> = [(&'static str, String); N];
-/// Prometheus knows only floats. They are shown, and nothing is decided by them.
-type Float = Gauge<f64, AtomicU64>;
+pub(crate) type Labels<const N: usize> = [(&'static str, String); N];
 
 /// What was counted.
 pub(crate) struct Metrics {
@@ -41,7 +29,6 @@ pub(crate) struct Metrics {
     refused: Family<Labels<1>, Counter>,
     events: Family<Labels<1>, Counter>,
     commits: Commits,
-    figures: Figures,
 }
 
 /// What commits of the store take.
@@ -79,8 +66,7 @@ impl Metrics {
         registry.register("store_commit_seconds", "How long commits of the store take", commits.seconds.clone());
         registry.register("store_commit_changes", "How many changes share a commit", commits.changes.clone());
         registry.register("store_commits_failed", "Commits of the store that failed", commits.failed.clone());
-        let figures = Figures::new(&mut registry);
-        let metrics = Self { registry, calls, call_seconds, refused, events, commits, figures };
+        let metrics = Self { registry, calls, call_seconds, refused, events, commits };
         // An increase from nothing is none for Prometheus.
         for name in EVENTS {
             drop(metrics.events.get_or_create(&[("event", name.to_owned())]));
@@ -107,29 +93,14 @@ impl Metrics {
         self.refused.get_or_create(&[("reason", reason(error).to_owned())]).inc();
     }
 
-    fn told(&self, told: &Event) {
+    /// Counts an event.
+    pub(crate) fn told(&self, told: &Event) {
         let (name, count) = event(told);
         self.events.get_or_create(&[("event", name.to_owned())]).inc_by(count);
     }
 
-    /// How things stand now, as text. It asks nobody.
-    fn text(&self, state: &State) -> String {
-        self.figures.look(state);
-        let mut text = String::new();
-        if encode(&mut text, &self.registry).is_err() {
-            text.clear(); // to a string it does not fail
-        }
-        text
+    /// All of it, as text.
+    pub(crate) fn write(&self, text: &mut String) -> std::fmt::Result {
+        encode_registry(text, &self.registry)
     }
-}
-
-/// Counts events, and asks for what a question of Prometheus must not wait for, until the wallet ends.
-pub(crate) async fn follow(state: Arc<State>) {
-    let mut events = state.session.wallet.events();
-    let counting = async {
-        while let Some(told) = events.next().await {
-            state.metrics.told(&told);
-        }
-    };
-    tokio::join!(counting, state.metrics.figures.ask(&state));
 }

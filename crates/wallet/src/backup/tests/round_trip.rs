@@ -10,8 +10,7 @@ use tokio::runtime;
 use super::{CHAIN, creation, issued, key, requested, sign, through_a_store};
 use crate::{
     backup::{Backup, Counter, Credited, Issuer, Receipt, Sent},
-    requests::Done,
-    store::schema::{CounterRow, FORMAT, Outcome, Promise, Purpose, TransactionRow},
+    store::schema::{CounterRow, Done, FORMAT, Outcome, Promise, Purpose, TransactionRow},
 };
 
 fn address() -> impl Strategy<Value = Address> {
@@ -66,6 +65,13 @@ fn purpose() -> impl Strategy<Value = Purpose> {
         address().prop_map(|contract| Purpose::AnnounceKill { contract }),
         address().prop_map(|contract| Purpose::CancelKill { contract }),
         address().prop_map(|contract| Purpose::Kill { contract }),
+        address().prop_map(|contract| Purpose::Deploy { contract }),
+        address().prop_map(|contract| Purpose::Reclaim { contract }),
+        (address(), address(), amount()).prop_map(|(contract, beneficiary, amount)| Purpose::CashOriginal {
+            contract,
+            beneficiary,
+            amount
+        }),
     ]
 }
 

@@ -1,7 +1,9 @@
 //! The contracts beside the chequebooks: the factory, the clearing house, and Multicall3.
 
+use std::collections::BTreeMap;
+
 use alloy::{
-    primitives::{Address, B256, Bytes, U256},
+    primitives::{Address, B256, Bytes, U256, keccak256},
     providers::bindings::IMulticall3::{
         self, IMulticall3Calls, aggregate3Call, getBlockNumberCall, getCurrentBlockTimestampCall, getEthBalanceCall,
     },
@@ -24,7 +26,7 @@ use chequebook::{
 
 use super::{
     Sim,
-    state::{Book, CHAIN_ID, Environment, MULTICALL, Message, Outcome, State, logs},
+    state::{Book, CHAIN_ID, Environment, MULTICALL, Message, Original, Outcome, State, logs},
 };
 
 /// As the factory numbers the forms.
@@ -62,6 +64,35 @@ impl Sim {
             *block.state.balances.entry(contract).or_default() += wei;
         }
         chain.push(block);
+    }
+
+    /// Takes the factory or the clearing house away, in a block of its own: a new chain lacks them.
+    pub(crate) fn undeploy(&self, contract: Address) {
+        let mut chain = self.lock();
+        let mut block = chain.empty_block();
+        block.state.missing.insert(contract);
+        chain.push(block);
+    }
+
+    /// A contract like those of 2016, with so much ether, in a block of its own.
+    pub(crate) fn original(&self, owner: Address, wei: u64) -> Address {
+        let contract = Address::from_word(keccak256("original"));
+        let mut chain = self.lock();
+        let mut block = chain.empty_block();
+        block.state.originals.insert(contract, Original { owner, sent: BTreeMap::new() });
+        block.state.balances.insert(contract, U256::from(wei));
+        chain.push(block);
+        contract
+    }
+
+    /// What a contract of 2016 reports as paid to a beneficiary, in wei.
+    pub(crate) fn original_sent(&self, contract: Address, beneficiary: Address) -> U256 {
+        self.at(u64::MAX, |state| state.originals[&contract].sent.get(&beneficiary).copied().unwrap_or_default())
+    }
+
+    /// Whether the factory or the clearing house is there.
+    pub(crate) fn is_deployed(&self, contract: Address) -> bool {
+        self.at(u64::MAX, |state| !state.missing.contains(&contract))
     }
 
     /// Removes Multicall3: not every chain has it.

@@ -4,7 +4,7 @@ use alloy::{
     consensus::{Transaction as _, TxEnvelope, transaction::Recovered},
     eips::{BlockId, BlockNumberOrTag, Decodable2718, Encodable2718, eip2718::Typed2718},
     network::primitives::BlockTransactions,
-    primitives::{Address, B256, Bloom, Bytes, U64},
+    primitives::{Address, B256, Bloom, Bytes, U64, U256},
     rpc::types::{
         Block as RpcBlock, Filter, FilterBlockOption, Header as RpcHeader, Log, Transaction, TransactionInfo,
         TransactionRequest,
@@ -77,6 +77,12 @@ impl View<'_> {
             }
             "eth_getBalance" => ok(state(1)?.state.balance(parse(parameters, 0)?)),
             "eth_getCode" => ok(state(1)?.state.code(parse(parameters, 0)?, &self.chain.environment)),
+            // Only contracts of 2016 have a first slot of which anybody asks.
+            "eth_getStorageAt" => {
+                let (contract, slot): (Address, U256) = (parse(parameters, 0)?, parse(parameters, 1)?);
+                let original = state(2)?.state.originals.get(&contract).filter(|_| slot.is_zero());
+                ok(original.map_or(B256::ZERO, |original| original.owner.into_word()))
+            }
             "eth_getTransactionCount" => self.transaction_count(parameters),
             "eth_call" => self.simulate(parse(parameters, 0)?, state(1)?).map(|output| json!(output)),
             // It does not see pending transactions.

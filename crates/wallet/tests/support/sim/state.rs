@@ -12,14 +12,15 @@ use alloy::{
     sol_types::{SolCall, SolError, SolEvent, SolInterface},
 };
 use chequebook::{
-    Cheque, Scheme, SignedCheque,
+    Cheque, DEPLOYER, Scheme, SignedCheque,
     bindings::Chequebook::{
         BornThisBlock, Cashed, ChequebookCalls, Dead, InvalidBeneficiary, InvalidSignature, KillAnnounced,
         KillCancelled, Killed, NotAnnounced, NotCovered, NotOwner, NoticeRunning, Overdraft, PaymentFailed,
         StaleCheque, killableAtCall, noticePeriodCall, ownerCall, sentCall, signerCall,
     },
     bindings::ChequebookFactory::EtherRefused,
-    clearing_house, factory,
+    bindings::TokenChequebook::{NotDead, Reclaimed, reclaimCall},
+    clearing_house, deployments, factory,
 };
 
 use super::{GAS, tokens::Behaviour};
@@ -81,6 +82,17 @@ pub(crate) struct State {
     pub(crate) delegations: BTreeMap<Address, Address>,
     /// The balances of each token.
     pub(crate) tokens: BTreeMap<Address, BTreeMap<Address, U256>>,
+    /// Which of factory and clearing house are not deployed.
+    pub(crate) missing: BTreeSet<Address>,
+    /// Contracts like those of 2016.
+    pub(crate) originals: BTreeMap<Address, Original>,
+}
+
+/// A contract like those of 2016.
+#[derive(Clone, Debug)]
+pub(crate) struct Original {
+    pub(crate) owner: Address,
+    pub(crate) sent: BTreeMap<Address, U256>,
 }
 
 /// What a test decides about all blocks at once.
@@ -178,6 +190,21 @@ impl State {
             return Err(Bytes::new());
         }
         let to = to.ok_or(Bytes::new())?;
+        if to == DEPLOYER {
+            let deployed = deployments().into_iter().find(|(_, code)| code == input).ok_or(Bytes::new())?.0;
+            return if self.missing.remove(&deployed) {
+                Ok((deployed.to_vec().into(), Vec::new()))
+            } else {
+                Err(Bytes::new()) // there is something already
+            };
+        }
+        if self.originals.contains_key(&to) {
+            return self.call_original(to, message, environment);
+        }
+        if self.missing.contains(&to) {
+            self.transfer(from, to, value);
+            return Ok((Bytes::new(), Vec::new()));
+        }
         if to == factory() {
             return self.call_factory(message, environment);
         }
@@ -200,7 +227,39 @@ impl State {
         if !value.is_zero() {
             return Err(Bytes::new()); // no function is payable
         }
+        if reclaimCall::abi_decode(input).is_ok() {
+            return self.reclaim(to, message, environment);
+        }
         self.call(to, message, ChequebookCalls::abi_decode(input).map_err(|_| Bytes::new())?, environment)
+    }
+
+    /// What the contracts of 2016 do: what they do not know, or not accept, succeeds and does nothing.
+    fn call_original(&mut self, contract: Address, message: &Message, environment: &Environment) -> Outcome {
+        self.transfer(message.from, contract, message.value);
+        let nothing = || Ok((Bytes::new(), Vec::new()));
+        let Ok(call) = ChequebookCalls::abi_decode(&message.input) else { return nothing() };
+        let Original { owner, sent } = &self.originals[&contract];
+        let sent = |beneficiary| sent.get(&beneficiary).copied().unwrap_or_default();
+        if let ChequebookCalls::sent(call) = &call {
+            return Ok((sentCall::abi_encode_returns(&sent(call.beneficiary)).into(), Vec::new()));
+        }
+        let Some((cheque, (v, r, s), false)) = cheque_in(contract, &call) else { return nothing() };
+        let Cheque { beneficiary, amount, .. } = cheque;
+        let signature = <[u8; 65]>::try_from([r.as_slice(), s.as_slice(), &[v]].concat()).expect("65 bytes");
+        let is_signed = SignedCheque::new(cheque, signature).and_then(|signed| signed.verify(*owner)).is_ok();
+        let owed = amount.saturating_sub(sent(beneficiary));
+        if owed.is_zero() || !is_signed {
+            return nothing();
+        }
+        self.accepts(beneficiary, environment)?;
+        let balance = self.balance(contract);
+        if owed <= balance {
+            self.originals.get_mut(&contract).expect("it was there").sent.insert(beneficiary, amount);
+            self.transfer(contract, beneficiary, owed);
+        } else {
+            self.transfer(contract, beneficiary, balance); // from Cancun on, it lives on
+        }
+        nothing()
     }
 
     /// Whether an account takes a payment. If it does not, the error is its own.
@@ -292,6 +351,23 @@ impl State {
         Ok((Bytes::new(), logs(contract, vec![log])))
     }
 
+    /// Pays the owner what a dead token chequebook received after its death.
+    fn reclaim(&mut self, contract: Address, message: &Message, environment: &Environment) -> Outcome {
+        let Book { owner, token, killable_at, .. } = self.books[&contract];
+        let token = token.ok_or(Bytes::new())?;
+        if message.from != owner {
+            return Err(NotOwner { caller: message.from }.abi_encode().into());
+        }
+        if killable_at != U256::MAX {
+            return Err(NotDead {}.abi_encode().into());
+        }
+        let amount = self.assets(contract, message, environment)?;
+        if !self.pay_tokens((token, contract, owner), amount, message, environment) {
+            return Err(PaymentFailed {}.abi_encode().into());
+        }
+        Ok((Bytes::new(), logs(contract, vec![Reclaimed { amount }.encode_log_data()])))
+    }
+
     /// Pays everything to one account, and nothing from then on.
     fn die(
         &mut self,
@@ -374,7 +450,12 @@ impl State {
         if let Some(delegate) = self.delegations.get(&account) {
             return [bytes!("ef0100").as_ref(), delegate.as_slice()].concat().into();
         }
-        let known = account == factory() || account == clearing_house() || self.books.contains_key(&account);
+        if self.missing.contains(&account) {
+            return Bytes::new();
+        }
+        let known = [DEPLOYER, factory(), clearing_house()].contains(&account)
+            || self.books.contains_key(&account)
+            || self.originals.contains_key(&account);
         let multicall = account == MULTICALL && environment.multicall;
         let token = environment.tokens.contains_key(&account);
         if known || multicall || token || environment.refusing.contains(&account) { bytes!("fe") } else { Bytes::new() }

@@ -17,7 +17,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::cli::service::state::State;
+use super::told::Told;
 
 /// How many may ask at once, and for how long a connection may stay.
 const PLACES: usize = 16;
@@ -28,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const FORMAT: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
 /// Answers until it is dropped.
-pub(crate) async fn serve(state: Arc<State>, listener: TcpListener) {
+pub(super) async fn serve(told: Arc<Told>, listener: TcpListener) {
     let places = Arc::new(Semaphore::new(PLACES));
     loop {
         let Ok((stream, _)) = listener.accept().await else {
@@ -36,18 +36,18 @@ pub(crate) async fn serve(state: Arc<State>, listener: TcpListener) {
             continue;
         };
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
-        let state = Arc::clone(&state);
+        let told = Arc::clone(&told);
         tokio::spawn(async move {
             // A connection that breaks is the other side's concern.
-            let _ = timeout(STAY, connection(state, stream)).await;
+            let _ = timeout(STAY, connection(told, stream)).await;
             drop(place);
         });
     }
 }
 
-async fn connection(state: Arc<State>, stream: TcpStream) -> hyper::Result<()> {
+async fn connection(told: Arc<Told>, stream: TcpStream) -> hyper::Result<()> {
     let answer = service_fn(move |request| {
-        let answer = answer(&state, &request);
+        let answer = answer(&told, &request);
         async move { Ok::<_, Infallible>(answer) }
     });
     let mut connection = http1::Builder::new();
@@ -55,9 +55,9 @@ async fn connection(state: Arc<State>, stream: TcpStream) -> hyper::Result<()> {
     connection.serve_connection(TokioIo::new(stream), answer).await
 }
 
-fn answer(state: &State, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+fn answer(told: &Told, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let is_asked = request.method() == Method::GET && request.uri().path() == "/metrics";
-    let text = if is_asked { state.metrics.text(state) } else { "expected GET /metrics\n".to_owned() };
+    let text = if is_asked { told.text() } else { "expected GET /metrics\n".to_owned() };
     let mut response = Response::new(Full::new(Bytes::from(text)));
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU64},
     time::{Duration, Instant},
 };
 
@@ -11,13 +11,16 @@ use chequebook::{Asset, Overdraft, State as BookState};
 use chequebook_wallet::{Order, Status};
 use parking_lot::Mutex;
 use prometheus_client::{
+    encoding::text::encode_registry,
     metrics::{family::Family, gauge::Gauge},
     registry::Registry,
 };
 use tokio::time::{sleep, timeout};
 
-use super::{Float, Labels};
-use crate::cli::service::{state::State, tokens::now};
+use crate::cli::service::{metrics::Labels, state::State, tokens::now};
+
+/// Prometheus knows only floats. They are shown, and nothing is decided by them.
+type Float = Gauge<f64, AtomicU64>;
 
 /// How often the node is asked, and for how long.
 const INTERVAL: Duration = Duration::from_secs(15);
@@ -28,6 +31,7 @@ const STATUS: [&str; 5] = ["pending", "included", "dropped", "refused", "unknown
 
 /// How things stand. Amounts are in the smallest unit of the asset.
 pub(super) struct Figures {
+    registry: Registry,
     funded: Family<Labels<1>, Float>,
     issued: Family<Labels<1>, Float>,
     available: Family<Labels<1>, Float>,
@@ -61,7 +65,8 @@ fn seconds(seconds: u64) -> f64 {
 }
 
 impl Figures {
-    pub(super) fn new(registry: &mut Registry) -> Self {
+    pub(super) fn new() -> Self {
+        let mut registry = Registry::with_prefix("chequebook");
         macro_rules! figure {
             ($name:literal, $help:literal) => {{
                 let figure = Default::default();
@@ -69,7 +74,8 @@ impl Figures {
                 figure
             }};
         }
-        Self {
+        let mut figures = Self {
+            registry: Registry::default(),
             funded: figure!("funded", "Payer: what a chequebook is funded with, by its address"),
             issued: figure!("issued", "Payer: what was ever issued"),
             available: figure!("available", "Payer: what may still be issued"),
@@ -103,11 +109,18 @@ impl Figures {
                 "When funded, issued, available, liabilities, pending, gas_money and cash_worth were last asked for"
             ),
             since: Mutex::default(),
-        }
+        };
+        figures.registry = registry;
+        figures
     }
 
-    /// Looks at what is known, and asks nobody.
-    pub(super) fn look(&self, state: &State) {
+    /// How things stand now, as text. It asks nobody.
+    pub(super) fn write(&self, state: &State, text: &mut String) -> std::fmt::Result {
+        self.look(state);
+        encode_registry(text, &self.registry)
+    }
+
+    fn look(&self, state: &State) {
         let (wallet, now) = (&state.session.wallet, now());
         let (mut uncashed, mut uncovered, mut ending) = (U256::ZERO, U256::ZERO, U256::ZERO);
         let (debts, mut deadline) = (state.cashier.debts(), None);

@@ -59,7 +59,7 @@ fn no_end_loses_what_was_acknowledged() {
         let before: u64 =
             service.result(None, "chequebook_chequebooks", "[]")[0]["issued"].as_str().unwrap().parse().unwrap();
         let acknowledged = under_load(&world, service, &spend, round, signal);
-        assert!(acknowledged.len() > 50, "{signal:?}: {}", acknowledged.len());
+        assert!(acknowledged.len() > 16, "{signal:?}: {}", acknowledged.len());
         let service = Service::start(&world, Alice, &[]);
         let issued: u64 =
             service.result(None, "chequebook_chequebooks", "[]")[0]["issued"].as_str().unwrap().parse().unwrap();

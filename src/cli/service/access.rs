@@ -1,6 +1,13 @@
 //! Who calls, and what that caller may do: decided anew for each call, so that a token that was revoked stops at once.
 
-use std::{net::IpAddr, sync::Arc, time::Instant};
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
 
 use alloy::primitives::B256;
 use parking_lot::Mutex;
@@ -76,6 +83,8 @@ pub(crate) struct Access {
     demands_token: bool,
     rate: Rate<Who>,
     calls: Semaphore,
+    /// Whether it was told that tokens cannot be read: once, and not with each call.
+    is_told: AtomicBool,
 }
 
 /// A call that is under way, until this is dropped.
@@ -83,7 +92,8 @@ pub(crate) struct UnderWay<'a>(#[allow(dead_code, reason = "it only has to be th
 
 impl Access {
     pub(crate) fn new(tokens: CurrentTokens, demands_token: bool, rate: u32) -> Self {
-        Self { tokens, demands_token, rate: Rate::new(rate), calls: Semaphore::new(CALLS) }
+        let (rate, calls) = (Rate::new(rate), Semaphore::new(CALLS));
+        Self { tokens, demands_token, rate, calls, is_told: AtomicBool::new(false) }
     }
 
     /// The token with a hash, if it counts now.
@@ -95,8 +105,12 @@ impl Access {
         let unknown =
             || Problem::new(Refusal::Denied, "the token is unknown, expired or revoked, expected another one");
         // What is wrong with the file is for who runs the service, and no caller's concern.
-        let all = self.tokens.all().map_err(|failure| {
-            eprintln!("error: {}", failure.message);
+        let all = self.tokens.all();
+        let was_told = self.is_told.swap(all.is_err(), Ordering::Relaxed);
+        let all = all.map_err(|failure| {
+            if !was_told {
+                eprintln!("error: {}", failure.message);
+            }
             Problem::new(Refusal::Denied, "the tokens of the service cannot be read: nobody may do anything")
         })?;
         all.get(&hash).filter(|token| !token.has_expired(now())).cloned().ok_or_else(unknown)

@@ -8,13 +8,14 @@ ONE_ROUND := test/{unit/Gas,fuzz/Hardforks}.t.sol
 CARGO_FLAGS := --locked
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-contracts test-rust coverage lint lint-contracts lint-rust lint-text \
+.PHONY: help setup build demo test test-contracts test-rust test-alerts coverage lint lint-contracts lint-rust lint-text \
 	advisories fmt bindings gas-report gas-diff bench wasm verify release-files audit audit-quick mutants mutants-sample mutants-wallet deep deep-wallet model \
 	package package-test sbom release-check
 
 help:
 	@echo 'make demo      pay thousands of times in Rust, and cash that on a local chain'
 	@echo 'make test      every test: contracts under each hardfork, coverage, gas, Rust'
+	@echo 'make test-alerts  each alert rule of the service, by promtool'
 	@echo 'make lint      formatting, linters, documentation, spelling, imports, licences, and drift of generated files'
 	@echo 'make advisories  what is known against the dependencies; needs the network'
 	@echo 'make audit     the proofs of docs/proofs.md, their sabotages, and slither; needs Python 3.11 or newer'
@@ -69,6 +70,11 @@ test-rust: build
 	cargo test --package chequebook --no-default-features $(CARGO_FLAGS)
 	cargo run --package chequebook-gas-report $(CARGO_FLAGS) -- --check
 	cargo run --package chequebook-amsterdam $(CARGO_FLAGS) -- --check
+
+# Needs promtool, of Debian's package prometheus.
+test-alerts: build
+	@command -v promtool >/dev/null || { echo 'test-alerts: needs promtool, of the package prometheus' >&2; exit 1; }
+	cargo test --test alerts $(CARGO_FLAGS)
 
 lint: lint-contracts lint-rust lint-text
 

@@ -121,13 +121,13 @@ impl Service {
     }
 
     /// Starts it with at most so much in each file, in units of 1,024 bytes: as on a disk that is full.
-    pub(crate) fn start_on_a_full_disk(world: &World, who: Who, most: u64) -> Self {
+    pub(crate) fn start_on_a_full_disk(world: &World, who: Who, most: u64, settings: &[&str]) -> Self {
         let mut command = world.command(who, &[]);
         let envs: Vec<_> =
             command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
         let script = format!("trap '' XFSZ; ulimit -f {most}; exec \"$0\" \"$@\"");
         command = world.clean("bash");
-        command.args(["-c", &script, PROGRAM]).args(arguments(&[])).envs(envs);
+        command.args(["-c", &script, PROGRAM]).args(arguments(settings)).envs(envs);
         Self::run(command).unwrap_or_else(|ran| panic!("it does not start: {ran:#?}"))
     }
 

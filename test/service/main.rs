@@ -11,6 +11,7 @@ mod client;
 mod document;
 mod keys;
 mod load;
+mod metrics;
 mod money;
 mod page;
 mod proxy;

@@ -45,13 +45,17 @@ impl Socket {
 
     /// The next message; nothing at the end.
     async fn next(&mut self) -> Option<Value> {
-        loop {
-            match timeout(PATIENCE, self.0.next()).await.unwrap()? {
-                Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).unwrap()),
-                Ok(Message::Close(_)) | Err(_) => return None,
-                Ok(_) => {}
+        let next = async {
+            loop {
+                match self.0.next().await? {
+                    Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).unwrap()),
+                    Ok(Message::Close(_)) | Err(_) => return None,
+                    Ok(_) => {}
+                }
             }
-        }
+        };
+        // Pings do not count.
+        timeout(PATIENCE, next).await.unwrap()
     }
 
     async fn call(&mut self, method: &str, params: Value) -> Value {

@@ -19,7 +19,7 @@ use crate::cli::{
     exit::{Exit, Failure},
 };
 
-/// What every token begins with, so that one that lies about is recognized.
+/// What every token begins with, so that one that lies about is recognised.
 const PREFIX: &str = "cbt_";
 
 /// What a token may do.

@@ -30,7 +30,7 @@ help:
 	@echo 'make bindings  write rust-client/abi, contracts/*.json, deployments.json and a table of docs/chains.md'
 	@echo 'make gas-report  measure every transaction on anvil, and write gas/'
 	@echo 'make gas-diff  what differs in gas and sizes since BASE, a revision of git; default: the branch from main'
-	@echo 'make bench     how many cheques a second the wallet issues and receives'
+	@echo 'make bench     how many cheques a second the wallet issues and receives, and the service issues'
 	@echo 'make release-files  standard JSON input of the contracts, and deployments.json, in target/release-files'
 	@echo 'make package   the npm package, in target; make package-test uses it in a new project'
 	@echo 'make sbom      what the published packages consist of, as CycloneDX, in target/release-files/sbom'
@@ -145,6 +145,7 @@ gas-diff:
 
 bench: setup
 	cargo bench --package chequebook-wallet $(CARGO_FLAGS)
+	cargo bench --package chequebook-cli --bench load $(CARGO_FLAGS)
 
 wasm:
 	cargo check --package chequebook --no-default-features --target wasm32-unknown-unknown $(CARGO_FLAGS)

@@ -90,6 +90,11 @@ fn in_folder(name: &str) -> PathBuf {
     }
 }
 
+/// A key in memory. With libsecp256k1 it signs twice as fast.
+fn in_memory(key: PrivateKeySigner) -> Key {
+    Key::new(key.into_secp256k1())
+}
+
 /// Reads a key. `password` is where that of a keystore may be, besides a terminal.
 ///
 /// # Errors
@@ -97,14 +102,14 @@ fn in_folder(name: &str) -> PathBuf {
 /// [`Exit::Key`](super::exit::Exit::Key)(super::exit::Exit::Key): there is none, it cannot be read, others can read it, or the password is wrong.
 pub(crate) async fn read(source: &KeySource, password: Password) -> Result<Key, Failure> {
     let text = match source {
-        KeySource::Keystore(path) => return decrypt(path, password).await.map(Key::new),
+        KeySource::Keystore(path) => return decrypt(path, password).await.map(in_memory),
         KeySource::Ledger(path) => return device::open(path).await,
         KeySource::Variable(name) => std::env::var(name)
             .map_err(|_| key_failure(format!("variable {name} is not set, expected a key in hex")))?,
         KeySource::File(path) => private_file(path)?,
     };
     let parsed = text.trim().parse::<PrivateKeySigner>();
-    parsed.map(Key::new).map_err(|_| key_failure(format!("{source:?} has no key, expected 64 hex digits")))
+    parsed.map(in_memory).map_err(|_| key_failure(format!("{source:?} has no key, expected 64 hex digits")))
 }
 
 async fn decrypt(path: &Path, password: Password) -> Result<PrivateKeySigner, Failure> {

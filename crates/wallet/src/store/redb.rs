@@ -3,6 +3,7 @@
 mod convert;
 mod database;
 mod file;
+mod snapshot;
 
 use std::{
     collections::{BTreeMap, btree_map},
@@ -17,6 +18,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 use self::{
     database::{FORMAT, FORMAT_TABLE, NEW, builder, create_tables, definition, transact},
     file::{corrupt, refusal},
+    snapshot::Snapshot,
 };
 use super::{
     backend::Store,
@@ -37,6 +39,7 @@ use super::{
 /// as damaged may have been changed by the attempt to repair it: examine a copy.
 #[derive(Debug)]
 pub struct Redb {
+    snapshot: Arc<Snapshot>, // it ends before the file is closed
     database: Arc<Database>,
 }
 
@@ -63,7 +66,7 @@ impl RedbOptions {
     pub fn create(self, path: impl AsRef<Path>) -> Result<Redb, StoreError> {
         let path = path.as_ref();
         match file::create(path, self.accept_group)? {
-            Some(database) => Ok(Redb { database: Arc::new(database) }),
+            Some(database) => Ok(Redb::on(database)),
             None => self.open(path),
         }
     }
@@ -81,7 +84,7 @@ impl RedbOptions {
             let database = builder().set_check_integrity_on_open(true).open(path);
             let database = database.map_err(|error| refusal(path, error))?;
             check_format(path, &database)?;
-            Ok(Redb { database: Arc::new(database) })
+            Ok(Redb::on(database))
         }));
         opened.unwrap_or_else(|_| Err(corrupt(path, "its pages contradict each other")))
     }
@@ -101,6 +104,10 @@ impl RedbOptions {
 }
 
 impl Redb {
+    fn on(database: Database) -> Self {
+        Self { snapshot: Arc::default(), database: Arc::new(database) }
+    }
+
     /// Options, all of them off.
     pub const fn options() -> RedbOptions {
         RedbOptions { accept_group: false }
@@ -147,8 +154,7 @@ impl Redb {
 #[async_trait]
 impl Store for Redb {
     async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
-        let read = self.database.begin_read().map_err(StoreError::other)?;
-        let table = read.open_table(definition(key.table)).map_err(StoreError::other)?;
+        let table = self.snapshot.table(&self.database, key.table)?;
         let value = table.get(key.bytes.as_slice()).map_err(StoreError::other)?;
         Ok(value.map(|value| value.value().to_vec()))
     }
@@ -160,8 +166,7 @@ impl Store for Redb {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError> {
-        let read = self.database.begin_read().map_err(StoreError::other)?;
-        let rows = read.open_table(definition(table)).map_err(StoreError::other)?;
+        let rows = self.snapshot.table(&self.database, table)?;
         let from = after.map_or(prefix, |after| after.max(prefix));
         let mut entries = Vec::new();
         for entry in rows.range(from..).map_err(StoreError::other)? {
@@ -177,11 +182,14 @@ impl Store for Redb {
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<Vec<Result<(), Conflict>>, StoreError> {
-        let database = Arc::clone(&self.database);
+        let (database, snapshot) = (Arc::clone(&self.database), Arc::clone(&self.snapshot));
         // It waits for the disk.
-        let committed =
-            tokio::task::spawn_blocking(move || transact(&database, |transaction| apply(transaction, changes))).await;
-        committed.unwrap_or_else(|failed| Err(StoreError::other(failed)))
+        let committed = tokio::task::spawn_blocking(move || {
+            let committed = transact(&database, |transaction| apply(transaction, changes));
+            snapshot.forget();
+            committed
+        });
+        committed.await.unwrap_or_else(|failed| Err(StoreError::other(failed)))
     }
 }
 

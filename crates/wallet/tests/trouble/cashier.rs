@@ -188,7 +188,7 @@ async fn w1_what_is_kept_is_no_credit() {
 
 /* STRANGERS */
 
-/// Cheques of twenty thousand contracts that are none: few questions, no memory, and none twice.
+/// Cheques of a hundred thousand contracts that are none: few questions, no memory, and none twice.
 #[tokio::test]
 async fn w5_strangers_cost_little() {
     let sim = chain();
@@ -201,7 +201,7 @@ async fn w5_strangers_cost_little() {
         SignedCheque::new(cheque, signed.signature()).unwrap()
     };
     let before = sim.all_requests();
-    let cheques: Vec<_> = (0..20_000).map(|index| cheque(1_000 + index)).collect();
+    let cheques: Vec<_> = (0..100_000).map(|index| cheque(1_000 + index)).collect();
     for answers in
         join_all(cheques.chunks(5_000).map(|chunk| join_all(chunk.iter().map(|one| cashier.receive(one))))).await
     {
@@ -211,7 +211,7 @@ async fn w5_strangers_cost_little() {
         }
     }
     let asked = sim.all_requests() - before;
-    assert!(asked <= 200, "{asked} questions for 20,000 strangers");
+    assert!(asked <= 1_000, "{asked} questions for 100,000 strangers");
     assert_eq!(cashier.open_inboxes(), 0);
     // Whoever was refused a moment ago is refused again without a question.
     let mut asked = Vec::new();

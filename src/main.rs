@@ -18,7 +18,7 @@ use crate::cli::{Cli, End};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let is_json = cli.global.json;
+    let (is_json, ends_by_itself) = (cli.global.json, cli.ends_by_itself());
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     let result = runtime.block_on(async {
         tokio::select! {
             result = cli::run(cli) => result,
-            end = interrupted() => {
+            end = interrupted(), if !ends_by_itself => {
                 cli::interrupted(is_json, end);
                 Err(end)
             }

@@ -94,6 +94,13 @@ impl Global {
     }
 }
 
+impl Cli {
+    /// Whether the command ends by itself, and well, when a signal asks for that.
+    pub(crate) const fn ends_by_itself(&self) -> bool {
+        matches!(self.command, Command::Serve)
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Payer: creates a chequebook, with a first deposit.
@@ -183,6 +190,13 @@ pub(crate) enum Command {
         /// Also receive cheques from this file, one a line; - is standard input.
         #[arg(long, value_name = "FILE")]
         receive: Option<PathBuf>,
+    },
+    /// Stays, and serves JSON-RPC over HTTP and WebSocket: pays, receives and cashes for other programs.
+    Serve,
+    /// Makes, lists and revokes tokens, which say what a caller of the service may do.
+    Token {
+        #[command(subcommand)]
+        action: TokenAction,
     },
     /// Writes all state but the keys as JSON: a backup.
     Export {
@@ -389,11 +403,57 @@ pub(crate) enum TransactionAction {
     },
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenAction {
+    /// Makes a token, and prints it: it is never shown again.
+    Create(TokenCreate),
+    /// Lists the tokens, without their secrets.
+    List,
+    /// Makes a token worthless, at once.
+    Revoke {
+        /// Its name.
+        name: String,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TokenCreate {
+    /// A name for it, to know it by.
+    pub(crate) name: String,
+    /// What it may do. Several are separated by commas; none includes another.
+    #[arg(long, value_enum, required = true, value_delimiter = ',')]
+    pub(crate) scope: Vec<ScopeName>,
+    /// After which time it is worthless, or never.
+    #[arg(long, default_value = "90d")]
+    pub(crate) expires: String,
+    /// The most that one call of it may spend, with its unit.
+    #[arg(long, value_name = "AMOUNT")]
+    pub(crate) per_call: Option<String>,
+    /// The most that it may spend to one beneficiary in a day (UTC).
+    #[arg(long, value_name = "AMOUNT")]
+    pub(crate) per_beneficiary: Option<String>,
+    /// The most that it may spend in a day (UTC).
+    #[arg(long, value_name = "AMOUNT")]
+    pub(crate) per_day: Option<String>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FormName {
     Direct,
     Clone,
     Token,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScopeName {
+    /// See how everything stands.
+    Read,
+    /// Hand in cheques.
+    Receive,
+    /// Issue, deposit, withdraw, cash what is covered.
+    Spend,
+    /// End chequebooks, also by an overdraft.
+    End,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

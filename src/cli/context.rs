@@ -42,7 +42,7 @@ sol! {
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
 
 /// What every command works with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Context {
     pub(crate) out: Out,
     pub(crate) settings: Settings,
@@ -67,6 +67,7 @@ enum Wait {
 }
 
 /// A wallet that is open.
+#[derive(Clone)]
 pub(crate) struct Session {
     pub(crate) wallet: Wallet,
     pub(crate) account: Arc<PrivateKeySigner>,
@@ -105,6 +106,9 @@ impl Context {
         }
         if let Some(seconds) = self.settings.read("patience", duration)? {
             config = config.patience(Duration::from_secs(seconds));
+        }
+        if let Some(seconds) = self.settings.read("keep_requests", duration)? {
+            config = config.keep_requests(Duration::from_secs(seconds));
         }
         if let Some(max) = self.fee("max_fee_per_gas")? {
             config = config.max_fee_per_gas(max);

@@ -16,6 +16,7 @@ mod payee;
 mod payer;
 mod policy;
 mod recovery;
+mod service;
 mod settings;
 mod shell;
 mod standing;
@@ -85,6 +86,8 @@ async fn command(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Transactions { action } => transactions::run(context, action).await,
         Command::Ledger { csv } => books::ledger(context, csv).await,
         Command::Watch { receive } => watch::run(context, receive.as_deref()).await,
+        Command::Serve => service::serve(context).await,
+        Command::Token { action } => service::token(context, action),
         Command::Export { file } => recovery::export(context, &file).await,
         Command::Import { file } => recovery::import(context, &file).await,
         Command::ImportGeth(args) => geth::import(context, args).await,

@@ -21,7 +21,7 @@ pub(crate) enum OwnerCommand {
 }
 
 impl OwnerCommand {
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Announce => "announceKill",
             Self::Cancel => "cancelKill",

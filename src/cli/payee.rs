@@ -5,12 +5,15 @@ mod lines;
 
 use std::collections::HashMap;
 
-use alloy::primitives::{Address, U256};
+use alloy::{
+    primitives::{Address, U256},
+    providers::DynProvider,
+};
 use chequebook::{Cheque, ChequebookContract, Creation, Overdraft, SignedCheque, State};
 use chequebook_wallet::{Error as WalletError, Inbox, Policy};
 
-pub(crate) use self::cash::cash;
 use self::lines::{Line, lines};
+pub(crate) use self::{cash::cash, lines::balance};
 use super::{
     args::{Check, List, Receive, address},
     context::{Context, OpenStore, Session, wrong_beneficiary},
@@ -130,15 +133,30 @@ fn summary(count: u64, refused: Vec<Failure>) -> Result<(), Failure> {
 /// `check`: needs no key and no store.
 pub(crate) async fn check(context: &Context, args: Check) -> Result<(), Failure> {
     let creation = args.creation.as_deref().map(files::creation).transpose()?;
-    let (policy, asset) = (policy(context)?, context.asset()?);
+    policy(context)?; // before anything is read
     let cheque = files::cheque(&args.file).await?;
+    let checked = checked(context, &context.chain().await?, &cheque, creation).await?;
+    context.out.show(&checked)
+}
+
+/// What the chain and the policy say of a cheque.
+///
+/// # Errors
+///
+/// Why it is refused.
+pub(crate) async fn checked(
+    context: &Context,
+    node: &DynProvider,
+    cheque: &SignedCheque,
+    creation: Option<Creation>,
+) -> Result<Record, Failure> {
+    let (policy, asset) = (policy(context)?, context.asset()?);
     let Cheque { contract, beneficiary, amount, .. } = *cheque.cheque();
     if let Some(expected) = context.settings.read("beneficiary", address)?
         && expected != beneficiary
     {
         return Err(wrong_beneficiary(beneficiary, expected));
     }
-    let node = context.chain().await?;
     let book = match creation {
         Some(creation) => ChequebookContract::of(node.clone(), &creation, asset).await?,
         None => match ChequebookContract::at(node.clone(), contract, asset).await {
@@ -148,19 +166,19 @@ pub(crate) async fn check(context: &Context, args: Check) -> Result<(), Failure>
             found => found?,
         },
     };
-    book.verify(&cheque)?;
-    policy.check_cheque(&cheque, &book.terms())?;
+    book.verify(cheque)?;
+    policy.check_cheque(cheque, &book.terms())?;
     let state = book.state().await?;
     let (owed, balance) = match state {
         State::NotDeployed if !policy.accept_counterfactual => return Err(WalletError::NotCreated { contract }.into()),
         State::Ending { killable_at } => return Err(WalletError::KillAnnounced { contract, killable_at }.into()),
         State::NotDeployed => (amount, book.balance().await?),
-        State::Alive | State::Dead => (book.payable(&cheque, Overdraft::Refuse).await?, book.balance().await?),
+        State::Alive | State::Dead => (book.payable(cheque, Overdraft::Refuse).await?, book.balance().await?),
     };
     if policy.require_covered && owed > balance {
         return Err(WalletError::NotCovered { contract, balance, uncashed: owed }.into());
     }
-    let units = context.units(asset, &node).await?;
+    let units = context.units(asset, node).await?;
     let record = Record::new()
         .with("chequebook", contract)
         .with("beneficiary", beneficiary)
@@ -170,7 +188,7 @@ pub(crate) async fn check(context: &Context, args: Check) -> Result<(), Failure>
         .amount("pays", owed, &units)
         .amount("balance", balance, &units)
         .with("noticeSeconds", u64::from(book.terms().notice_period));
-    context.out.show(&with_state(record, state))
+    Ok(with_state(record, state))
 }
 
 /* LIST */

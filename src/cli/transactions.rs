@@ -56,7 +56,8 @@ pub(crate) async fn all(wallet: &Wallet) -> Result<Vec<Transaction>, Failure> {
     Ok(rows)
 }
 
-fn row(transaction: &Transaction) -> Record {
+/// A transaction, with what it is for and how it stands.
+pub(crate) fn row(transaction: &Transaction) -> Record {
     let what = describe(transaction.purpose());
     let record = Record::new().with("purpose", what.name).with("chequebook", what.chequebook);
     let record = record.with("beneficiary", what.beneficiary);
@@ -91,7 +92,12 @@ pub(crate) const fn describe(purpose: Purpose) -> Described {
     Described { name, chequebook, beneficiary, amount }
 }
 
-fn find(session: &Session, nonce: u64) -> Result<Transaction, Failure> {
+/// The transaction under way with a nonce.
+///
+/// # Errors
+///
+/// [`Exit::NotPossible`] if there is none.
+pub(crate) fn find(session: &Session, nonce: u64) -> Result<Transaction, Failure> {
     let mut open = session.wallet.open_transactions().into_iter();
     open.find(|one| one.nonce() == nonce).ok_or_else(|| {
         Failure::new(

@@ -58,12 +58,24 @@ pub(crate) async fn run(context: &Context, address: Address, creation: Option<&P
             return Err(Failure::new(Exit::WrongChain, message));
         }
     }
-    let node = context.chain().await?;
+    let inspected = inspected(context, &context.chain().await?, address, creation).await?;
+    context.out.show(&inspected)
+}
+
+/// What stands at an address.
+///
+/// # Errors
+///
+/// [`Exit::WrongChain`] if that is nothing of ours.
+pub(crate) async fn inspected(
+    context: &Context,
+    node: &DynProvider,
+    address: Address,
+    creation: Option<Creation>,
+) -> Result<Record, Failure> {
     if let Some((_, name, _)) = CODES.iter().find(|(known, ..)| *known == address) {
-        return match code(&node, address).await? {
-            Code::Ours => context
-                .out
-                .show(&Record::new().with("address", address).with("genuine", true).with("is", name.as_str())),
+        return match code(node, address).await? {
+            Code::Ours => Ok(Record::new().with("address", address).with("genuine", true).with("is", name.as_str())),
             Code::Missing => {
                 Err(Failure::new(Exit::WrongChain, format!("{address} is that of {name}, which this chain lacks")))
             }
@@ -73,13 +85,12 @@ pub(crate) async fn run(context: &Context, address: Address, creation: Option<&P
         };
     }
     // The factory's word counts only if it is our factory.
-    match code(&node, factory()).await? {
+    match code(node, factory()).await? {
         Code::Ours => {}
         Code::Missing => return Err(ChequeError::NoCode { contract: factory() }.into()),
         Code::Other => return Err(ChequeError::Unproven { contract: factory() }.into()),
     }
-    let record = chequebook(context, &node, address, creation).await?;
-    context.out.show(&record)
+    chequebook(context, node, address, creation).await
 }
 
 async fn chequebook(

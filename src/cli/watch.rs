@@ -41,28 +41,32 @@ async fn watch(
 ) -> Result<(), Failure> {
     let units = context.units(context.asset()?, &session.provider).await?;
     let settings = CashierSettings::new(beneficiary(context, session.account.address())?).policy(policy(context)?);
-    let cashier = Cashier::open(&session.wallet, settings.auto_cash(auto_cash(context, &units)?)).await?;
+    let cashier = Cashier::open(&session.wallet, settings.auto_cash(Some(auto_cash(context, &units)?))).await?;
     context.out.note("watching: stop with ctrl-c");
     tokio::try_join!(changes(context, session, &cashier, &units), receiving(context, &cashier, &units, cheques))
         .map(drop)
 }
 
 /// When to cash automatically.
-fn auto_cash(context: &Context, units: &Units) -> Result<Option<AutoCash>, Failure> {
+///
+/// # Errors
+///
+/// If a setting cannot be read.
+pub(crate) fn auto_cash(context: &Context, units: &Units) -> Result<AutoCash, Failure> {
     let settings = &context.settings;
     let mut auto_cash = AutoCash::default();
     if let Some(above) = settings.read("auto_cash_above", str::parse::<Written>)? {
         auto_cash = auto_cash.max_uncashed(above.of(units)?);
     }
     match settings.raw("auto_cash_interval") {
-        Some("never") => return Ok(Some(auto_cash.interval(None))),
+        Some("never") => return Ok(auto_cash.interval(None)),
         _ => {
             if let Some(seconds) = settings.read("auto_cash_interval", duration)? {
                 auto_cash = auto_cash.interval(Some(Duration::from_secs(seconds)));
             }
         }
     }
-    Ok(Some(auto_cash))
+    Ok(auto_cash)
 }
 
 /// Prints what changes: what is uncashed, and how transactions stand.

@@ -13,7 +13,10 @@ use chequebook::{Cheque, ChequebookContract, Creation, Overdraft, SignedCheque, 
 use chequebook_wallet::{Error as WalletError, Inbox, Policy};
 
 use self::lines::{Line, lines};
-pub(crate) use self::{cash::cash, lines::balance};
+pub(crate) use self::{
+    cash::cash,
+    lines::{balance, state},
+};
 use super::{
     args::{Check, List, Receive, address},
     context::{Context, OpenStore, Session, wrong_beneficiary},

@@ -10,6 +10,7 @@ mod methods;
 mod numbers;
 mod openrpc;
 mod options;
+mod page;
 mod params;
 mod problem;
 mod rate;

@@ -57,6 +57,7 @@ async function end(child, signal) {
 
 export class World {
   #children = [];
+  #services = [];
 
   /** A chain with factory and clearing house. */
   static async start() {
@@ -109,7 +110,8 @@ export class World {
 
   /** Runs the program, which must succeed, and returns what it says. */
   async run(who, ...args) {
-    const { stdout } = await promisify(execFile)(PROGRAM, args, { cwd: this.home, env: this.#environment(who) });
+    const options = { cwd: this.home, env: this.#environment(who), timeout: 2 * PATIENCE };
+    const { stdout } = await promisify(execFile)(PROGRAM, args, options);
     return stdout;
   }
 
@@ -123,7 +125,7 @@ export class World {
   async serve(who, { port = 0, settings = [] } = {}) {
     const set = [`listen=127.0.0.1:${port}`, ...settings].flatMap((one) => ["--set", one]);
     const child = spawn(PROGRAM, ["serve", "--json", ...set], { cwd: this.home, env: this.#environment(who) });
-    this.#children.push(child);
+    this.#services.push(child);
     const [, address] = await firstLine(child, /"address":"([^"]+)"/);
     const url = `http://${address}/`;
     return {
@@ -148,7 +150,12 @@ export class World {
     return (await answer.json()).result;
   }
 
+  async stopServices() {
+    for (const child of this.#services.splice(0)) await end(child, "SIGKILL");
+  }
+
   async stop() {
+    await this.stopServices();
     for (const child of this.#children) await end(child, "SIGKILL");
     this.server.closeAllConnections();
     this.server.close();
@@ -208,6 +215,11 @@ export class Browser {
     await this.context.close();
     rmSync(this.profile, { recursive: true, force: true });
   }
+}
+
+/** Keeps what a page looks like in the folder that SCREENSHOTS names, for people to look at. */
+export async function shot(page, name) {
+  if (process.env.SCREENSHOTS) await page.screenshot({ path: join(process.env.SCREENSHOTS, `${name}.png`), fullPage: true });
 }
 
 /** Waits until an element's text is as expected. */

@@ -26,6 +26,8 @@ const NEWS = 10_000;
 /** Codes of the service. */
 const TOO_FAST = -31051;
 const UNREACHABLE = -31007;
+/** An answer that tells no amount does not tell that there is nothing. */
+const UNREADABLE = "the answer cannot be understood";
 
 /** All that is shown. */
 const empty = () => ({
@@ -111,11 +113,12 @@ const readers = {
 
   exposure: part("exposure", async (data) => {
     const all = rows(await ask("chequebook_exposure", [PAYERS]));
-    data.exposure = all.filter((row) => address(row.chequebook)).map((row) => ({
+    if (all.some((row) => !address(row.chequebook) || amount(row.uncashed) === undefined)) throw new CallError(0, UNREADABLE);
+    data.exposure = all.map((row) => ({
       key: address(row.chequebook),
       chequebook: row.chequebook,
       beneficiaries: count(row.beneficiaries) ?? 1,
-      uncashed: amount(row.uncashed) ?? 0n,
+      uncashed: amount(row.uncashed),
       balance: amount(row.balance),
       state: row.state ?? undefined,
       killableAt: limited(row.killableAt),
@@ -129,7 +132,8 @@ const readers = {
     for (const row of all) {
       const key = address(row.chequebook);
       const uncashed = amount(row.uncashed);
-      if (!key || !uncashed) continue;
+      if (!key || uncashed === undefined) throw new CallError(0, UNREADABLE);
+      if (uncashed === 0n) continue;
       const payer = payers.get(key) ?? { key, chequebook: row.chequebook, beneficiaries: 0, uncashed: 0n };
       payer.beneficiaries += 1;
       payer.uncashed += uncashed;

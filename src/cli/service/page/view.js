@@ -289,7 +289,7 @@ export function eventText(event, asset) {
     chainReorganised: () => `The chain was reorganised at block ${plain(event.number, 20)}`,
     lost: () => "Too much happened to tell all of it",
   };
-  return Object.hasOwn(parts, event.event) ? parts[event.event]() : words(event.event);
+  return Object.hasOwn(parts, event.event) ? parts[event.event]() : words(event.event) || "Something happened";
 }
 
 export const eventRow = (event) =>

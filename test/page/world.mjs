@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { chromium } from "playwright-core";
 
-const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
+export const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const PROGRAM = process.env.CHEQUEBOOK_PROGRAM ?? join(root, "target/debug/chequebook");
 export const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 export const ADDRESSES = ["0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"];
@@ -21,11 +21,13 @@ const KEYS = [
 export const [Alice, Bob, Carol] = [0, 1, 2];
 const NAMES = ["alice", "bob", "carol"];
 const PATIENCE = 30_000;
+/** Less than the page leaves its figures alone for when nothing happens: what changes, changes because it was told. */
+const LIVE = 15_000;
 
 export const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-export async function eventually(what, isSo) {
-  const end = Date.now() + PATIENCE;
+export async function eventually(what, isSo, patience = PATIENCE) {
+  const end = Date.now() + patience;
   for (;;) {
     const found = await isSo();
     if (found) return found;
@@ -173,7 +175,7 @@ export class Browser {
     browser.profile = mkdtempSync(join(tmpdir(), "chequebook-chromium-"));
     const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
     browser.context = await chromium.launchPersistentContext(browser.profile, { executablePath: CHROMIUM, headless: true, args });
-    browser.version = browser.context.browser()?.version() ?? (await browser.#version());
+    browser.version = await browser.#version();
     return browser;
   }
 
@@ -182,7 +184,7 @@ export class Browser {
     const session = await this.context.newCDPSession(page);
     const { product } = await session.send("Browser.getVersion");
     await page.close();
-    return product;
+    return product.split("/").at(-1);
   }
 
   /** Opens a page, and keeps what it asks for, what it sends, and what it complains about. */
@@ -223,7 +225,7 @@ export async function shot(page, name) {
 }
 
 /** Waits until an element's text is as expected. */
-export async function shows(page, selector, expected) {
+export async function shows(page, selector, expected, patience = LIVE) {
   let last;
   const is = (text) => (expected instanceof RegExp ? expected.test(text) : text === expected);
   try {
@@ -231,7 +233,7 @@ export async function shows(page, selector, expected) {
       const all = await page.locator(selector).allInnerTexts();
       last = all;
       return all.some(is) && all.find(is);
-    });
+    }, patience);
   } catch {
     throw new Error(`${selector}: expected ${expected}, found ${JSON.stringify(last)}; ${JSON.stringify(page.seen.complaints)}`);
   }

@@ -48,6 +48,7 @@ let data = empty();
 let link = { name: "connecting" };
 let unheard = [];
 let heardAt = 0;
+let begun = 0; // when this connection was live
 
 /* READING */
 
@@ -248,7 +249,7 @@ function beat(status) {
   data.status = typeof status === "object" && status ? status : {};
   readers.list.want(SOON);
   readers.transactions.want(SOON);
-  const old = (name) => Date.now() - (data.read.get(name) ?? 0) > STALE;
+  const old = (name) => Date.now() - Math.max(data.read.get(name) ?? 0, begun) > STALE;
   for (const name of ["books", "standing", "exposure"]) if (old(name)) readers[name].want(CHAIN);
   render();
 }
@@ -258,6 +259,7 @@ function begin(granted) {
   const scopes = plain(granted?.scopes ?? "").split(",").filter((scope) => scope && scope !== "read");
   sayOrHide(find("scopes"), scopes.length ? `This token may also do more: ${scopes.join(", ")}. Use one that can only read.` : undefined);
   data.trouble = undefined;
+  begun = Date.now();
   data.history = []; // the service may have another store now
   find("ask").hidden = true;
   find("figures").hidden = false;

@@ -13,10 +13,7 @@ use chequebook::{Cheque, ChequebookContract, Creation, Overdraft, SignedCheque, 
 use chequebook_wallet::{Error as WalletError, Inbox, Policy};
 
 use self::lines::{Line, lines};
-pub(crate) use self::{
-    cash::cash,
-    lines::{balance, state},
-};
+pub(crate) use self::{cash::cash, lines::balance};
 use super::{
     args::{Check, List, Receive, address},
     context::{Context, OpenStore, Session, wrong_beneficiary},

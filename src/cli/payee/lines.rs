@@ -119,14 +119,11 @@ async fn states(provider: &DynProvider, cheques: &[SignedCheque]) -> BTreeMap<Ad
     let mut contracts: Vec<Address> = cheques.iter().map(|cheque| cheque.cheque().contract).collect();
     contracts.sort();
     contracts.dedup();
-    let asked = contracts.into_iter().map(async |contract| Some((contract, state(provider, contract).await?)));
+    let asked = contracts.into_iter().map(async |contract| {
+        let killable_at = Chequebook::new(contract, provider).killableAt().call().await.ok()?;
+        Some((contract, State::of_killable_at(killable_at)))
+    });
     stream::iter(asked).buffer_unordered(AT_ONCE).filter_map(async |found| found).collect().await
-}
-
-/// The state of a chequebook that has code, or nothing if that is not answered.
-pub(crate) async fn state(provider: &DynProvider, contract: Address) -> Option<State> {
-    let killable_at = Chequebook::new(contract, provider).killableAt().call().await.ok()?;
-    Some(State::of_killable_at(killable_at))
 }
 
 /// The balance of a chequebook.

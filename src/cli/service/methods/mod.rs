@@ -254,10 +254,8 @@ static METHODS: &[Method] = &[
             ("uncashed", Kind::Amount, false),
             ("balance", Kind::Amount, true),
             ("covered", Kind::Flag, true),
-            ("state", Kind::Text, true),
-            ("killableAt", Kind::Number, true),
         ]),
-        "What each chequebook owes, the largest first, whether its balance covers that, and when it can be ended"
+        "What each chequebook owes, the largest first, and whether its balance covers that"
     ),
     method!(
         "chequebook_verify",

@@ -9,7 +9,6 @@ use futures_util::{StreamExt, stream};
 
 use crate::cli::{
     output::{Record, Value},
-    owner::with_state,
     payee,
     service::{
         method::{Answer, record, rows, value},
@@ -88,8 +87,7 @@ pub(crate) async fn list(state: Arc<State>, call: Call) -> Answer {
     rows(&all.collect::<Vec<_>>())
 }
 
-/// What each chequebook owes, those that owe the most first, whether its balance covers that, and whether its end is
-/// announced. What the node does not answer is `null`.
+/// What each chequebook owes, those that owe the most first, and whether its balance covers that.
 pub(crate) async fn exposure(state: Arc<State>, call: Call) -> Answer {
     let mut books: BTreeMap<Address, (U256, u64)> = BTreeMap::new();
     for one in state.cashier.uncashed(Order::Payer, 0, usize::MAX) {
@@ -104,21 +102,14 @@ pub(crate) async fn exposure(state: Arc<State>, call: Call) -> Answer {
     let asked = books.into_iter().map(|(contract, (owed, count))| {
         let state = Arc::clone(&state);
         async move {
-            let provider = &state.session.provider;
-            let (balance, standing) =
-                tokio::join!(payee::balance(provider, contract, asset), payee::state(provider, contract));
-            let balance = balance.ok();
+            let balance = payee::balance(&state.session.provider, contract, asset).await.ok();
             let known = |balance| Value::Amount(balance, state.units.clone());
-            let record = Record::new()
+            Record::new()
                 .with("chequebook", contract)
                 .with("beneficiaries", count)
                 .amount("uncashed", owed, &state.units)
                 .with("balance", balance.map_or(Value::Nothing, known))
-                .with("covered", balance.map(|balance| owed <= balance));
-            match standing {
-                Some(standing) => with_state(record, standing),
-                None => record.with("state", Value::Nothing).with("killableAt", Value::Nothing),
-            }
+                .with("covered", balance.map(|balance| owed <= balance))
         }
     });
     rows(&stream::iter(asked).buffered(AT_ONCE).collect::<Vec<_>>().await)

@@ -173,8 +173,9 @@ test("what is not covered is said so", async () => {
   await service.call("chequebook_receive", [JSON.parse(await world.run(Carol, "issue", "--chequebook", book, ADDRESSES[Bob], "1ether"))]);
   await shows(page, "#payers .card:first-child .cover", "Covered: its balance is 1 ether.");
   await world.rpc("anvil_setBalance", [book, "0x1"]);
+  await world.rpc("evm_mine"); // the wallet looks at blocks
   await page.reload();
-  await shows(page, "#payers .card:first-child .cover", "NOT COVERED: its balance is 0.000000000000000001 ether.");
+  await shows(page, "#payers .card:first-child .cover", "NOT COVERED: its balance is 0.000000000000000001 ether.", 40_000);
   assert.equal(await page.locator("#payers .card:first-child .bar.bad").count(), 1);
   await shot(page, "not-covered");
   nothingElse(page, service.url);

@@ -8,7 +8,7 @@ ONE_ROUND := test/{unit/Gas,fuzz/Hardforks}.t.sol
 CARGO_FLAGS := --locked
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-contracts test-rust test-alerts coverage lint lint-contracts lint-rust lint-text \
+.PHONY: help setup build demo test test-contracts test-rust test-alerts test-page coverage lint lint-contracts lint-rust lint-text \
 	advisories fmt bindings gas-report gas-diff bench wasm verify release-files audit audit-quick mutants mutants-sample mutants-wallet deep deep-wallet model \
 	package package-test sbom release-check
 
@@ -16,6 +16,7 @@ help:
 	@echo 'make demo      pay thousands of times in Rust, and cash that on a local chain'
 	@echo 'make test      every test: contracts under each hardfork, coverage, gas, Rust'
 	@echo 'make test-alerts  each alert rule of the service, by promtool'
+	@echo 'make test-page  the status page of the service in a real Chromium, which Debian has'
 	@echo 'make lint      formatting, linters, documentation, spelling, imports, licences, and drift of generated files'
 	@echo 'make advisories  what is known against the dependencies; needs the network'
 	@echo 'make audit     the proofs of docs/proofs.md, their sabotages, and slither; needs Python 3.11 or newer'
@@ -73,8 +74,16 @@ test-rust: build
 
 # Needs promtool, of Debian's package prometheus.
 test-alerts: build
-	@command -v promtool >/dev/null || { echo 'test-alerts: needs promtool, of the package prometheus' >&2; exit 1; }
+	@tools/debian.sh promtool prometheus
 	cargo test --test alerts $(CARGO_FLAGS)
+
+# The tests write which browser it was: without one nothing counts as tested.
+test-page: setup
+	@tools/debian.sh $${CHROMIUM:-/usr/bin/chromium} chromium
+	cargo build --bin chequebook $(CARGO_FLAGS)
+	rm -f target/test-page-browser
+	node --test --test-concurrency=1 --test-timeout=180000 test/page/*.test.mjs
+	@test -s target/test-page-browser || { echo 'test-page: no browser ran' >&2; exit 1; }
 
 lint: lint-contracts lint-rust lint-text
 
@@ -170,5 +179,5 @@ sbom: setup
 	node tools/sbom.mjs
 
 # All that a release needs and that publishes nothing: docs/release.md.
-release-check: lint test audit model mutants mutants-wallet advisories release-files sbom package-test
+release-check: lint test test-page audit model mutants mutants-wallet advisories release-files sbom package-test
 	cargo publish --dry-run $(CARGO_FLAGS) -p chequebook -p chequebook-wallet

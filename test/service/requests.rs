@@ -60,7 +60,8 @@ fn nothing_else_is_served() {
     let service = Service::start(&world, Alice, &[]);
     let host = format!("Host: {}", service.address);
     for (first, status) in [
-        ("GET /", 405),
+        ("GET /", 200), // the status page
+        ("GET /page.rs", 404),
         ("PUT /", 405),
         ("DELETE /", 405),
         ("GET /../etc/passwd", 404),
@@ -72,6 +73,11 @@ fn nothing_else_is_served() {
     ] {
         assert_eq!(service.connect().request(first, &[&host, JSON], "").unwrap().status, status, "{first}");
     }
+    for host in ["Host: evil.example", "Host: 10.0.0.1"] {
+        assert_eq!(service.connect().request("GET /", &[host], "").unwrap().status, 403, "{host}");
+    }
+    let own = format!("Origin: http://{}", service.address);
+    assert_eq!(service.connect().request("POST /", &[&host, JSON, &own], STATUS).unwrap().status, 403, "no calls");
     assert_eq!(service.connect().request("GET /healthz", &["Host: 10.0.0.1"], "").unwrap().status, 200, "a probe");
 }
 

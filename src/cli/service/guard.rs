@@ -26,7 +26,7 @@ pub(crate) enum Asked {
     WebSocket,
     /// A browser asks whether a page of an origin that is allowed may call.
     Preflight,
-    /// Something to read, by its path.
+    /// Something to read, by its path: the status page is at `/`.
     Page,
 }
 
@@ -59,6 +59,23 @@ impl Rules {
         }
         hosts.extend(options.hosts.iter().cloned());
         Self { hosts, origins: options.origins.clone(), port }
+    }
+
+    /// Whether a page that calls is one of this service: of the host that it calls, which is known by now. Without TLS only
+    /// a host with our port has pages of ours; with it a proxy stands before one of `allowed_hosts`.
+    fn is_own(&self, origin: &str, host: &str) -> bool {
+        let (origin, host) = (origin.to_ascii_lowercase(), host.to_ascii_lowercase());
+        match origin.split_once("://") {
+            Some(("http", name)) => name == host && self.is_here(&host),
+            Some(("https", name)) => name == host && !self.is_here(&host),
+            _ => false,
+        }
+    }
+
+    /// Whether a host is this service itself, and not a name of a proxy.
+    fn is_here(&self, host: &str) -> bool {
+        let suffix = format!(":{}", self.port);
+        host.ends_with(&suffix) || (self.port == 80 && !host.contains(':'))
     }
 
     /// Whether a name is one of ours: a foreign one is that of a page whose name was made to lead here.
@@ -97,7 +114,9 @@ impl Rules {
             let message = "Host is none of this service, expected its address, or one of allowed_hosts";
             return Err(Refused(StatusCode::FORBIDDEN, message.to_owned()));
         }
-        if one(&head.headers, &ORIGIN)?.is_some() && self.origin(&head.headers).is_none() {
+        // What the status page needs, and no more: it reads its files and has a WebSocket, but calls nothing by POST.
+        let is_page = |origin| head.method == Method::GET && host.is_some_and(|host| self.is_own(origin, host));
+        if one(&head.headers, &ORIGIN)?.is_some_and(|origin| !is_page(origin)) && self.origin(&head.headers).is_none() {
             let message = "pages of this Origin may not call, expected none, or one of allowed_origins";
             return Err(Refused(StatusCode::FORBIDDEN, message.to_owned()));
         }
@@ -110,6 +129,7 @@ impl Rules {
         match head.method {
             Method::OPTIONS if head.headers.contains_key(ORIGIN) => Ok(Asked::Preflight),
             Method::GET if head.headers.contains_key(UPGRADE) => Ok(Asked::WebSocket),
+            Method::GET => Ok(Asked::Page),
             Method::POST => match one(&head.headers, &CONTENT_TYPE)?.is_some_and(is_json) {
                 true => Ok(Asked::Calls),
                 false => {
@@ -210,11 +230,39 @@ mod tests {
             ("null", Err(403)),
             ("http://shop.example", Err(403)),
             ("https://shop.example.evil", Err(403)),
-            ("http://localhost:7545", Err(403)),
+            ("http://localhost:7545", Ok(Asked::WebSocket)),
+            ("HTTP://LocalHost:7545", Ok(Asked::WebSocket)),
+            ("https://localhost:7545", Err(403)),
+            ("http://127.0.0.1:7545", Err(403)),
+            ("http://localhost", Err(403)),
+            ("http://localhost:7546", Err(403)),
+            ("localhost:7545", Err(403)),
         ] {
             let headers = [("host", "localhost:7545"), ("origin", origin), ("upgrade", "websocket")];
             assert_eq!(asked("GET", "/", &headers), expected, "{origin}");
         }
+        for (host, origin, expected) in [
+            ("pay.example", "https://pay.example", Ok(Asked::WebSocket)),
+            ("pay.example:8443", "https://pay.example:8443", Ok(Asked::WebSocket)),
+            ("pay.example", "http://pay.example", Err(403)),
+            ("pay.example", "https://a.example:1", Err(403)),
+            ("evil.example:7545", "http://evil.example:7545", Err(403)),
+        ] {
+            let headers = [("host", host), ("origin", origin), ("upgrade", "websocket")];
+            assert_eq!(asked("GET", "/", &headers), expected, "{host} {origin}");
+        }
+    }
+
+    #[test]
+    fn the_own_page_has_a_socket_and_no_calls() {
+        let own = [("host", "localhost:7545"), ("origin", "http://localhost:7545")];
+        let [host, origin] = own;
+        assert_eq!(asked("POST", "/", &[host, origin, ("content-type", "application/json")]), Err(403));
+        assert_eq!(asked("OPTIONS", "/", &own), Err(403));
+        assert_eq!(asked("GET", "/", &[host]), Ok(Asked::Page));
+        assert_eq!(asked("GET", "/page.js", &own), Ok(Asked::Page));
+        assert_eq!(asked("GET", "/page.js", &[host, ("origin", "http://evil.example")]), Err(403));
+        assert_eq!(asked("GET", "/", &[("host", "evil.example")]), Err(403));
     }
 
     #[test]
@@ -236,7 +284,7 @@ mod tests {
             assert_eq!(with(kind), Err(415), "{kind}");
         }
         assert_eq!(asked("POST", "/", &[("host", "localhost:7545")]), Err(415));
-        assert_eq!(asked("GET", "/", &[("host", "localhost:7545")]), Err(405));
+        assert_eq!(asked("PUT", "/", &[("host", "localhost:7545")]), Err(405));
         assert_eq!(asked("POST", "/other", &[("host", "localhost:7545")]), Err(404));
     }
 

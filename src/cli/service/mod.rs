@@ -12,6 +12,7 @@ mod metrics;
 mod numbers;
 mod openrpc;
 mod options;
+mod page;
 mod params;
 mod problem;
 mod prometheus;

@@ -37,6 +37,7 @@ use super::{
     guard::{Asked, Refused, Rules, is_local, token},
     methods,
     options::Options,
+    page,
     problem::Problem,
     state::State,
     tokens::Scope,
@@ -228,7 +229,7 @@ impl Service {
         }
     }
 
-    /// What is read, and calls nothing. Other pages have their place here.
+    /// What is read, and calls nothing.
     fn page(&self, head: &Parts) -> Result<Response<HttpBody>, Refused> {
         match head.uri.path() {
             "/healthz" => Ok(text(StatusCode::OK, "ok".to_owned())),
@@ -241,7 +242,9 @@ impl Service {
                 response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
                 Ok(response)
             }
-            _ => Err(Refused(StatusCode::NOT_FOUND, "there is nothing here".to_owned())),
+            path => {
+                page::answer(path).ok_or_else(|| Refused(StatusCode::NOT_FOUND, "there is nothing here".to_owned()))
+            }
         }
     }
 }

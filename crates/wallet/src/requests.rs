@@ -2,19 +2,19 @@
 
 mod counters;
 mod past;
+mod sweep;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
 use alloy::primitives::{B256, U256, keccak256};
-use parking_lot::Mutex;
 use tokio::sync::OwnedMutexGuard;
 
 pub use self::counters::Limit;
-use self::counters::{Counted, Counters};
 pub(crate) use self::past::Past;
+use self::{
+    counters::{Counted, Counters},
+    sweep::Sweep,
+};
 use crate::{
     Error,
     config::Config,
@@ -24,11 +24,6 @@ use crate::{
         schema::{Done, RequestRow, request_key, table, word_of},
     },
 };
-
-/// How often old keys are looked for, in requests, and how many are looked at then: so many that the store has at most
-/// about twice as many as are kept.
-const SWEEP: u64 = 64;
-const SWEPT: usize = 128;
 
 /// A call of somebody who may repeat it, as when an answer was lost, or whom limits bind.
 ///
@@ -121,16 +116,14 @@ pub(crate) struct Requests {
     keep: u64,
     turns: Arc<Registry<B256, Turn>>,
     counters: Counters,
-    count: AtomicU64,
-    /// Up to which key old ones were looked for.
-    swept: Mutex<Option<Vec<u8>>>,
+    old: Sweep,
 }
 
 impl Requests {
     pub(crate) fn new(ledger: Arc<Ledger>, config: &Config) -> Self {
         let keep = config.keep_requests.as_secs();
-        let (turns, counters, count, swept) = Default::default();
-        Self { ledger, keep, turns, counters, count, swept }
+        let (turns, counters, old) = (Arc::default(), Counters::default(), Sweep::of(table::REQUESTS));
+        Self { ledger, keep, turns, counters, old }
     }
 
     /// Waits for a request with the same key, and returns what was done for it; or reserves what this one spends.
@@ -139,12 +132,15 @@ impl Requests {
     ///
     /// [`Error::KeyReused`], [`Error::LimitReached`], [`Error::Store`].
     pub(crate) async fn begin(&self, request: Option<&Request>, spends: U256) -> Result<Begun, Error> {
-        let Some(Request { at, once, limits }) = request else { return Ok(Begun::New(Pass::default())) };
+        let Some(request) = request else { return Ok(Begun::New(Pass::default())) };
+        let Request { at, once, limits } = request;
+        let forgotten = at.saturating_sub(self.keep);
+        if let Err(error) = self.sweep(request, forgotten).await {
+            tracing::warn!(%error, "could not look for old requests");
+        }
         let claim = match once {
             None => None,
             Some(once) => {
-                let forgotten = at.saturating_sub(self.keep);
-                self.sweep(forgotten).await;
                 let claim = self.claim(*once).await;
                 match self.known(once.key).await? {
                     None => Some(claim),
@@ -201,35 +197,38 @@ impl Requests {
         Claim { once, _taken: taken, _turn: turn }
     }
 
-    /// Forgets some keys that are older than `before`, in Unix seconds, now and then: the next ones of the table, and
-    /// again from its start. So a call costs the same however many there are.
-    async fn sweep(&self, before: u64) {
-        if !self.count.fetch_add(1, Ordering::Relaxed).is_multiple_of(SWEEP) {
-            return;
+    /// Forgets some of what is older than `before`, in Unix seconds, of the kinds that a request adds to.
+    async fn sweep(&self, request: &Request, before: u64) -> Result<(), StoreError> {
+        if request.once.is_some() {
+            self.sweep_keys(before).await?;
         }
-        let after = self.swept.lock().take();
-        let old = async {
-            let page = self.ledger.durable_page(table::REQUESTS, &[], after.as_deref(), SWEPT).await?;
-            *self.swept.lock() = page.last().filter(|_| page.len() >= SWEPT).map(|(key, _)| key.clone());
-            let (mut batch, mut turns) = (Batch::new(), Vec::new());
-            for (key, value) in &page {
-                let row: RequestRow = decode(table::REQUESTS, key, value)?;
-                if row.at >= before {
-                    continue;
-                }
-                // Whoever uses it now writes it anew.
-                let turn = self.turn(word_of(table::REQUESTS, key)?);
-                if let Ok(taken) = Arc::clone(&turn.taken).try_lock_owned() {
-                    batch.remove(request_key(turn.key));
-                    turns.push((taken, turn));
-                }
+        if !request.limits.is_empty() {
+            self.counters.sweep(&self.ledger, before).await?;
+        }
+        Ok(())
+    }
+
+    async fn sweep_keys(&self, before: u64) -> Result<(), StoreError> {
+        let (mut batch, mut turns) = (Batch::new(), Vec::new());
+        for (key, value) in self.old.next(&self.ledger).await? {
+            let row: RequestRow = decode(table::REQUESTS, &key, &value)?;
+            if row.at >= before {
+                continue;
             }
-            drop(self.ledger.submit(batch)); // nobody waits: they are looked for again
-            Ok::<(), StoreError>(())
-        };
-        if let Err(error) = old.await {
-            tracing::warn!(%error, "could not look for old requests");
+            // Whoever uses it now writes it anew.
+            let turn = self.turn(word_of(table::REQUESTS, &key)?);
+            let Ok(taken) = Arc::clone(&turn.taken).try_lock_owned() else { continue };
+            // Whoever has just used it has written it anew, which may not be stored yet.
+            let key = request_key(turn.key);
+            if self.ledger.get::<RequestRow>(&key).await?.is_some_and(|row| row.at < before) {
+                batch.remove(key);
+                turns.push((taken, turn));
+            }
         }
+        if !turns.is_empty() {
+            drop(self.ledger.submit(batch)); // nobody waits: they are looked for again
+        }
+        Ok(())
     }
 }
 

@@ -1,12 +1,18 @@
 //! Requests with a key happen once, whatever comes between, and limits hold over restarts and concurrency.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use alloy::primitives::{Address, B256, U256, keccak256};
 use chequebook::{Overdraft, Scheme};
 use chequebook_wallet::{
-    Backup, Chequebook, Error, Limit, NewChequebook, Outbox, Owner, Purpose, Request, Wallet,
-    store::{Memory, MemoryDisk},
+    Backup, Chequebook, Error, Limit, NewChequebook, Outbox, Owner, Purpose, Request, StoreError, Wallet,
+    store::{Change, Memory, MemoryDisk},
 };
 use tokio::task::JoinSet;
 
@@ -352,8 +358,84 @@ async fn old_keys_are_forgotten_and_no_others() {
 }
 
 fn keys(backup: &Backup) -> usize {
+    rows(backup, "requests")
+}
+
+fn rows(backup: &Backup, name: &str) -> usize {
     let json = serde_json::to_value(backup).unwrap();
-    json["requests"].as_array().unwrap().len()
+    json[name].as_array().unwrap().len()
+}
+
+/// Commits that write something wait while it is closed.
+#[derive(Clone, Default)]
+struct Writes(Arc<AtomicBool>);
+
+#[async_trait::async_trait]
+impl Meddler for Writes {
+    async fn before_commit(&self, changes: &[Change]) -> Result<(), StoreError> {
+        while self.0.load(Ordering::SeqCst) && changes.iter().any(|change| !change.writes.is_empty()) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(())
+    }
+}
+
+/// Old keys are looked for just when one of them is used anew, and that is not durable yet.
+#[tokio::test(start_paused = true)]
+async fn w1_a_key_that_is_used_anew_is_not_forgotten_with_its_old_use() {
+    let (sim, closed, store) = (chain(), Writes::default(), Arc::new(Memory::new()));
+    let short = config().keep_requests(Duration::from_secs(3_600));
+    let wallet = wallet_with(&sim, "payer", Meddled(store, closed.clone()), short).await;
+    let book = Chequebook::create(&wallet, key("payer"), terms(1_000)).await.unwrap();
+    let request = |key: &str, at: u64| Request::new(at).once(word(key), word("content"));
+    outbox(&book, 1).issue_for(wei(10), &request("a", NOON)).await.unwrap();
+    // So many that the next but one looks for old keys.
+    for index in 1..63 {
+        outbox(&book, 2).issue_for(wei(1), &request(&index.to_string(), NOON)).await.unwrap();
+    }
+    let later = NOON + 3_601;
+    closed.0.store(true, Ordering::SeqCst);
+    let anew = tokio::spawn({
+        let (outbox, request) = (outbox(&book, 1), request("a", later));
+        async move { outbox.issue_for(wei(10), &request).await.unwrap() }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let other = tokio::spawn({
+        let (outbox, request) = (outbox(&book, 2), request("b", later));
+        async move { outbox.issue_for(wei(1), &request).await.unwrap() }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    closed.0.store(false, Ordering::SeqCst);
+    let anew = anew.await.unwrap();
+    other.await.unwrap();
+    assert_eq!(anew.cheque().amount, wei(20));
+    assert_eq!(outbox(&book, 1).issue_for(wei(10), &request("a", later)).await.unwrap(), anew);
+    assert_eq!(issued(&book).await, wei(20 + 63));
+}
+
+/// Counters of days that are over make way, whether or not calls have keys, and those that count hold.
+#[tokio::test(start_paused = true)]
+async fn w5_old_counters_are_forgotten_and_no_others() {
+    let payer = Payer::with(100_000, config().keep_requests(Duration::from_secs(3_600))).await;
+    let request = |index: u64, at: u64, max: u64| {
+        Request::new(at).limit(Limit { counter: word(&index.to_string()), max: wei(max) })
+    };
+    let counters = async || Backup::export(&payer.wallet).await.map(|backup| rows(&backup, "counters")).unwrap();
+    for index in 0..1_000 {
+        outbox(&payer.book, 1).issue_for(wei(1), &request(index, NOON, 1)).await.unwrap();
+    }
+    assert_eq!(counters().await, 1_000);
+    let later = NOON + 2 * 86_400;
+    for index in 1_000..2_000 {
+        outbox(&payer.book, 1).issue_for(wei(1), &request(index, later, 1)).await.unwrap();
+    }
+    let left = counters().await;
+    assert!((1_000..=1_200).contains(&left), "{left} counters");
+    for index in 1_000..2_000 {
+        let refused = outbox(&payer.book, 1).issue_for(wei(1), &request(index, later, 1)).await.unwrap_err();
+        assert!(matches!(refused, Error::LimitReached { left, .. } if left.is_zero()), "{refused:?}");
+    }
+    assert_eq!(issued(&payer.book).await, wei(2_000));
 }
 
 /// A backup keeps what was done, so that whoever continues from it does nothing twice.

@@ -7,6 +7,7 @@ mod sweep;
 use std::sync::Arc;
 
 use alloy::primitives::{B256, U256, keccak256};
+use chequebook::SignedCheque;
 use tokio::sync::OwnedMutexGuard;
 
 pub use self::counters::Limit;
@@ -66,9 +67,11 @@ impl Request {
         self
     }
 
-    /// What comes after it under the same key: what it spends is counted.
-    pub(crate) fn second(&self) -> Self {
-        let once = self.once.map(|Once { key, content }| Once { key: keccak256(key), content });
+    /// What comes after its cheque under the same key: what it spends is counted. It belongs to that cheque, and not to one
+    /// that the key stands for once the first is forgotten.
+    pub(crate) fn second(&self, cheque: &SignedCheque) -> Self {
+        let content = cheque.cheque().digest();
+        let once = self.once.map(|Once { key, .. }| Once { key: keccak256([key, content].concat()), content });
         Self { at: self.at, once, limits: Vec::new() }
     }
 }

@@ -268,7 +268,10 @@ impl Wallet {
     /// [`Error::KeyReused`], [`Error::Forgotten`], [`Error::Store`].
     pub async fn transaction_for(&self, request: &Request) -> Result<Option<Transaction>, Error> {
         let past = match self.0.requests.earlier(request).await? {
-            Some(past) if past.is_cheque() => self.0.requests.earlier(&request.second()).await?,
+            Some(past) if past.is_cheque() => {
+                let cheque = past.cheque(self.chain_id())?;
+                self.0.requests.earlier(&request.second(&cheque)).await?
+            }
             past => past,
         };
         match past {

@@ -413,6 +413,56 @@ async fn w1_a_key_that_is_used_anew_is_not_forgotten_with_its_old_use() {
     assert_eq!(issued(&book).await, wei(20 + 63));
 }
 
+/// A withdrawal that came to its cash later than to its cheque is forgotten as a whole: the key means a new one then, of
+/// whatever amount.
+#[tokio::test(start_paused = true)]
+async fn a_key_of_a_withdrawal_is_forgotten_with_its_cash() {
+    for (amount, content) in [(20, "content"), (30, "another")] {
+        let payer = Payer::with(100, config().keep_requests(Duration::from_secs(3_600))).await;
+        let at = |at: u64, content: &str| Request::new(at).once(word("a"), word(content));
+        payer
+            .sim
+            .hook(|method, _| (method == "eth_estimateGas").then(|| Act::Error(-32_000, "no memory".into(), None)));
+        payer.book.withdraw_for(wei(20), &at(NOON, "content")).await.unwrap_err();
+        payer.sim.unhook();
+        let first = payer.book.withdraw_for(wei(20), &at(NOON + 3_600, "content")).await.unwrap();
+        first.confirmed().await.unwrap();
+        assert_eq!(
+            payer.wallet.transaction_for(&at(NOON + 3_600, "content")).await.unwrap().unwrap().nonce(),
+            first.nonce()
+        );
+        let second = payer.book.withdraw_for(wei(amount), &at(NOON + 3_601, content)).await.unwrap();
+        assert_ne!(first.nonce(), second.nonce());
+        second.confirmed().await.unwrap();
+        assert_eq!(payer.sim.paid(payer.contract()).get(&key("owner").address()), Some(&wei(20 + amount)));
+    }
+}
+
+/// What was cancelled is what was done for its key: only another key does it again.
+#[tokio::test(start_paused = true)]
+async fn a_key_of_what_was_cancelled_does_nothing_more() {
+    let payer = Payer::new(100).await;
+    payer.sim.auto_mine(false);
+    let deposit = payer.book.deposit_for(wei(5), &once("deposit")).await.unwrap();
+    let withdrawal = payer.book.withdraw_for(wei(20), &once("withdraw")).await.unwrap();
+    deposit.cancel().await.unwrap();
+    withdrawal.cancel().await.unwrap();
+    payer.sim.auto_mine(true);
+    payer.sim.mine(3);
+    payer.wallet.refresh().await.unwrap();
+    for _ in 0..2 {
+        let again = payer.book.deposit_for(wei(5), &once("deposit")).await.unwrap();
+        assert!(again.nonce() == deposit.nonce() && again.is_cancelled());
+        let again = payer.book.withdraw_for(wei(20), &once("withdraw")).await.unwrap();
+        assert!(again.nonce() == withdrawal.nonce() && again.is_cancelled());
+    }
+    let balance = payer.book.balance().await.unwrap();
+    assert_eq!((balance.funded, balance.issued), (wei(100), wei(20)));
+    // What it promised is paid with the next one.
+    payer.book.withdraw_for(wei(1), &once("next")).await.unwrap().confirmed().await.unwrap();
+    assert_eq!(payer.sim.paid(payer.contract()).get(&key("owner").address()), Some(&wei(21)));
+}
+
 /// Counters of days that are over make way, whether or not calls have keys, and those that count hold.
 #[tokio::test(start_paused = true)]
 async fn w5_old_counters_are_forgotten_and_no_others() {

@@ -15,7 +15,7 @@ use hyper::{
     body::Incoming,
     header::{
         ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL,
-        CONTENT_TYPE, HeaderValue, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+        CONTENT_TYPE, HeaderValue, UPGRADE, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
     },
     http::request::Parts,
     server::conn::http1,
@@ -180,7 +180,10 @@ impl Service {
         }
         let peer = Peer::new(end.address.ip(), is_local(&head, end.address), shown, end.place);
         let body = match asked {
-            Asked::Calls => HttpBody::from(self.body(&head.headers, body).await?),
+            Asked::Calls => {
+                head.headers.remove(UPGRADE); // only what asks for a WebSocket gets one
+                HttpBody::from(self.body(&head.headers, body).await?)
+            }
             _ => {
                 self.wait_for_token(&peer, end.line);
                 HttpBody::new(body)

@@ -13,6 +13,7 @@ mod numbers;
 mod openrpc;
 mod options;
 mod params;
+mod patient;
 mod problem;
 mod prometheus;
 mod rate;

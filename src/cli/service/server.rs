@@ -21,7 +21,7 @@ use hyper::{
     server::conn::http1,
     service::service_fn,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use jsonrpsee::server::{
     BatchRequestConfig, HttpBody, Methods, PingConfig, Server, ServerConfig, ServerHandle, StopHandle, stop_channel,
 };
@@ -37,6 +37,7 @@ use super::{
     guard::{Asked, Refused, Rules, is_local, token},
     methods,
     options::Options,
+    patient::Patient,
     problem::Problem,
     state::State,
     tokens::Scope,
@@ -125,7 +126,7 @@ impl Service {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limit)
-            .serve_connection(TokioIo::new(stream), answer)
+            .serve_connection(Patient::new(stream, limit), answer)
             .with_upgrades();
         let mut connection = pin!(connection);
         // A connection that breaks is the other side's concern.

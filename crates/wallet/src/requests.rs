@@ -18,6 +18,7 @@ use self::{
 };
 use crate::{
     Error,
+    chain::ChainWatcher,
     config::Config,
     registry::Registry,
     store::{
@@ -45,7 +46,8 @@ struct Once {
 }
 
 impl Request {
-    /// A request at a time, in Unix seconds, which decides about its day, and for how long its key is kept.
+    /// A request at a time, in Unix seconds, which decides about its day, and for how long its key is kept: from then on, or
+    /// from the newest block on that was seen, if that is later.
     pub const fn new(at: u64) -> Self {
         Self { at, once: None, limits: Vec::new() }
     }
@@ -100,6 +102,7 @@ struct Claim {
 /// What may be done now. Dropping it gives it up.
 #[derive(Default)]
 pub(crate) struct Pass {
+    /// From when on its key is kept, in Unix seconds.
     at: u64,
     claim: Option<Claim>,
     counted: Vec<Counted>,
@@ -115,6 +118,7 @@ pub(crate) enum Begun {
 /// The keys and counters of a wallet.
 pub(crate) struct Requests {
     ledger: Arc<Ledger>,
+    watcher: Arc<ChainWatcher>,
     /// For how long keys are kept, in seconds.
     keep: u64,
     turns: Arc<Registry<B256, Turn>>,
@@ -123,10 +127,10 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    pub(crate) fn new(ledger: Arc<Ledger>, config: &Config) -> Self {
+    pub(crate) fn new(ledger: Arc<Ledger>, watcher: Arc<ChainWatcher>, config: &Config) -> Self {
         let keep = config.keep_requests.as_secs();
         let (turns, counters, old) = (Arc::default(), Counters::default(), Sweep::of(table::REQUESTS));
-        Self { ledger, keep, turns, counters, old }
+        Self { ledger, watcher, keep, turns, counters, old }
     }
 
     /// Waits for a request with the same key, and returns what was done for it; or reserves what this one spends.
@@ -156,7 +160,9 @@ impl Requests {
             }
         };
         let counted = self.counters.reserve(&self.ledger, limits, spends, *at).await?;
-        Ok(Begun::New(Pass { at: *at, claim, counted }))
+        // A clock that is behind, and set later, must not make the key look old at once.
+        let newest = self.watcher.last().map_or(0, |look| look.head.timestamp);
+        Ok(Begun::New(Pass { at: newest.max(*at), claim, counted }))
     }
 
     /// What was done for the key of a request. Waits for one with it that is under way.

@@ -335,24 +335,25 @@ async fn w1_what_is_not_durable_is_not_done() {
 #[tokio::test(start_paused = true)]
 async fn old_keys_are_forgotten_and_no_others() {
     let payer = Payer::with(100_000, config().keep_requests(Duration::from_secs(3_600))).await;
+    let start = payer.sim.time();
     let request = |index: u64, at: u64| Request::new(at).once(word(&index.to_string()), word("content"));
     for index in 0..1_000 {
-        outbox(&payer.book, 1).issue_for(wei(1), &request(index, NOON)).await.unwrap();
+        outbox(&payer.book, 1).issue_for(wei(1), &request(index, start)).await.unwrap();
     }
     let rows = async || Backup::export(&payer.wallet).await.map(|backup| keys(&backup)).unwrap();
     assert_eq!(rows().await, 1_000);
     // An hour later a key means nothing any more, whether or not it is still there.
-    outbox(&payer.book, 1).issue_for(wei(1), &request(0, NOON + 3_600)).await.unwrap();
+    outbox(&payer.book, 1).issue_for(wei(1), &request(0, start + 3_600)).await.unwrap();
     assert_eq!(issued(&payer.book).await, wei(1_000));
-    outbox(&payer.book, 1).issue_for(wei(1), &request(1, NOON + 3_601)).await.unwrap();
+    outbox(&payer.book, 1).issue_for(wei(1), &request(1, start + 3_601)).await.unwrap();
     assert_eq!(issued(&payer.book).await, wei(1_001));
     for index in 1_000..2_000 {
-        outbox(&payer.book, 1).issue_for(wei(1), &request(index, NOON + 3_601)).await.unwrap();
+        outbox(&payer.book, 1).issue_for(wei(1), &request(index, start + 3_601)).await.unwrap();
     }
     let left = rows().await;
     assert!((1_001..=1_001 + 200).contains(&left), "{left} keys");
     for index in 1_000..2_000 {
-        outbox(&payer.book, 1).issue_for(wei(1), &request(index, NOON + 7_200)).await.unwrap();
+        outbox(&payer.book, 1).issue_for(wei(1), &request(index, start + 7_200)).await.unwrap();
     }
     assert_eq!(issued(&payer.book).await, wei(2_001), "none of the new ones was forgotten");
 }
@@ -387,13 +388,14 @@ async fn w1_a_key_that_is_used_anew_is_not_forgotten_with_its_old_use() {
     let short = config().keep_requests(Duration::from_secs(3_600));
     let wallet = wallet_with(&sim, "payer", Meddled(store, closed.clone()), short).await;
     let book = Chequebook::create(&wallet, key("payer"), terms(1_000)).await.unwrap();
+    let start = sim.time();
     let request = |key: &str, at: u64| Request::new(at).once(word(key), word("content"));
-    outbox(&book, 1).issue_for(wei(10), &request("a", NOON)).await.unwrap();
+    outbox(&book, 1).issue_for(wei(10), &request("a", start)).await.unwrap();
     // So many that the next but one looks for old keys.
     for index in 1..63 {
-        outbox(&book, 2).issue_for(wei(1), &request(&index.to_string(), NOON)).await.unwrap();
+        outbox(&book, 2).issue_for(wei(1), &request(&index.to_string(), start)).await.unwrap();
     }
-    let later = NOON + 3_601;
+    let later = start + 3_601;
     closed.0.store(true, Ordering::SeqCst);
     let anew = tokio::spawn({
         let (outbox, request) = (outbox(&book, 1), request("a", later));
@@ -413,25 +415,41 @@ async fn w1_a_key_that_is_used_anew_is_not_forgotten_with_its_old_use() {
     assert_eq!(issued(&book).await, wei(20 + 63));
 }
 
+/// A machine whose clock is not set yet when it starts, and is set later: a key is kept by the time of the chain, too.
+#[tokio::test(start_paused = true)]
+async fn w1_a_clock_that_was_behind_forgets_no_key() {
+    let payer = Payer::new(100).await;
+    let request = |at| Request::new(at).once(word("a"), word("content"));
+    let cheque = outbox(&payer.book, 1).issue_for(wei(10), &request(7)).await.unwrap();
+    let now = payer.sim.time();
+    for at in [now, 7, now + 6 * 86_400] {
+        assert_eq!(outbox(&payer.book, 1).issue_for(wei(10), &request(at)).await.unwrap(), cheque, "at {at}");
+    }
+    assert_eq!(issued(&payer.book).await, wei(10));
+    outbox(&payer.book, 1).issue_for(wei(10), &request(now + 8 * 86_400)).await.unwrap();
+    assert_eq!(issued(&payer.book).await, wei(20));
+}
+
 /// A withdrawal that came to its cash later than to its cheque is forgotten as a whole: the key means a new one then, of
 /// whatever amount.
 #[tokio::test(start_paused = true)]
 async fn a_key_of_a_withdrawal_is_forgotten_with_its_cash() {
     for (amount, content) in [(20, "content"), (30, "another")] {
         let payer = Payer::with(100, config().keep_requests(Duration::from_secs(3_600))).await;
+        let start = payer.sim.time();
         let at = |at: u64, content: &str| Request::new(at).once(word("a"), word(content));
         payer
             .sim
             .hook(|method, _| (method == "eth_estimateGas").then(|| Act::Error(-32_000, "no memory".into(), None)));
-        payer.book.withdraw_for(wei(20), &at(NOON, "content")).await.unwrap_err();
+        payer.book.withdraw_for(wei(20), &at(start, "content")).await.unwrap_err();
         payer.sim.unhook();
-        let first = payer.book.withdraw_for(wei(20), &at(NOON + 3_600, "content")).await.unwrap();
+        let first = payer.book.withdraw_for(wei(20), &at(start + 3_600, "content")).await.unwrap();
         first.confirmed().await.unwrap();
         assert_eq!(
-            payer.wallet.transaction_for(&at(NOON + 3_600, "content")).await.unwrap().unwrap().nonce(),
+            payer.wallet.transaction_for(&at(start + 3_600, "content")).await.unwrap().unwrap().nonce(),
             first.nonce()
         );
-        let second = payer.book.withdraw_for(wei(amount), &at(NOON + 3_601, content)).await.unwrap();
+        let second = payer.book.withdraw_for(wei(amount), &at(start + 3_601, content)).await.unwrap();
         assert_ne!(first.nonce(), second.nonce());
         second.confirmed().await.unwrap();
         assert_eq!(payer.sim.paid(payer.contract()).get(&key("owner").address()), Some(&wei(20 + amount)));

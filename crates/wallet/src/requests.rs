@@ -46,8 +46,8 @@ struct Once {
 }
 
 impl Request {
-    /// A request at a time, in Unix seconds, which decides about its day, and for how long its key is kept: from then on, or
-    /// from the newest block on that was seen, if that is later.
+    /// A request at a time, in Unix seconds, which decides about its day, and for how long its key is kept: until that is over
+    /// by these times and by those of the newest blocks that were seen.
     pub const fn new(at: u64) -> Self {
         Self { at, once: None, limits: Vec::new() }
     }
@@ -141,7 +141,10 @@ impl Requests {
     pub(crate) async fn begin(&self, request: Option<&Request>, spends: U256) -> Result<Begun, Error> {
         let Some(request) = request else { return Ok(Begun::New(Pass::default())) };
         let Request { at, once, limits } = request;
-        let forgotten = at.saturating_sub(self.keep);
+        // A clock that is ahead or behind, and is set later, must not make a key look old; and neither must a node.
+        let newest = self.watcher.last().map_or(0, |look| look.head.timestamp);
+        let (at_least, at_most) = (newest.min(*at), newest.max(*at));
+        let forgotten = at_least.saturating_sub(self.keep);
         if let Err(error) = self.sweep(request, forgotten).await {
             tracing::warn!(%error, "could not look for old requests");
         }
@@ -160,9 +163,7 @@ impl Requests {
             }
         };
         let counted = self.counters.reserve(&self.ledger, limits, spends, *at).await?;
-        // A clock that is behind, and set later, must not make the key look old at once.
-        let newest = self.watcher.last().map_or(0, |look| look.head.timestamp);
-        Ok(Begun::New(Pass { at: newest.max(*at), claim, counted }))
+        Ok(Begun::New(Pass { at: at_most, claim, counted }))
     }
 
     /// What was done for the key of a request. Waits for one with it that is under way.

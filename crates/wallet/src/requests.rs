@@ -35,6 +35,8 @@ use crate::{
 pub struct Request {
     at: u64,
     once: Option<Once>,
+    /// The most that it alone may spend.
+    most: Option<U256>,
     limits: Vec<Limit>,
 }
 
@@ -49,7 +51,7 @@ impl Request {
     /// A request at a time, in Unix seconds, which decides about its day, and for how long its key is kept: until that is over
     /// by these times and by those of the newest blocks that were seen.
     pub const fn new(at: u64) -> Self {
-        Self { at, once: None, limits: Vec::new() }
+        Self { at, once: None, most: None, limits: Vec::new() }
     }
 
     /// With a key: a later request with it does nothing, and gets what this one got, for
@@ -59,6 +61,13 @@ impl Request {
     #[must_use]
     pub const fn once(mut self, key: B256, content: B256) -> Self {
         self.once = Some(Once { key, content });
+        self
+    }
+
+    /// Does nothing if it alone would spend more than this, in the smallest unit of the asset. The least of several counts.
+    #[must_use]
+    pub fn at_most(mut self, max: U256) -> Self {
+        self.most = Some(self.most.map_or(max, |most| most.min(max)));
         self
     }
 
@@ -74,7 +83,7 @@ impl Request {
     pub(crate) fn second(&self, cheque: &SignedCheque) -> Self {
         let content = cheque.cheque().digest();
         let once = self.once.map(|Once { key, .. }| Once { key: keccak256([key, content].concat()), content });
-        Self { at: self.at, once, limits: Vec::new() }
+        Self { at: self.at, once, most: None, limits: Vec::new() }
     }
 }
 
@@ -140,7 +149,7 @@ impl Requests {
     /// [`Error::KeyReused`], [`Error::LimitReached`], [`Error::Store`].
     pub(crate) async fn begin(&self, request: Option<&Request>, spends: U256) -> Result<Begun, Error> {
         let Some(request) = request else { return Ok(Begun::New(Pass::default())) };
-        let Request { at, once, limits } = request;
+        let Request { at, once, most, limits } = request;
         // A clock that is ahead or behind, and is set later, must not make a key look old; and neither must a node.
         let newest = self.watcher.last().map_or(0, |look| look.head.timestamp);
         let (at_least, at_most) = (newest.min(*at), newest.max(*at));
@@ -162,13 +171,16 @@ impl Requests {
                 }
             }
         };
+        if let Some(max) = most.filter(|most| spends > *most) {
+            return Err(Error::LimitReached { amount: spends, left: max, max });
+        }
         let counted = self.counters.reserve(&self.ledger, limits, spends, *at).await?;
         Ok(Begun::New(Pass { at: at_most, claim, counted }))
     }
 
     /// What was done for the key of a request. Waits for one with it that is under way.
     pub(crate) async fn earlier(&self, request: &Request) -> Result<Option<Past>, Error> {
-        let request = Request { limits: Vec::new(), ..request.clone() };
+        let request = Request { most: None, limits: Vec::new(), ..request.clone() };
         Ok(match self.begin(Some(&request), U256::ZERO).await? {
             Begun::Before(past) => Some(past),
             Begun::New(_) => None,

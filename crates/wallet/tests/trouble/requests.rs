@@ -315,6 +315,10 @@ async fn a_limit_counts_what_was_spent_and_nothing_else() {
     let twice = at_most(200).limit(Limit { counter: word("of a day"), max: wei(95) });
     let refused = outbox(&payer.book, 1).issue_for(wei(1), &twice).await.unwrap_err();
     assert!(matches!(refused, Error::LimitReached { left, .. } if left.is_zero()), "{refused:?}");
+    // So does what a call alone may spend, also of several.
+    let alone = at_most(200).at_most(wei(9)).at_most(wei(4)).at_most(wei(7));
+    let refused = outbox(&payer.book, 1).issue_for(wei(5), &alone).await.unwrap_err();
+    assert!(matches!(refused, Error::LimitReached { left, max, .. } if (left, max) == (wei(4), wei(4))), "{refused:?}");
     // Deposits and withdrawals are counted, too.
     assert!(payer.book.deposit_for(wei(56), &request("d")).await.is_err());
     payer.book.deposit_for(wei(50), &request("d")).await.unwrap().confirmed().await.unwrap();

@@ -43,14 +43,7 @@ pub(crate) async fn run(context: &Context, command: OwnerCommand, args: &OwnerAr
         // After a kill there is no handle any more.
         if let Some(transaction) = sent_before(&session, request.as_ref()).await? {
             let done = context.finish(&transaction, done).await?;
-            let asset = ChequebookContract::record(&session.provider, address).await?.map(|known| known.form.asset());
-            let asset = asset.ok_or(chequebook::Error::Unproven { contract: address })?;
-            let state = match ChequebookContract::at(session.provider.clone(), address, asset).await {
-                Ok(contract) => contract.state().await?,
-                Err(chequebook::Error::Dead { .. }) => State::Dead,
-                Err(error) => return Err(error.into()),
-            };
-            return Ok(Some(with_state(done, state)));
+            return Ok(Some(with_state(done, state(&session, address).await?)));
         }
         let owner = Owner::open(&session.wallet, address).await?;
         let plan = plan(context, &session, &owner, command).await?;
@@ -70,6 +63,21 @@ pub(crate) async fn run(context: &Context, command: OwnerCommand, args: &OwnerAr
     }
     .await;
     show(context, session, result).await
+}
+
+/// The state of a chequebook of which there may be no handle any more.
+///
+/// # Errors
+///
+/// If the factory did not create it, or the node does not answer.
+pub(crate) async fn state(session: &Session, address: Address) -> Result<State, Failure> {
+    let asset = ChequebookContract::record(&session.provider, address).await?.map(|known| known.form.asset());
+    let asset = asset.ok_or(chequebook::Error::Unproven { contract: address })?;
+    match ChequebookContract::at(session.provider.clone(), address, asset).await {
+        Ok(contract) => Ok(contract.state().await?),
+        Err(chequebook::Error::Dead { .. }) => Ok(State::Dead),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What would be done, and whom it harms.

@@ -242,21 +242,36 @@ pub(crate) async fn withdraw(context: &Context, args: Withdraw) -> Result<(), Fa
     context.check_wait()?;
     let session = context.open(OpenStore::Existing).await?;
     let result = async {
-        let Book { chequebook, units } = Book::open(context, &session, args.which).await?;
-        context.unrecovered()?.check(chequebook.address())?;
-        let record = Record::new().with("chequebook", chequebook.address()).with("to", chequebook.terms().owner);
+        let address = context.which(&session, args.which).await?;
+        let opened = Book::open_at(context, &session, address).await;
+        let (opened, units) = Book::units_of(context, &session, address, opened, &args.once).await?;
         let amount = args.amount.as_ref().map(|amount| amount.of(&units)).transpose()?;
-        let (record, request) = match amount {
-            Some(amount) => (
-                record.amount("withdraw", amount, &units),
-                args.once.request(&[&"withdraw", &chequebook.address(), &amount])?,
-            ),
-            None => (record.with("withdraw", "what an earlier withdrawal promised"), None),
+        let request = match &amount {
+            Some(amount) => args.once.request(&[&"withdraw", &address, amount])?,
+            None => None,
         };
-        let record = record.amount("available", chequebook.balance().await?.available, &units);
+        let record = |to: Option<Address>, available| {
+            let record = Record::new().with("chequebook", address).with("to", to);
+            let record = match amount {
+                Some(amount) => record.amount("withdraw", amount, &units),
+                None => record.with("withdraw", "what an earlier withdrawal promised"),
+            };
+            record.amount("available", available, &units)
+        };
         if let Some(transaction) = sent_before(&session, request.as_ref()).await? {
+            let record = match (&opened, transaction.purpose()) {
+                (Ok(Book { chequebook, .. }), _) => {
+                    record(Some(chequebook.terms().owner), chequebook.balance().await?.available)
+                }
+                // It has ended: nothing is available.
+                (Err(_), Purpose::Cash { beneficiary, .. }) => record(Some(beneficiary), U256::ZERO),
+                (Err(_), _) => record(None, U256::ZERO),
+            };
             return context.finish(&transaction, record).await.map(Some);
         }
+        let Book { chequebook, .. } = opened?;
+        context.unrecovered()?.check(address)?;
+        let record = record(Some(chequebook.terms().owner), chequebook.balance().await?.available);
         if !context.consent(&record.clone().with("action", "withdraw")).await? {
             return Ok(None);
         }

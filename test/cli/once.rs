@@ -51,6 +51,14 @@ fn a_withdrawal_with_a_key_is_made_once() {
     }
     assert_eq!(world.balance(&book), U256::from(ETHER / 4 * 3));
     world.run(Alice, &["withdraw", "--resume", "--once", "w", "--yes"]).expect(2);
+    // Also when nothing is there any more.
+    let before = world.json(Alice, &withdraw)["transaction"].clone();
+    world.run(Alice, &["announce-kill", "--yes"]).expect(0);
+    world.rpc("evm_increaseTime", json!([86_401]));
+    world.mine();
+    world.run(Alice, &["kill", "--yes"]).expect(0);
+    assert_eq!(world.json(Alice, &withdraw)["transaction"], before);
+    world.run(Alice, &["withdraw", "0.25ether", "--once", "other", "--yes"]).expect(10);
 }
 
 /// From before the store is opened until after the cheque is printed: one cheque for all that are run with one key.

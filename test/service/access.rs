@@ -102,6 +102,13 @@ fn other_machines_need_a_token_to_begin_with() {
     let port = service.address.rsplit(':').next().unwrap().to_owned();
     let mut connection = crate::client::Connection::open(&format!("127.0.0.1:{port}"));
     assert!(connection.call(Some(&read), "chequebook_status", "[]").is_some());
+    // What a proxy passes on is not from this machine, whichever of these headers it adds.
+    for added in ["Forwarded", "Via", "X-Real-IP", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Port"] {
+        let lines = [&format!("Host: 127.0.0.1:{port}"), "Content-Type: application/json", &format!("{added}: 1")];
+        let status = r#"{"jsonrpc":"2.0","id":1,"method":"chequebook_status"}"#;
+        let answer = connection.request("POST /", &lines, status).unwrap().json();
+        assert_eq!(answer["error"]["code"], json!(crate::client::DENIED), "{added}: {answer}");
+    }
     for args in [
         &["token", "create", "x", "--scope", "all"][..],
         &["token", "create", "x", "--scope", "read", "--expires", "9"],

@@ -4,7 +4,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::{
-    client::{KEY_REUSED, PARAMS, Service, params, token},
+    client::{KEY_REUSED, LIMIT, PARAMS, Service, params, token},
     world::{Alice, Bob, Carol, World},
 };
 
@@ -47,7 +47,9 @@ fn the_same_key_twice_also_after_a_restart() {
     assert_eq!(issue(&service, &one, json!([bob, 1]))["result"]["amount"], json!("12"));
     service.stop(Signal::KILL);
 
-    let service = Service::start(&world, Alice, &[]);
+    // A limit that came since is none for what was done before.
+    let service = Service::start(&world, Alice, &["limit_per_call=4wei"]);
+    assert_eq!(issue(&service, &one, json!([bob, 5, "new"]))["error"]["code"], json!(LIMIT));
     assert_eq!(issue(&service, &one, json!([bob, 5, "key"]))["result"], first["result"]);
     assert_eq!(issue(&service, &one, json!([bob, 6, "key"]))["error"]["code"], json!(KEY_REUSED));
     assert_eq!(service.result(Some(&one), "chequebook_deposit", "[7,\"key\"]"), deposit);

@@ -1,6 +1,7 @@
 //! The four methods of 2016 and those beside them, with amounts that no float can hold.
 
 use alloy::primitives::U256;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::{
@@ -83,10 +84,25 @@ fn an_owner_ends_a_chequebook() {
     service.result(Some(&end), "chequebook_announceKill", &params(json!([book, "another"])));
     world.rpc("evm_increaseTime", json!([86_401]));
     world.mine();
+    let kill = params(json!([book, "end"]));
+    let killed = std::cell::OnceCell::new();
     world.eventually("it is killed", || {
-        service.call(Some(&end), "chequebook_kill", &params(json!([book]))).get("result").is_some()
+        let answer = service.call(Some(&end), "chequebook_kill", &kill);
+        answer.get("result").is_some_and(|result| killed.set(result.clone()).is_ok())
     });
+    let killed = killed.get().unwrap();
     world.eventually("and pays out", || world.balance(&book).is_zero());
+    // The answer of who did not hear it, also of a service that starts when it has ended.
+    let again = service.result(Some(&end), "chequebook_kill", &kill);
+    assert_eq!((&again["transaction"], &again["state"]), (&killed["transaction"], &json!("dead")));
+    service.stop(Signal::TERM).expect(0);
+    let other = world.json(Alice, &["create", "--deposit", "1ether", "--salt", &format!("0x{:064x}", 1), "--yes"]);
+    let service = Service::start(&world, Alice, &[]);
+    assert_eq!(service.started["chequebooks"], json!([other["chequebook"]]));
+    let again = service.result(Some(&end), "chequebook_kill", &kill);
+    assert_eq!(again["transaction"], killed["transaction"]);
+    assert_eq!(service.code(Some(&end), "chequebook_kill", &params(json!([book]))), exit(10));
+    service.result(Some(&spend), "chequebook_issue", &params(json!([world.address(Bob), 1])));
 }
 
 #[test]

@@ -132,8 +132,14 @@ fn too_much_too_deep_or_malformed() {
     assert_eq!(batch(10).json().as_array().unwrap().len(), 10);
     assert!(batch(11).json()["error"]["code"].is_i64());
     // What wants no answer does nothing.
-    let nothing = post(r#"{"jsonrpc":"2.0","method":"chequebook_status"}"#);
-    assert!(!nothing.body.contains("result"), "{nothing:?}");
+    let spend = token(&world, Alice, "spend", &[]);
+    let authorization = format!("Authorization: Bearer {spend}");
+    let issue = json!({"jsonrpc": "2.0", "method": "chequebook_issue", "params": [world.address(Bob), 1]});
+    for body in [issue.to_string(), json!([issue, issue]).to_string()] {
+        let nothing = service.connect().request("POST /", &[&host, JSON, &authorization], &body).unwrap();
+        assert!(!nothing.body.contains("result"), "{nothing:?}");
+    }
+    assert_eq!(service.result(None, "chequebook_chequebooks", "[]")[0]["issued"], json!("0"));
     // It is still there.
     assert_eq!(post(STATUS).status, 200);
 }
@@ -171,6 +177,25 @@ fn who_is_slow_is_left() {
     assert!(service.connect().call(None, "chequebook_status", "[]").is_none());
     drop(taken);
     world.eventually("there is room again", || service.connect().call(None, "chequebook_status", "[]").is_some());
+}
+
+#[test]
+fn who_does_not_read_is_left() {
+    let (world, _) = World::with_chequebook();
+    let service = Service::start(&world, Alice, &["read_timeout=3s", "max_connections=8"]);
+    let asked = format!("GET /openrpc.json HTTP/1.1\r\nHost: {}\r\n\r\n", service.address).repeat(2_000);
+    let deaf: Vec<Connection> = (0..8)
+        .map(|_| {
+            let mut connection = service.connect();
+            connection.write(asked.as_bytes()).unwrap();
+            connection
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(service.connect().call(None, "chequebook_status", "[]").is_none(), "all places are taken");
+    std::thread::sleep(Duration::from_secs(6));
+    assert!(service.connect().call(None, "chequebook_status", "[]").is_some(), "there is room again");
+    drop(deaf);
 }
 
 #[test]

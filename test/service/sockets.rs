@@ -140,6 +140,21 @@ fn who_shows_no_token_in_time_is_cut() {
         for mut stranger in strangers {
             assert_eq!(stranger.next().await, None);
         }
+        // Nobody opens one in the clothes of a call.
+        let mut disguised = service.connect();
+        let lines = [
+            &format!("Host: {}", service.address),
+            "Content-Type: application/json",
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        ];
+        let status = r#"{"jsonrpc":"2.0","id":1,"method":"chequebook_status"}"#;
+        let answer = disguised.request("POST /", &lines, status).unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.json()["error"]["code"], json!(DENIED));
+        drop(disguised);
         // Their places are free again, and the one that has a token stays.
         assert!(good.call("chequebook_issue", json!([world.address(Bob), 1])).await["result"].is_object());
         assert!(Socket::open(&service, &[]).await.is_ok());

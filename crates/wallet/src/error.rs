@@ -534,8 +534,8 @@ pub enum Error {
         key: B256,
     },
 
-    /// A limit of the request allows no more today.
-    #[error("{amount} is too much, expected at most the {left} that are left today of {max}")]
+    /// A limit of the request allows no more, at once or today.
+    #[error("{amount} is too much, expected at most {left}, which is what is left of {max}")]
     LimitReached {
         /// What is to be spent.
         amount: U256,

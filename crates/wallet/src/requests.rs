@@ -2,21 +2,23 @@
 
 mod counters;
 mod past;
+mod sweep;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
 use alloy::primitives::{B256, U256, keccak256};
-use parking_lot::Mutex;
+use chequebook::SignedCheque;
 use tokio::sync::OwnedMutexGuard;
 
 pub use self::counters::Limit;
-use self::counters::{Counted, Counters};
 pub(crate) use self::past::Past;
+use self::{
+    counters::{Counted, Counters},
+    sweep::Sweep,
+};
 use crate::{
     Error,
+    chain::ChainWatcher,
     config::Config,
     registry::Registry,
     store::{
@@ -24,11 +26,6 @@ use crate::{
         schema::{Done, RequestRow, request_key, table, word_of},
     },
 };
-
-/// How often old keys are looked for, in requests, and how many are looked at then: so many that the store has at most
-/// about twice as many as are kept.
-const SWEEP: u64 = 64;
-const SWEPT: usize = 128;
 
 /// A call of somebody who may repeat it, as when an answer was lost, or whom limits bind.
 ///
@@ -38,6 +35,8 @@ const SWEPT: usize = 128;
 pub struct Request {
     at: u64,
     once: Option<Once>,
+    /// The most that it alone may spend.
+    most: Option<U256>,
     limits: Vec<Limit>,
 }
 
@@ -49,9 +48,10 @@ struct Once {
 }
 
 impl Request {
-    /// A request at a time, in Unix seconds, which decides about its day, and for how long its key is kept.
+    /// A request at a time, in Unix seconds, which decides about its day, and for how long its key is kept: until that is over
+    /// by these times and by those of the newest blocks that were seen.
     pub const fn new(at: u64) -> Self {
-        Self { at, once: None, limits: Vec::new() }
+        Self { at, once: None, most: None, limits: Vec::new() }
     }
 
     /// With a key: a later request with it does nothing, and gets what this one got, for
@@ -64,6 +64,13 @@ impl Request {
         self
     }
 
+    /// Does nothing if it alone would spend more than this, in the smallest unit of the asset. The least of several counts.
+    #[must_use]
+    pub fn at_most(mut self, max: U256) -> Self {
+        self.most = Some(self.most.map_or(max, |most| most.min(max)));
+        self
+    }
+
     /// Also counts what it spends, and does nothing if that would be too much. A counter counts for one asset.
     #[must_use]
     pub fn limit(mut self, limit: Limit) -> Self {
@@ -71,10 +78,12 @@ impl Request {
         self
     }
 
-    /// What comes after it under the same key: what it spends is counted.
-    pub(crate) fn second(&self) -> Self {
-        let once = self.once.map(|Once { key, content }| Once { key: keccak256(key), content });
-        Self { at: self.at, once, limits: Vec::new() }
+    /// What comes after its cheque under the same key: what it spends is counted. It belongs to that cheque, and not to one
+    /// that the key stands for once the first is forgotten.
+    pub(crate) fn second(&self, cheque: &SignedCheque) -> Self {
+        let content = cheque.cheque().digest();
+        let once = self.once.map(|Once { key, .. }| Once { key: keccak256([key, content].concat()), content });
+        Self { at: self.at, once, most: None, limits: Vec::new() }
     }
 }
 
@@ -102,6 +111,7 @@ struct Claim {
 /// What may be done now. Dropping it gives it up.
 #[derive(Default)]
 pub(crate) struct Pass {
+    /// From when on its key is kept, in Unix seconds.
     at: u64,
     claim: Option<Claim>,
     counted: Vec<Counted>,
@@ -117,20 +127,19 @@ pub(crate) enum Begun {
 /// The keys and counters of a wallet.
 pub(crate) struct Requests {
     ledger: Arc<Ledger>,
+    watcher: Arc<ChainWatcher>,
     /// For how long keys are kept, in seconds.
     keep: u64,
     turns: Arc<Registry<B256, Turn>>,
     counters: Counters,
-    count: AtomicU64,
-    /// Up to which key old ones were looked for.
-    swept: Mutex<Option<Vec<u8>>>,
+    old: Sweep,
 }
 
 impl Requests {
-    pub(crate) fn new(ledger: Arc<Ledger>, config: &Config) -> Self {
+    pub(crate) fn new(ledger: Arc<Ledger>, watcher: Arc<ChainWatcher>, config: &Config) -> Self {
         let keep = config.keep_requests.as_secs();
-        let (turns, counters, count, swept) = Default::default();
-        Self { ledger, keep, turns, counters, count, swept }
+        let (turns, counters, old) = (Arc::default(), Counters::default(), Sweep::of(table::REQUESTS));
+        Self { ledger, watcher, keep, turns, counters, old }
     }
 
     /// Waits for a request with the same key, and returns what was done for it; or reserves what this one spends.
@@ -139,12 +148,18 @@ impl Requests {
     ///
     /// [`Error::KeyReused`], [`Error::LimitReached`], [`Error::Store`].
     pub(crate) async fn begin(&self, request: Option<&Request>, spends: U256) -> Result<Begun, Error> {
-        let Some(Request { at, once, limits }) = request else { return Ok(Begun::New(Pass::default())) };
+        let Some(request) = request else { return Ok(Begun::New(Pass::default())) };
+        let Request { at, once, most, limits } = request;
+        // A clock that is ahead or behind, and is set later, must not make a key look old; and neither must a node.
+        let newest = self.watcher.last().map_or(0, |look| look.head.timestamp);
+        let (at_least, at_most) = (newest.min(*at), newest.max(*at));
+        let forgotten = at_least.saturating_sub(self.keep);
+        if let Err(error) = self.sweep(request, forgotten).await {
+            tracing::warn!(%error, "could not look for old requests");
+        }
         let claim = match once {
             None => None,
             Some(once) => {
-                let forgotten = at.saturating_sub(self.keep);
-                self.sweep(forgotten).await;
                 let claim = self.claim(*once).await;
                 match self.known(once.key).await? {
                     None => Some(claim),
@@ -156,13 +171,16 @@ impl Requests {
                 }
             }
         };
+        if let Some(max) = most.filter(|most| spends > *most) {
+            return Err(Error::LimitReached { amount: spends, left: max, max });
+        }
         let counted = self.counters.reserve(&self.ledger, limits, spends, *at).await?;
-        Ok(Begun::New(Pass { at: *at, claim, counted }))
+        Ok(Begun::New(Pass { at: at_most, claim, counted }))
     }
 
     /// What was done for the key of a request. Waits for one with it that is under way.
     pub(crate) async fn earlier(&self, request: &Request) -> Result<Option<Past>, Error> {
-        let request = Request { limits: Vec::new(), ..request.clone() };
+        let request = Request { most: None, limits: Vec::new(), ..request.clone() };
         Ok(match self.begin(Some(&request), U256::ZERO).await? {
             Begun::Before(past) => Some(past),
             Begun::New(_) => None,
@@ -201,35 +219,38 @@ impl Requests {
         Claim { once, _taken: taken, _turn: turn }
     }
 
-    /// Forgets some keys that are older than `before`, in Unix seconds, now and then: the next ones of the table, and
-    /// again from its start. So a call costs the same however many there are.
-    async fn sweep(&self, before: u64) {
-        if !self.count.fetch_add(1, Ordering::Relaxed).is_multiple_of(SWEEP) {
-            return;
+    /// Forgets some of what is older than `before`, in Unix seconds, of the kinds that a request adds to.
+    async fn sweep(&self, request: &Request, before: u64) -> Result<(), StoreError> {
+        if request.once.is_some() {
+            self.sweep_keys(before).await?;
         }
-        let after = self.swept.lock().take();
-        let old = async {
-            let page = self.ledger.durable_page(table::REQUESTS, &[], after.as_deref(), SWEPT).await?;
-            *self.swept.lock() = page.last().filter(|_| page.len() >= SWEPT).map(|(key, _)| key.clone());
-            let (mut batch, mut turns) = (Batch::new(), Vec::new());
-            for (key, value) in &page {
-                let row: RequestRow = decode(table::REQUESTS, key, value)?;
-                if row.at >= before {
-                    continue;
-                }
-                // Whoever uses it now writes it anew.
-                let turn = self.turn(word_of(table::REQUESTS, key)?);
-                if let Ok(taken) = Arc::clone(&turn.taken).try_lock_owned() {
-                    batch.remove(request_key(turn.key));
-                    turns.push((taken, turn));
-                }
+        if !request.limits.is_empty() {
+            self.counters.sweep(&self.ledger, before).await?;
+        }
+        Ok(())
+    }
+
+    async fn sweep_keys(&self, before: u64) -> Result<(), StoreError> {
+        let (mut batch, mut turns) = (Batch::new(), Vec::new());
+        for (key, value) in self.old.next(&self.ledger).await? {
+            let row: RequestRow = decode(table::REQUESTS, &key, &value)?;
+            if row.at >= before {
+                continue;
             }
-            drop(self.ledger.submit(batch)); // nobody waits: they are looked for again
-            Ok::<(), StoreError>(())
-        };
-        if let Err(error) = old.await {
-            tracing::warn!(%error, "could not look for old requests");
+            // Whoever uses it now writes it anew.
+            let turn = self.turn(word_of(table::REQUESTS, &key)?);
+            let Ok(taken) = Arc::clone(&turn.taken).try_lock_owned() else { continue };
+            // Whoever has just used it has written it anew, which may not be stored yet.
+            let key = request_key(turn.key);
+            if self.ledger.get::<RequestRow>(&key).await?.is_some_and(|row| row.at < before) {
+                batch.remove(key);
+                turns.push((taken, turn));
+            }
         }
+        if !turns.is_empty() {
+            drop(self.ledger.submit(batch)); // nobody waits: they are looked for again
+        }
+        Ok(())
     }
 }
 

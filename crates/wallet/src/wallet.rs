@@ -139,7 +139,7 @@ impl Wallet {
         let watcher = ChainWatcher::open(Arc::clone(chain), Arc::clone(ledger), config, feed.clone()).await?;
         let parts = (Arc::clone(chain), Arc::clone(&watcher), Arc::clone(ledger));
         let account = Account::open(parts, signer, config, health.clone(), feed.clone()).await?;
-        let requests = Arc::new(Requests::new(Arc::clone(ledger), &config));
+        let requests = Arc::new(Requests::new(Arc::clone(ledger), Arc::clone(&watcher), &config));
         let parts = (Arc::clone(chain), Arc::clone(&watcher), Arc::clone(&account), Arc::clone(&requests));
         let cashing = Cashing::open(parts, config)?;
         let factory = Factory::new(Arc::clone(chain), Arc::clone(&watcher), Arc::clone(&account));
@@ -268,7 +268,10 @@ impl Wallet {
     /// [`Error::KeyReused`], [`Error::Forgotten`], [`Error::Store`].
     pub async fn transaction_for(&self, request: &Request) -> Result<Option<Transaction>, Error> {
         let past = match self.0.requests.earlier(request).await? {
-            Some(past) if past.is_cheque() => self.0.requests.earlier(&request.second()).await?,
+            Some(past) if past.is_cheque() => {
+                let cheque = past.cheque(self.chain_id())?;
+                self.0.requests.earlier(&request.second(&cheque)).await?
+            }
             past => past,
         };
         match past {

@@ -5,14 +5,16 @@ use std::net::SocketAddr;
 use alloy::primitives::B256;
 use hyper::{
     HeaderMap, Method, StatusCode,
-    header::{AUTHORIZATION, CONTENT_TYPE, FORWARDED, HOST, HeaderName, ORIGIN, UPGRADE},
+    header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, ORIGIN, UPGRADE},
     http::{HeaderValue, request::Parts},
 };
 
 use super::{options::Options, tokens::hash};
 
 /// Headers that a proxy adds: then who calls is not on this machine, whatever the address says.
-const OF_PROXIES: [&str; 4] = ["x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
+const OF_PROXIES: [&str; 3] = ["forwarded", "via", "x-real-ip"];
+/// What others of them begin with.
+const OF_PROXIES_ALL: &str = "x-forwarded-";
 
 /// Why a request is not looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,8 +167,8 @@ pub(crate) fn token(headers: &HeaderMap) -> Result<Option<B256>, Refused> {
 
 /// Whether a request comes from this machine, and through nobody else.
 pub(crate) fn is_local(head: &Parts, address: SocketAddr) -> bool {
-    let passed_on =
-        head.headers.contains_key(FORWARDED) || OF_PROXIES.iter().any(|name| head.headers.contains_key(*name));
+    let mut names = head.headers.keys().map(HeaderName::as_str);
+    let passed_on = names.any(|name| OF_PROXIES.contains(&name) || name.starts_with(OF_PROXIES_ALL));
     address.ip().to_canonical().is_loopback() && !passed_on
 }
 
@@ -316,7 +318,7 @@ mod tests {
         assert!(is_local(&head(None), near) && !is_local(&head(None), far));
         assert!(is_local(&head(None), "[::1]:1".parse().unwrap()));
         assert!(is_local(&head(None), "[::ffff:127.0.0.1]:1".parse().unwrap()));
-        for name in ["Forwarded", "X-Forwarded-For", "Via", "X-Real-IP"] {
+        for name in ["Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "Via", "X-Real-IP"] {
             assert!(!is_local(&head(Some(name)), near), "{name}");
         }
     }

@@ -30,7 +30,6 @@ impl Count {
 /// What a call is about to spend.
 pub(crate) struct Spending<'a> {
     pub(crate) count: Count,
-    pub(crate) amount: U256,
     pub(crate) beneficiary: Option<Address>,
     pub(crate) units: &'a Units,
 }
@@ -58,7 +57,7 @@ fn hash_of(parts: &[&dyn std::fmt::Display]) -> B256 {
 ///
 /// # Errors
 ///
-/// [`Refusal::LimitReached`] if this call alone is too large, or a limit has a unit that the asset does not have.
+/// [`Refusal::LimitReached`] if a limit has a unit that the asset does not have.
 pub(crate) fn request(
     now: u64,
     caller: &Caller,
@@ -75,15 +74,13 @@ pub(crate) fn request(
     let own = caller.token.as_ref().map(|token| (token.hash, &token.most));
     // The first counter is everybody's.
     for (whose, most) in [(B256::ZERO, all)].into_iter().chain(own) {
-        for limit in limits(whose, most, spending)? {
-            request = request.limit(limit);
-        }
+        request = limited(request, whose, most, spending)?;
     }
     Ok(request)
 }
 
-fn limits(whose: B256, most: &Most, spending: &Spending<'_>) -> Result<Vec<Limit>, Problem> {
-    let Spending { count, amount, beneficiary, units } = spending;
+fn limited(mut request: Request, whose: B256, most: &Most, spending: &Spending<'_>) -> Result<Request, Problem> {
+    let Spending { count, beneficiary, units } = spending;
     let read = |limit: &Option<String>| -> Result<Option<U256>, Problem> {
         let Some(text) = limit else { return Ok(None) };
         let unusable = |error: &dyn std::fmt::Display| {
@@ -92,21 +89,17 @@ fn limits(whose: B256, most: &Most, spending: &Spending<'_>) -> Result<Vec<Limit
         let written = text.parse::<Written>().map_err(|error| unusable(&error))?;
         written.of(units).map(Some).map_err(|failure| unusable(&failure.message))
     };
-    if let Some(max) = read(&most.per_call)?
-        && *amount > max
-    {
-        let message = format!("{amount} is too much for a call, expected at most {max}");
-        return Err(Problem::new(Refusal::LimitReached, message));
-    }
     let asset = units.asset();
-    let mut all = Vec::new();
+    if let Some(max) = read(&most.per_call)? {
+        request = request.at_most(max);
+    }
     if let Some(max) = read(&most.per_day)? {
-        all.push(Limit { counter: hash_of(&[&whose, &count.name(), &asset]), max });
+        request = request.limit(Limit { counter: hash_of(&[&whose, &count.name(), &asset]), max });
     }
     if let (Some(max), Some(beneficiary)) = (read(&most.per_beneficiary)?, beneficiary) {
-        all.push(Limit { counter: hash_of(&[&whose, &count.name(), &asset, beneficiary]), max });
+        request = request.limit(Limit { counter: hash_of(&[&whose, &count.name(), &asset, beneficiary]), max });
     }
-    Ok(all)
+    Ok(request)
 }
 
 #[cfg(test)]
@@ -133,27 +126,25 @@ mod tests {
         Most { per_call: own(call), per_beneficiary: own(beneficiary), per_day: own(day) }
     }
 
-    fn spending(amount: u64) -> Spending<'static> {
+    fn spending() -> Spending<'static> {
         let beneficiary = Some(Address::repeat_byte(1));
-        Spending { count: Count::Promised, amount: U256::from(amount), beneficiary, units: &Units::ETHER }
+        Spending { count: Count::Promised, beneficiary, units: &Units::ETHER }
     }
 
     fn asked(caller: &Caller, key: Option<&str>, amount: u64, all: &Most) -> Result<Request, Problem> {
         let (key, amount_text) = (key.map(str::to_owned), amount.to_string());
         let once = Once { method: "chequebook_issue", key, content: &[&amount_text] };
-        request(7, caller, &once, Some(&spending(amount)), all)
+        request(7, caller, &once, Some(&spending()), all)
     }
 
     #[test]
-    fn a_call_that_is_too_large_is_refused() {
-        let caller_of = |call| caller(1, most(Some(call), None, None));
-        assert!(asked(&caller_of("5wei"), None, 5, &Most::default()).is_ok());
-        assert!(asked(&caller_of("5wei"), None, 6, &Most::default()).is_err());
-        assert!(
-            asked(&caller_of("6wei"), None, 6, &most(Some("5wei"), None, None)).is_err(),
-            "the service's counts, too"
-        );
-        assert!(asked(&caller_of("5units"), None, 1, &Most::default()).is_err(), "ether has no such unit");
+    fn the_least_of_what_a_call_may_spend_counts() {
+        let of = |token, service| asked(&caller(1, most(token, None, None)), None, 5, &most(service, None, None));
+        assert_eq!(of(Some("5wei"), None).unwrap(), Request::new(7).at_most(U256::from(5)));
+        for (token, service) in [("6wei", "5wei"), ("5wei", "6wei")] {
+            assert_eq!(of(Some(token), Some(service)).unwrap(), Request::new(7).at_most(U256::from(5)));
+        }
+        assert!(of(Some("5units"), None).is_err(), "ether has no such unit");
     }
 
     #[test]

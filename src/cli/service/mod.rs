@@ -14,6 +14,7 @@ mod openrpc;
 mod options;
 mod page;
 mod params;
+mod patient;
 mod problem;
 mod prometheus;
 mod rate;

@@ -15,13 +15,13 @@ use hyper::{
     body::Incoming,
     header::{
         ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL,
-        CONTENT_TYPE, HeaderValue, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+        CONTENT_TYPE, HeaderValue, UPGRADE, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
     },
     http::request::Parts,
     server::conn::http1,
     service::service_fn,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use jsonrpsee::server::{
     BatchRequestConfig, HttpBody, Methods, PingConfig, Server, ServerConfig, ServerHandle, StopHandle, stop_channel,
 };
@@ -38,6 +38,7 @@ use super::{
     methods,
     options::Options,
     page,
+    patient::Patient,
     problem::Problem,
     state::State,
     tokens::Scope,
@@ -126,7 +127,7 @@ impl Service {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limit)
-            .serve_connection(TokioIo::new(stream), answer)
+            .serve_connection(Patient::new(stream, limit), answer)
             .with_upgrades();
         let mut connection = pin!(connection);
         // A connection that breaks is the other side's concern.
@@ -181,7 +182,10 @@ impl Service {
         }
         let peer = Peer::new(end.address.ip(), is_local(&head, end.address), shown, end.place);
         let body = match asked {
-            Asked::Calls => HttpBody::from(self.body(&head.headers, body).await?),
+            Asked::Calls => {
+                head.headers.remove(UPGRADE); // only what asks for a WebSocket gets one
+                HttpBody::from(self.body(&head.headers, body).await?)
+            }
             _ => {
                 self.wait_for_token(&peer, end.line);
                 HttpBody::new(body)

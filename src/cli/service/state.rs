@@ -92,6 +92,10 @@ impl State {
                     context.out.note(&format!("chequebook {address} is left out: another key signs its cheques"));
                     continue;
                 }
+                Err(WalletError::Dead { .. }) => {
+                    context.out.note(&format!("chequebook {address} is left out: it has ended"));
+                    continue;
+                }
                 opened => opened?,
             };
             let units = context.units(chequebook.terms().form.asset(), &session.provider).await?;

@@ -233,7 +233,7 @@ impl Chequebook {
     pub async fn withdraw_for(&self, amount: U256, request: &Request) -> Result<Transaction, Error> {
         self.0.book.require_created().await?;
         let cheque = self.own_outbox().issue_for(amount, request).await?;
-        self.0.book.wallet.cashing().cash_for(&cheque, Overdraft::Refuse, &request.second()).await
+        self.0.book.wallet.cashing().cash_for(&cheque, Overdraft::Refuse, &request.second(&cheque)).await
     }
 
     /// Sends the transaction that cashes what was promised to the owner, if anything of it is uncashed; or returns the one

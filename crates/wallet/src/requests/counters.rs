@@ -5,12 +5,13 @@ use std::{collections::BTreeMap, sync::Arc};
 use alloy::primitives::{B256, U256};
 use parking_lot::Mutex;
 
+use super::sweep::Sweep;
 use crate::{
     Error,
     registry::Registry,
     store::{
-        Batch, Durable, Ledger,
-        schema::{CounterRow, counter_key},
+        Batch, Durable, Ledger, StoreError, decode,
+        schema::{CounterRow, counter_key, table, word_of},
     },
 };
 
@@ -71,14 +72,47 @@ impl Drop for Counted {
 }
 
 /// The counters of a wallet, each in memory while somebody uses it.
-#[derive(Default)]
 pub(super) struct Counters {
     all: Arc<All>,
     /// One is read at a time, so that no two are of the same key. It guards no state.
     reading: tokio::sync::Mutex<()>,
+    old: Sweep,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self { all: Arc::default(), reading: tokio::sync::Mutex::default(), old: Sweep::of(table::COUNTERS) }
+    }
 }
 
 impl Counters {
+    /// Forgets some counters of days before that of `before`, in Unix seconds.
+    pub(super) async fn sweep(&self, ledger: &Ledger, before: u64) -> Result<(), StoreError> {
+        let (page, day) = (self.old.next(ledger).await?, before / DAY);
+        if page.is_empty() {
+            return Ok(());
+        }
+        let _reading = self.reading.lock().await; // nobody begins to use one meanwhile
+        let (mut batch, mut is_empty) = (Batch::new(), true);
+        for (key, value) in page {
+            let row: CounterRow = decode(table::COUNTERS, &key, &value)?;
+            let counter = word_of(table::COUNTERS, &key)?;
+            if row.day >= day || self.all.find(&counter).is_some() {
+                continue;
+            }
+            // It may have been written since, which may not be stored yet.
+            let key = counter_key(counter);
+            if ledger.get::<CounterRow>(&key).await?.is_some_and(|row| row.day < day) {
+                batch.remove(key);
+                is_empty = false;
+            }
+        }
+        if !is_empty {
+            drop(ledger.submit(batch)); // nobody waits: they are looked for again
+        }
+        Ok(())
+    }
+
     /// Reserves an amount with all limits, or with none.
     pub(super) async fn reserve(
         &self,

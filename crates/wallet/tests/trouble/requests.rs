@@ -1,12 +1,18 @@
 //! Requests with a key happen once, whatever comes between, and limits hold over restarts and concurrency.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use alloy::primitives::{Address, B256, U256, keccak256};
 use chequebook::{Overdraft, Scheme};
 use chequebook_wallet::{
-    Backup, Chequebook, Error, Limit, NewChequebook, Outbox, Owner, Purpose, Request, Wallet,
-    store::{Memory, MemoryDisk},
+    Backup, Chequebook, Error, Limit, NewChequebook, Outbox, Owner, Purpose, Request, StoreError, Wallet,
+    store::{Change, Memory, MemoryDisk},
 };
 use tokio::task::JoinSet;
 
@@ -35,6 +41,13 @@ fn at_most(max: u64) -> Request {
 
 fn outbox(book: &Chequebook, index: u64) -> Outbox {
     book.outbox(who(index), Scheme::Typed)
+}
+
+/// So many seconds go by on the chain.
+async fn pass(sim: &Sim, wallet: &Wallet, seconds: u64) {
+    sim.warp(seconds);
+    sim.mine(1);
+    wallet.refresh().await.unwrap();
 }
 
 async fn issued(book: &Chequebook) -> U256 {
@@ -302,6 +315,10 @@ async fn a_limit_counts_what_was_spent_and_nothing_else() {
     let twice = at_most(200).limit(Limit { counter: word("of a day"), max: wei(95) });
     let refused = outbox(&payer.book, 1).issue_for(wei(1), &twice).await.unwrap_err();
     assert!(matches!(refused, Error::LimitReached { left, .. } if left.is_zero()), "{refused:?}");
+    // So does what a call alone may spend, also of several.
+    let alone = at_most(200).at_most(wei(9)).at_most(wei(4)).at_most(wei(7));
+    let refused = outbox(&payer.book, 1).issue_for(wei(5), &alone).await.unwrap_err();
+    assert!(matches!(refused, Error::LimitReached { left, max, .. } if (left, max) == (wei(4), wei(4))), "{refused:?}");
     // Deposits and withdrawals are counted, too.
     assert!(payer.book.deposit_for(wei(56), &request("d")).await.is_err());
     payer.book.deposit_for(wei(50), &request("d")).await.unwrap().confirmed().await.unwrap();
@@ -329,31 +346,183 @@ async fn w1_what_is_not_durable_is_not_done() {
 #[tokio::test(start_paused = true)]
 async fn old_keys_are_forgotten_and_no_others() {
     let payer = Payer::with(100_000, config().keep_requests(Duration::from_secs(3_600))).await;
+    let start = payer.sim.time();
     let request = |index: u64, at: u64| Request::new(at).once(word(&index.to_string()), word("content"));
     for index in 0..1_000 {
-        outbox(&payer.book, 1).issue_for(wei(1), &request(index, NOON)).await.unwrap();
+        outbox(&payer.book, 1).issue_for(wei(1), &request(index, start)).await.unwrap();
     }
     let rows = async || Backup::export(&payer.wallet).await.map(|backup| keys(&backup)).unwrap();
     assert_eq!(rows().await, 1_000);
     // An hour later a key means nothing any more, whether or not it is still there.
-    outbox(&payer.book, 1).issue_for(wei(1), &request(0, NOON + 3_600)).await.unwrap();
+    outbox(&payer.book, 1).issue_for(wei(1), &request(0, start + 3_600)).await.unwrap();
     assert_eq!(issued(&payer.book).await, wei(1_000));
-    outbox(&payer.book, 1).issue_for(wei(1), &request(1, NOON + 3_601)).await.unwrap();
+    pass(&payer.sim, &payer.wallet, 3_601).await;
+    outbox(&payer.book, 1).issue_for(wei(1), &request(1, start + 3_601)).await.unwrap();
     assert_eq!(issued(&payer.book).await, wei(1_001));
     for index in 1_000..2_000 {
-        outbox(&payer.book, 1).issue_for(wei(1), &request(index, NOON + 3_601)).await.unwrap();
+        outbox(&payer.book, 1).issue_for(wei(1), &request(index, start + 3_601)).await.unwrap();
     }
     let left = rows().await;
     assert!((1_001..=1_001 + 200).contains(&left), "{left} keys");
     for index in 1_000..2_000 {
-        outbox(&payer.book, 1).issue_for(wei(1), &request(index, NOON + 7_200)).await.unwrap();
+        outbox(&payer.book, 1).issue_for(wei(1), &request(index, start + 7_200)).await.unwrap();
     }
     assert_eq!(issued(&payer.book).await, wei(2_001), "none of the new ones was forgotten");
 }
 
 fn keys(backup: &Backup) -> usize {
+    rows(backup, "requests")
+}
+
+fn rows(backup: &Backup, name: &str) -> usize {
     let json = serde_json::to_value(backup).unwrap();
-    json["requests"].as_array().unwrap().len()
+    json[name].as_array().unwrap().len()
+}
+
+/// Commits that write something wait while it is closed.
+#[derive(Clone, Default)]
+struct Writes(Arc<AtomicBool>);
+
+#[async_trait::async_trait]
+impl Meddler for Writes {
+    async fn before_commit(&self, changes: &[Change]) -> Result<(), StoreError> {
+        while self.0.load(Ordering::SeqCst) && changes.iter().any(|change| !change.writes.is_empty()) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(())
+    }
+}
+
+/// Old keys are looked for just when one of them is used anew, and that is not durable yet.
+#[tokio::test(start_paused = true)]
+async fn w1_a_key_that_is_used_anew_is_not_forgotten_with_its_old_use() {
+    let (sim, closed, store) = (chain(), Writes::default(), Arc::new(Memory::new()));
+    let short = config().keep_requests(Duration::from_secs(3_600));
+    let wallet = wallet_with(&sim, "payer", Meddled(store, closed.clone()), short).await;
+    let book = Chequebook::create(&wallet, key("payer"), terms(1_000)).await.unwrap();
+    let start = sim.time();
+    let request = |key: &str, at: u64| Request::new(at).once(word(key), word("content"));
+    outbox(&book, 1).issue_for(wei(10), &request("a", start)).await.unwrap();
+    // So many that the next but one looks for old keys.
+    for index in 1..63 {
+        outbox(&book, 2).issue_for(wei(1), &request(&index.to_string(), start)).await.unwrap();
+    }
+    let later = start + 3_601;
+    pass(&sim, &wallet, 3_601).await;
+    closed.0.store(true, Ordering::SeqCst);
+    let anew = tokio::spawn({
+        let (outbox, request) = (outbox(&book, 1), request("a", later));
+        async move { outbox.issue_for(wei(10), &request).await.unwrap() }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let other = tokio::spawn({
+        let (outbox, request) = (outbox(&book, 2), request("b", later));
+        async move { outbox.issue_for(wei(1), &request).await.unwrap() }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    closed.0.store(false, Ordering::SeqCst);
+    let anew = anew.await.unwrap();
+    other.await.unwrap();
+    assert_eq!(anew.cheque().amount, wei(20));
+    assert_eq!(outbox(&book, 1).issue_for(wei(10), &request("a", later)).await.unwrap(), anew);
+    assert_eq!(issued(&book).await, wei(20 + 63));
+}
+
+/// A machine whose clock is behind or ahead, and is set later: a key is kept by the time of the chain, too.
+#[tokio::test(start_paused = true)]
+async fn w1_a_clock_that_is_wrong_forgets_no_key() {
+    let payer = Payer::new(100).await;
+    let request = |at| Request::new(at).once(word("a"), word("content"));
+    let cheque = outbox(&payer.book, 1).issue_for(wei(10), &request(7)).await.unwrap();
+    let now = payer.sim.time();
+    for at in [now, 7, now + 6 * 86_400, now + 300 * 86_400] {
+        assert_eq!(outbox(&payer.book, 1).issue_for(wei(10), &request(at)).await.unwrap(), cheque, "at {at}");
+    }
+    assert_eq!(issued(&payer.book).await, wei(10));
+    // Neither is the chain believed alone.
+    pass(&payer.sim, &payer.wallet, 8 * 86_400).await;
+    assert_eq!(outbox(&payer.book, 1).issue_for(wei(10), &request(now)).await.unwrap(), cheque);
+    outbox(&payer.book, 1).issue_for(wei(10), &request(now + 8 * 86_400)).await.unwrap();
+    assert_eq!(issued(&payer.book).await, wei(20));
+}
+
+/// A withdrawal that came to its cash later than to its cheque is forgotten as a whole: the key means a new one then, of
+/// whatever amount.
+#[tokio::test(start_paused = true)]
+async fn a_key_of_a_withdrawal_is_forgotten_with_its_cash() {
+    for (amount, content) in [(20, "content"), (30, "another")] {
+        let payer = Payer::with(100, config().keep_requests(Duration::from_secs(3_600))).await;
+        let start = payer.sim.time();
+        let at = |at: u64, content: &str| Request::new(at).once(word("a"), word(content));
+        payer
+            .sim
+            .hook(|method, _| (method == "eth_estimateGas").then(|| Act::Error(-32_000, "no memory".into(), None)));
+        payer.book.withdraw_for(wei(20), &at(start, "content")).await.unwrap_err();
+        payer.sim.unhook();
+        let first = payer.book.withdraw_for(wei(20), &at(start + 3_600, "content")).await.unwrap();
+        first.confirmed().await.unwrap();
+        assert_eq!(
+            payer.wallet.transaction_for(&at(start + 3_600, "content")).await.unwrap().unwrap().nonce(),
+            first.nonce()
+        );
+        pass(&payer.sim, &payer.wallet, 3_601).await;
+        let second = payer.book.withdraw_for(wei(amount), &at(start + 3_601, content)).await.unwrap();
+        assert_ne!(first.nonce(), second.nonce());
+        second.confirmed().await.unwrap();
+        assert_eq!(payer.sim.paid(payer.contract()).get(&key("owner").address()), Some(&wei(20 + amount)));
+    }
+}
+
+/// What was cancelled is what was done for its key: only another key does it again.
+#[tokio::test(start_paused = true)]
+async fn a_key_of_what_was_cancelled_does_nothing_more() {
+    let payer = Payer::new(100).await;
+    payer.sim.auto_mine(false);
+    let deposit = payer.book.deposit_for(wei(5), &once("deposit")).await.unwrap();
+    let withdrawal = payer.book.withdraw_for(wei(20), &once("withdraw")).await.unwrap();
+    deposit.cancel().await.unwrap();
+    withdrawal.cancel().await.unwrap();
+    payer.sim.auto_mine(true);
+    payer.sim.mine(3);
+    payer.wallet.refresh().await.unwrap();
+    for _ in 0..2 {
+        let again = payer.book.deposit_for(wei(5), &once("deposit")).await.unwrap();
+        assert!(again.nonce() == deposit.nonce() && again.is_cancelled());
+        let again = payer.book.withdraw_for(wei(20), &once("withdraw")).await.unwrap();
+        assert!(again.nonce() == withdrawal.nonce() && again.is_cancelled());
+    }
+    let balance = payer.book.balance().await.unwrap();
+    assert_eq!((balance.funded, balance.issued), (wei(100), wei(20)));
+    // What it promised is paid with the next one.
+    payer.book.withdraw_for(wei(1), &once("next")).await.unwrap().confirmed().await.unwrap();
+    assert_eq!(payer.sim.paid(payer.contract()).get(&key("owner").address()), Some(&wei(21)));
+}
+
+/// Counters of days that are over make way, whether or not calls have keys, and those that count hold.
+#[tokio::test(start_paused = true)]
+async fn w5_old_counters_are_forgotten_and_no_others() {
+    let payer = Payer::with(100_000, config().keep_requests(Duration::from_secs(3_600))).await;
+    let start = payer.sim.time();
+    let request = |index: u64, at: u64, max: u64| {
+        Request::new(at).limit(Limit { counter: word(&index.to_string()), max: wei(max) })
+    };
+    let counters = async || Backup::export(&payer.wallet).await.map(|backup| rows(&backup, "counters")).unwrap();
+    for index in 0..1_000 {
+        outbox(&payer.book, 1).issue_for(wei(1), &request(index, start, 1)).await.unwrap();
+    }
+    assert_eq!(counters().await, 1_000);
+    let later = start + 2 * 86_400;
+    pass(&payer.sim, &payer.wallet, 2 * 86_400).await;
+    for index in 1_000..2_000 {
+        outbox(&payer.book, 1).issue_for(wei(1), &request(index, later, 1)).await.unwrap();
+    }
+    let left = counters().await;
+    assert!((1_000..=1_200).contains(&left), "{left} counters");
+    for index in 1_000..2_000 {
+        let refused = outbox(&payer.book, 1).issue_for(wei(1), &request(index, later, 1)).await.unwrap_err();
+        assert!(matches!(refused, Error::LimitReached { left, .. } if left.is_zero()), "{refused:?}");
+    }
+    assert_eq!(issued(&payer.book).await, wei(2_000));
 }
 
 /// A backup keeps what was done, so that whoever continues from it does nothing twice.

@@ -6,7 +6,7 @@ use chequebook_wallet::{Owner, Request, Transaction};
 
 use crate::cli::{
     output::{Record, Value},
-    owner::{OwnerCommand, with_state},
+    owner::{self, OwnerCommand, with_state},
     service::{
         method::{Answer, record},
         params::Args,
@@ -20,11 +20,15 @@ async fn command(state: &State, call: &Call, command: OwnerCommand) -> Answer {
     // It is named even if there is only one: nobody ends another one by mistake.
     let address = Args::need("chequebook", call.args.address("chequebook")?)?;
     let request = state.request(call, &[&address], None)?;
-    let owner = Owner::open(&state.session.wallet, address).await?;
-    let transaction = send(&owner, command, &request).await?;
+    let wallet = &state.session.wallet;
+    // After a kill there is no handle any more.
+    let transaction = match wallet.transaction_for(&request).await? {
+        Some(transaction) => transaction,
+        None => send(&Owner::open(wallet, address).await?, command, &request).await?,
+    };
     let done = Record::new().with("chequebook", address).with("action", command.name());
     let done = with_transaction(done, &transaction);
-    record(&match owner.state().await {
+    record(&match owner::state(&state.session, address).await {
         Ok(state) => with_state(done, state),
         // It is sent, and that is the answer.
         Err(_) => done.with("state", Value::Nothing).with("killableAt", Value::Nothing),

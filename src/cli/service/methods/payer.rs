@@ -60,7 +60,7 @@ pub(crate) async fn issue(state: Arc<State>, call: Call) -> Answer {
     let amount = Args::need("amount", args.amount("amount")?)?;
     let format = args.format()?;
     let scheme = cheques::scheme(args.scheme()?, format)?;
-    let spending = Spending { count: Count::Promised, amount, beneficiary: Some(beneficiary), units: &book.units };
+    let spending = Spending { count: Count::Promised, beneficiary: Some(beneficiary), units: &book.units };
     let request = state.request(&call, &[&contract, &beneficiary, &amount, &scheme_name(scheme)], Some(&spending))?;
     let cheque = book.chequebook.outbox(beneficiary, scheme).issue_for(amount, &request).await?;
     cheques::write(&cheque, format)
@@ -94,7 +94,7 @@ fn once(
     to: Option<Address>,
 ) -> Result<(U256, chequebook_wallet::Request), Problem> {
     let amount = Args::need("amount", call.args.amount("amount")?)?;
-    let spending = Spending { count, amount, beneficiary: to, units: &book.units };
+    let spending = Spending { count, beneficiary: to, units: &book.units };
     let request = state.request(call, &[&book.chequebook.address(), &amount], Some(&spending))?;
     Ok((amount, request))
 }

@@ -146,7 +146,7 @@ fn a_full_disk() {
     let size = std::fs::metadata(world.path("Alice.redb")).unwrap().len();
     let spend = token(&world, Alice, "spend", &[]);
     let settings = [METRICS, "auto_cash=false"];
-    let trouble = Trouble::with(world, |world| Service::start_on_a_full_disk(world, Alice, size / 1_024, &settings));
+    let trouble = Trouble::with(world, |world| Service::start_on_a_full_disk(world, Alice, size / 512, &settings));
     let to = trouble.world.address(Bob);
     trouble.told("a commit fails", |now| {
         for _ in 0..50 {

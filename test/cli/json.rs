@@ -172,6 +172,18 @@ fn every_command_prints_the_fields_of_the_page() {
     let promises = world.file("promises", &world.old_file(Alice, &contract, &bob, 400));
     seen.check("import-geth of a file", &world.json(Carol, &[&["import-geth", &promises], &any[..]].concat()));
 
+    let create = ["token", "create", "shop", "--scope", "read,spend", "--per-day", "1ether"];
+    seen.check("token create", &world.json(Carol, &create));
+    seen.check("token list", &world.json(Carol, &["token", "list"]));
+    seen.check("token revoke", &world.json(Carol, &["token", "revoke", "shop"]));
+
+    let mut serve = crate::world::start(world.command(Carol, &["serve", "--json", "--set", "listen=127.0.0.1:0"]));
+    let mut first = String::new();
+    BufReader::new(serve.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    seen.check("serve that listens", &serde_json::from_str(&first).unwrap());
+    crate::signals::kill(&serve, Signal::TERM);
+    assert_eq!(crate::world::end(serve).code, Some(0));
+
     let rows: BTreeSet<_> = table().into_keys().collect();
     assert_eq!(seen.0, rows, "every row of the page was compared");
     let mut with_json: BTreeSet<_> = rows.iter().map(|row| row.split(' ').next().unwrap().to_owned()).collect();

@@ -121,7 +121,7 @@ fn a_store_that_fails_promises_nothing_more() {
     let bob = world.address(Bob);
     let spend = token(&world, Alice, "spend", &[]);
     let size = std::fs::metadata(world.path("Alice.redb")).unwrap().len();
-    let service = Service::start_on_a_full_disk(&world, Alice, size / 1_024, &[]);
+    let service = Service::start_on_a_full_disk(&world, Alice, size / 512, &[]);
     let (mut acknowledged, mut connection) = (Vec::new(), service.connect());
     let refused = loop {
         let key = format!("{:0200}", acknowledged.len());

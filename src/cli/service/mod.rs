@@ -77,10 +77,9 @@ pub(crate) async fn serve(context: &Context) -> Result<(), Failure> {
             let state = Arc::clone(&state);
             async move { state.look().await }
         });
-        let mut record = started(&state, &listening.to_string());
-        if let Some(listener) = &for_metrics {
-            record = record.with("metrics", listener.local_addr()?.to_string());
-        }
+        let metrics = for_metrics.as_ref().map(TcpListener::local_addr).transpose()?;
+        let record =
+            started(&state, &listening.to_string()).with("metrics", metrics.map(|address| address.to_string()));
         let telling = tokio::spawn(prometheus::run(Arc::clone(&state), for_metrics));
         context.out.show(&record)?;
         signals.next().await;

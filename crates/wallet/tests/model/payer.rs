@@ -138,7 +138,10 @@ impl World {
             let before = self.signed.insert((self.contracts[0], owner), last.cheque().amount);
             let more = last.cheque().amount - before.unwrap_or_default();
             assert!(more.is_zero() || more == U256::from(amount), "it promised {more}, asked for {amount}");
-            self.check_promise(Asset::Ether, funded, issued, more);
+            // One that promises nothing may come when the end has taken what was promised before.
+            if !more.is_zero() {
+                self.check_promise(Asset::Ether, funded, issued, more);
+            }
         }
     }
 

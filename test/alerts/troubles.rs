@@ -148,9 +148,12 @@ fn a_full_disk() {
     let settings = [METRICS, "auto_cash=false"];
     let trouble = Trouble::with(world, |world| Service::start_on_a_full_disk(world, Alice, size / 512, &settings));
     let to = trouble.world.address(Bob);
+    // Each key takes its place in the store.
+    let calls = std::cell::Cell::new(0_u64);
     trouble.told("a commit fails", |now| {
-        for _ in 0..50 {
-            trouble.service.call(Some(&spend), "chequebook_issue", &list(&[&to, "1"]));
+        for _ in 0..500 {
+            let key = format!("{:032}", calls.replace(calls.get() + 1));
+            trouble.service.call(Some(&spend), "chequebook_issue", &list(&[&to, "1", &key]));
         }
         now.get("chequebook_store_commits_failed_total") > 0.0
     });

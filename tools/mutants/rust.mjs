@@ -41,7 +41,7 @@ const SUBJECTS = {
     fast: ["--", "--tests"],
     fastOptions: ["--minimum-test-timeout=300"],
     // Stories that end within seconds. What cargo-mutants would run without a mutant is the package that it mutates only.
-    slow: ["--test", "e2e", "--", "thin::", "proof::"],
+    slow: ["--test", "e2e", "--", "thin::", "proof::", "original::"],
     slowOptions: ["--test-package=chequebook-cli", "--timeout=120"],
     // Tries an eighth of the random cheques.
     env: { PROPTEST_CASES: "32" },

@@ -117,18 +117,11 @@ impl Credits {
         contract: Address,
         beneficiary: Address,
     ) -> Result<Arc<Purse>, Error> {
-        let key = (contract, beneficiary);
-        if let Some(found) = self.purses.find(&key) {
-            return Ok(found);
-        }
-        let _reading = self.reading.lock().await;
-        if let Some(found) = self.purses.find(&key) {
-            return Ok(found);
-        }
-        // Nobody has it, so what was submitted last is what counts.
-        let row = ledger.get::<CreditRow>(&credit_key(contract, beneficiary)).await?;
-        let purse = Purse { all: Arc::clone(&self.purses), contract, beneficiary, row: Mutex::new(row) };
-        Ok(self.purses.insert(key, Arc::new(purse)))
+        let read = async {
+            let row = ledger.get::<CreditRow>(&credit_key(contract, beneficiary)).await?;
+            Ok(Purse { all: Arc::clone(&self.purses), contract, beneficiary, row: Mutex::new(row) })
+        };
+        self.purses.find_or_read((contract, beneficiary), &self.reading, read).await
     }
 
     /// Spends what a payer has, and returns once that is durable.

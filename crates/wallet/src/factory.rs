@@ -11,6 +11,7 @@ use chequebook::{Asset, Creation, DEPLOYER, Error as ChequeError, deployments, f
 use crate::{
     Error,
     chain::{Chain, ChainWatcher},
+    requests::Pass,
     store::schema::Purpose,
     transactions::{Account, Call, Transaction, same},
 };
@@ -74,7 +75,7 @@ impl Factory {
             let purpose = Purpose::Deploy { contract };
             let decide = || same(self.account.under_way(contract, head.number, |found| *found == purpose));
             let call = Call::new(DEPLOYER, U256::ZERO, input);
-            sent.push(self.account.send_single(call, purpose, decide).await?);
+            sent.push(self.account.send_single(call, purpose, Pass::default(), decide).await?.transaction());
         }
         Ok(sent)
     }

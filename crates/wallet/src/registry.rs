@@ -37,6 +37,27 @@ impl<K: Eq + Hash, V: ?Sized> Registry<K, V> {
         new
     }
 
+    /// The value of a key, which is read if nobody uses it. `reading` lets one be read at a time, so that no two are of the same
+    /// key: what nobody uses is as it was stored last.
+    pub(crate) async fn find_or_read<E>(
+        &self,
+        key: K,
+        reading: &tokio::sync::Mutex<()>,
+        read: impl Future<Output = Result<V, E>>,
+    ) -> Result<Arc<V>, E>
+    where
+        V: Sized,
+    {
+        if let Some(found) = self.find(&key) {
+            return Ok(found);
+        }
+        let _reading = reading.lock().await;
+        if let Some(found) = self.find(&key) {
+            return Ok(found);
+        }
+        Ok(self.insert(key, Arc::new(read.await?)))
+    }
+
     /// Forgets a value that nobody uses any more.
     pub(crate) fn forget(&self, key: &K) {
         let mut all = self.0.lock();

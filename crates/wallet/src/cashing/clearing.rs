@@ -215,7 +215,7 @@ impl Inner {
                 item.reserved.sent(transaction.clone());
             }
         };
-        let sent = self.account.send_and(call, purpose, signed).await;
+        let sent = self.account.send_if(call, purpose, Pass::default(), || Ok(()), signed).await;
         sent.map_err(|error| (error, items.into_inner()))
     }
 }

@@ -13,6 +13,7 @@ use chequebook::{
 use super::cash::Cashing;
 use crate::{
     Error,
+    requests::Pass,
     store::schema::Purpose,
     transactions::{Call, Transaction},
 };
@@ -89,7 +90,8 @@ impl Cashing {
         };
         // The one entry of 2016: the other schemes and the covered entries are ours.
         let call = Call::new(contract, U256::ZERO, cheque.calldata(Overdraft::Consent));
-        account.send_single(call, Purpose::CashOriginal { contract, beneficiary, amount }, decide).await
+        let purpose = Purpose::CashOriginal { contract, beneficiary, amount };
+        Ok(account.send_single(call, purpose, Pass::default(), decide).await?.transaction())
     }
 
     async fn original(&self, contract: Address, payees: Vec<Address>, block: BlockId) -> Result<Seen, Error> {

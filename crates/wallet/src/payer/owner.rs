@@ -12,7 +12,6 @@ use chequebook::{
     State, Terms,
     bindings::Chequebook::{announceKillCall, cancelKillCall, killCall},
 };
-use parking_lot::Mutex;
 
 use self::decide::check;
 use crate::{
@@ -20,7 +19,7 @@ use crate::{
     chain::{Subject, WatchedChequebook},
     requests::{Begun, Request},
     store::schema::{ChequebookRow, Done, Purpose, chequebook_key},
-    transactions::{Call, Transaction},
+    transactions::{Call, Single, Transaction},
     wallet::Wallet,
 };
 
@@ -172,31 +171,17 @@ impl Owner {
             Begun::Before(past) => return shared.account.known(past.sent()?).await,
             Begun::New(pass) => pass,
         };
-        // One that was included meanwhile is under way no longer. If that is not known, it still is.
-        if let Err(error) = shared.account.advance().await {
-            tracing::debug!(contract = %self.address(), %error, "could not look at the transactions");
-        }
+        shared.account.try_advance().await;
         shared.watcher.refresh(&self.watched, Duration::ZERO).await?;
-        if let Some(same) = self.decide(purpose)? {
-            shared.requests.found(pass, Done::transaction(same.id())).await?;
-            return Ok(same);
-        }
         let call = Call::new(self.address(), U256::ZERO, call.abi_encode().into());
-        // Another call may have been faster.
-        let same = Mutex::new(None);
-        let allowed = || match self.decide(purpose)? {
-            None => Ok(()),
-            Some(found) => {
-                *same.lock() = Some(found);
-                Err(Error::CommandUnderWay { contract: self.address(), purpose })
-            }
-        };
-        let sent = shared.account.send_if(call, purpose, pass, allowed, drop).await;
-        let Some(same) = same.into_inner() else { return sent };
-        if let Begun::New(pass) = shared.requests.begin(request, U256::ZERO).await? {
+        let single = shared.account.send_single(call, purpose, pass, || self.decide(purpose)).await?;
+        // What another call did is kept for this key, too.
+        if let Single::UnderWay(same) = &single
+            && let Begun::New(pass) = shared.requests.begin(request, U256::ZERO).await?
+        {
             shared.requests.found(pass, Done::transaction(same.id())).await?;
         }
-        Ok(same)
+        Ok(single.transaction())
     }
 
     /// The same command, if it is under way. Otherwise checks that the contract allows it now.

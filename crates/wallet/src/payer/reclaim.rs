@@ -12,6 +12,7 @@ use super::owner::Owner;
 use crate::{
     Error,
     chain::Subject,
+    requests::Pass,
     store::schema::Purpose,
     transactions::{Call, Transaction, same},
     wallet::Wallet,
@@ -54,6 +55,6 @@ impl Owner {
             }
         };
         let call = Call::new(contract, U256::ZERO, reclaimCall {}.abi_encode().into());
-        shared.account.send_single(call, purpose, decide).await
+        Ok(shared.account.send_single(call, purpose, Pass::default(), decide).await?.transaction())
     }
 }

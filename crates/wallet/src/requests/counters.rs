@@ -145,17 +145,11 @@ impl Counters {
     }
 
     async fn counter(&self, ledger: &Ledger, key: B256) -> Result<Arc<Counter>, Error> {
-        if let Some(found) = self.all.find(&key) {
-            return Ok(found);
-        }
-        let _reading = self.reading.lock().await;
-        if let Some(found) = self.all.find(&key) {
-            return Ok(found);
-        }
-        // Nobody has it, so what was submitted last is what counts.
-        let row = ledger.get::<CounterRow>(&counter_key(key)).await?;
-        let state = Mutex::new(State { row, reserved: U256::ZERO });
-        Ok(self.all.insert(key, Arc::new(Counter { all: Arc::clone(&self.all), key, state })))
+        let read = async {
+            let row = ledger.get::<CounterRow>(&counter_key(key)).await?;
+            Ok(Counter { all: Arc::clone(&self.all), key, state: Mutex::new(State { row, reserved: U256::ZERO }) })
+        };
+        self.all.find_or_read(key, &self.reading, read).await
     }
 }
 

@@ -17,5 +17,10 @@ mod single;
 mod slots;
 mod status;
 
-pub(crate) use self::{account::Account, send::Call, sign::AccountSigner, single::same};
+pub(crate) use self::{
+    account::Account,
+    send::Call,
+    sign::AccountSigner,
+    single::{Single, same},
+};
 pub use self::{handle::Transaction, status::Status};

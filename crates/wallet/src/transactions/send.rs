@@ -80,21 +80,11 @@ impl Account {
     /// Until it is signed, nothing has happened, also if the caller is dropped. From then on it is listed, stored, sent
     /// and followed, whether or not anybody waits.
     pub(crate) async fn send(self: &Arc<Self>, call: Call, purpose: Purpose) -> Result<Transaction, Error> {
-        self.send_and(call, purpose, drop).await
-    }
-
-    /// The same, and calls `signed` when it is recorded.
-    pub(crate) async fn send_and(
-        self: &Arc<Self>,
-        call: Call,
-        purpose: Purpose,
-        signed: impl FnOnce(Transaction) + Send,
-    ) -> Result<Transaction, Error> {
-        self.send_if(call, purpose, Pass::default(), || Ok(()), signed).await
+        self.send_if(call, purpose, Pass::default(), || Ok(()), drop).await
     }
 
     /// The same, if `allowed` allows it just before it is signed: nothing else is signed from then on until it is recorded,
-    /// together with the request that it is for.
+    /// together with the request that it is for. Then it calls `signed`.
     pub(crate) async fn send_if(
         self: &Arc<Self>,
         call: Call,

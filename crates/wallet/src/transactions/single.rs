@@ -7,6 +7,20 @@ use parking_lot::Mutex;
 use super::{account::Account, handle::Transaction, send::Call};
 use crate::{Error, requests::Pass, store::schema::Purpose};
 
+/// The transaction of a call that is to be made once.
+pub(crate) enum Single {
+    Sent(Transaction),
+    /// By another call.
+    UnderWay(Transaction),
+}
+
+impl Single {
+    pub(crate) fn transaction(self) -> Transaction {
+        let (Self::Sent(transaction) | Self::UnderWay(transaction)) = self;
+        transaction
+    }
+}
+
 impl Account {
     /// Looks at the transactions: one that was included meanwhile is under way no longer. If that is not known, it still is.
     pub(crate) async fn try_advance(&self) {
@@ -15,16 +29,17 @@ impl Account {
         }
     }
 
-    /// Sends a transaction, unless `decide` finds the same under way, which is returned then. It decides before anything is
-    /// asked, and again just before the signature, because another call may have been faster.
+    /// Sends a transaction, unless `decide` finds the same under way, which is returned then, and `pass` is not used. It
+    /// decides before anything is asked, and again just before the signature, because another call may have been faster.
     pub(crate) async fn send_single(
         self: &Arc<Self>,
         call: Call,
         purpose: Purpose,
+        pass: Pass,
         decide: impl Fn() -> Result<Option<Transaction>, Error> + Send + Sync,
-    ) -> Result<Transaction, Error> {
+    ) -> Result<Single, Error> {
         if let Some(same) = decide()? {
-            return Ok(same);
+            return Ok(Single::UnderWay(same));
         }
         let same = Mutex::new(None);
         let allowed = || match decide()? {
@@ -35,8 +50,8 @@ impl Account {
                 Err(Error::CommandUnderWay { contract: purpose.contract().unwrap_or_default(), purpose })
             }
         };
-        let sent = self.send_if(call, purpose, Pass::default(), allowed, drop).await;
-        same.into_inner().map_or(sent, Ok)
+        let sent = self.send_if(call, purpose, pass, allowed, drop).await;
+        same.into_inner().map_or_else(|| sent.map(Single::Sent), |same| Ok(Single::UnderWay(same)))
     }
 }
 

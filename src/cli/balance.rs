@@ -1,6 +1,9 @@
 //! What a chequebook is funded with, what was promised from it, and to whom.
 
+use chequebook_wallet::Issued;
+
 use super::{
+    amount::Units,
     args::Which,
     context::{Context, OpenStore},
     exit::Failure,
@@ -37,6 +40,12 @@ pub(crate) async fn amounts(book: &Book) -> Result<Record, Failure> {
         .amount("liabilities", balance.liabilities(), units))
 }
 
+/// What was promised to a beneficiary.
+pub(crate) fn promised(one: &Issued, units: &Units) -> Record {
+    let row = Record::new().with("beneficiary", one.beneficiary).amount("issued", one.amount, units);
+    row.with("hasCheque", one.cheque.is_some())
+}
+
 /// `liabilities`.
 pub(crate) async fn liabilities(context: &Context, which: Which) -> Result<(), Failure> {
     let session = context.open(OpenStore::Existing).await?;
@@ -49,10 +58,7 @@ pub(crate) async fn liabilities(context: &Context, which: Which) -> Result<(), F
             let page = book.chequebook.issued(after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.beneficiary);
-            rows.extend(page.iter().map(|one| {
-                let row = Record::new().with("beneficiary", one.beneficiary).amount("issued", one.amount, &book.units);
-                row.with("hasCheque", one.cheque.is_some())
-            }));
+            rows.extend(page.iter().map(|one| promised(one, &book.units)));
         }
         Ok(Some(record.with("beneficiaries", Value::Rows(rows))))
     }

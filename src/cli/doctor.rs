@@ -1,7 +1,5 @@
 //! `doctor`: looks for trouble, and goes on when it finds some.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use alloy::{
     network::TransactionBuilder,
     primitives::{Address, Bytes, U256, hex},
@@ -12,6 +10,7 @@ use chequebook::{clearing_house, factory};
 
 use super::{
     amount::Units,
+    clock::now,
     context::{Context, OpenStore, Session},
     exit::{Exit, Failure},
     output::Record,
@@ -125,7 +124,7 @@ async fn clock(findings: &mut Findings, node: &DynProvider, max_age: Option<u64>
         Ok(None) => return findings.note("newest block", Err("the node has none".to_owned())),
         Err(error) => return findings.note("newest block", Err(Failure::from(error).message)),
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map(|now| now.as_secs()).unwrap_or_default();
+    let now = now();
     let ahead = head.timestamp.saturating_sub(now);
     let age = now.saturating_sub(head.timestamp);
     let number = head.number;

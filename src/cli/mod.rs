@@ -4,6 +4,7 @@ mod amount;
 mod args;
 mod balance;
 mod books;
+mod clock;
 mod config;
 mod context;
 mod deploy;

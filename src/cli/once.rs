@@ -1,11 +1,9 @@
 //! `--once KEY`: a command that was cut off and is run again does nothing twice, and says what was done.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use alloy::primitives::keccak256;
 use chequebook_wallet::{Request, Transaction};
 
-use super::{args::Once, context::Session, exit::Failure};
+use super::{args::Once, clock::now, context::Session, exit::Failure};
 
 /// Keys of the command line are apart from those of other programs that use the wallet.
 const DOMAIN: &str = "command line";
@@ -21,11 +19,10 @@ impl Once {
         if key.is_empty() {
             return Err(Failure::usage("--once is empty, expected any text"));
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map(|now| now.as_secs()).unwrap_or_default();
         let content: Vec<_> = arguments.iter().map(ToString::to_string).collect();
         // No argument contains a line break, so that two lists never look the same.
         let (key, content) = (keccak256(format!("{DOMAIN}\n{key}")), keccak256(content.join("\n")));
-        Ok(Some(Request::new(now).once(key, content)))
+        Ok(Some(Request::new(now()).once(key, content)))
     }
 
     /// Whether there is a key.

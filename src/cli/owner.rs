@@ -2,15 +2,16 @@
 
 use alloy::primitives::Address;
 use chequebook::{ChequebookContract, State};
-use chequebook_wallet::{Chequebook, Owner, Transaction};
+use chequebook_wallet::{Chequebook, Error as WalletError, Owner, Request, Transaction};
 
 use super::{
     args::{OwnerArgs, Which},
     context::{Context, OpenStore, Session},
     exit::Failure,
     once::sent_before,
-    output::{Record, Value},
+    output::Record,
     payer::show,
+    standing::with_state,
 };
 
 /// A command of the owner.
@@ -27,6 +28,22 @@ impl OwnerCommand {
             Self::Announce => "announceKill",
             Self::Cancel => "cancelKill",
             Self::Kill => "kill",
+        }
+    }
+
+    /// Sends it, for a request once.
+    ///
+    /// # Errors
+    ///
+    /// Those of the wallet.
+    pub(crate) async fn send(self, owner: &Owner, request: Option<&Request>) -> Result<Transaction, WalletError> {
+        match (self, request) {
+            (Self::Announce, None) => owner.announce_kill().await,
+            (Self::Announce, Some(request)) => owner.announce_kill_for(request).await,
+            (Self::Cancel, None) => owner.cancel_kill().await,
+            (Self::Cancel, Some(request)) => owner.cancel_kill_for(request).await,
+            (Self::Kill, None) => owner.kill().await,
+            (Self::Kill, Some(request)) => owner.kill_for(request).await,
         }
     }
 }
@@ -50,14 +67,7 @@ pub(crate) async fn run(context: &Context, command: OwnerCommand, args: &OwnerAr
         if !context.consent(&plan).await? {
             return Ok(None);
         }
-        let transaction: Transaction = match (command, &request) {
-            (OwnerCommand::Announce, None) => owner.announce_kill().await?,
-            (OwnerCommand::Announce, Some(request)) => owner.announce_kill_for(request).await?,
-            (OwnerCommand::Cancel, None) => owner.cancel_kill().await?,
-            (OwnerCommand::Cancel, Some(request)) => owner.cancel_kill_for(request).await?,
-            (OwnerCommand::Kill, None) => owner.kill().await?,
-            (OwnerCommand::Kill, Some(request)) => owner.kill_for(request).await?,
-        };
+        let transaction = command.send(&owner, request.as_ref()).await?;
         let done = context.finish(&transaction, done).await?;
         Ok(Some(with_state(done, owner.state().await?)))
     }
@@ -107,17 +117,6 @@ async fn plan(context: &Context, session: &Session, owner: &Owner, command: Owne
     }
     let book = Chequebook::open(&session.wallet, address, signer).await?;
     Ok(record.amount("liabilities", book.balance().await?.liabilities(), &units))
-}
-
-/// Adds the state of a chequebook.
-pub(crate) fn with_state(record: Record, state: State) -> Record {
-    let (name, killable_at) = match state {
-        State::NotDeployed => ("notCreated", None),
-        State::Alive => ("alive", None),
-        State::Ending { killable_at } => ("ending", Some(Value::Time(killable_at))),
-        State::Dead => ("dead", None),
-    };
-    record.with("state", name).with("killableAt", killable_at.unwrap_or(Value::Nothing))
 }
 
 /// `reclaim`: what a dead token chequebook received since. One that is under way is waited for, and not sent again.

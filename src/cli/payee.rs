@@ -20,8 +20,8 @@ use super::{
     exit::{Exit, Failure},
     files,
     output::{Record, Value},
-    owner::with_state,
     policy::{beneficiary, policy},
+    standing::{state_name, with_state},
 };
 
 /* RECEIVE */
@@ -229,11 +229,7 @@ fn row(line: &Line) -> Record {
         .amount("amount", amount, &line.units)
         .with("acknowledged", known(line.acknowledged))
         .with("uncashed", known(line.uncashed));
-    let record = match line.state {
-        Some(state) => with_state(record, state),
-        None => record.with("state", Value::Nothing).with("killableAt", Value::Nothing),
-    };
-    record.with("failure", line.failure.clone())
+    with_state(record, line.state).with("failure", line.failure.clone())
 }
 
 /// `exposure`: by chequebook.
@@ -265,7 +261,7 @@ pub(crate) async fn exposure(context: &Context) -> Result<(), Failure> {
                 None => record.with("uncashed", Value::Nothing),
             };
             let record = record.with("balance", balance).with("covered", covered);
-            rows.push(record.with("state", line.state.map(lines::name)).with("failure", line.failure));
+            rows.push(record.with("state", line.state.map(state_name)).with("failure", line.failure));
         }
         Ok::<_, Failure>(rows)
     }

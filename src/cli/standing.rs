@@ -1,5 +1,6 @@
-//! How transactions stand, in words.
+//! How transactions and chequebooks stand, in words.
 
+use chequebook::State;
 use chequebook_wallet::{Status, Transaction};
 
 use super::output::{Record, Value};
@@ -31,6 +32,26 @@ pub(crate) fn status(status: Status) -> (&'static str, Option<u64>) {
 pub(crate) fn without_transaction(record: Record) -> Record {
     let record = record.with("nonce", Value::Nothing).with("transaction", Value::Nothing);
     record.with("status", "nothingToDo").with("block", Value::Nothing)
+}
+
+/// The name of a state.
+pub(crate) const fn state_name(state: State) -> &'static str {
+    match state {
+        State::NotDeployed => "notCreated",
+        State::Alive => "alive",
+        State::Ending { .. } => "ending",
+        State::Dead => "dead",
+    }
+}
+
+/// Adds the state of a chequebook, if it is known.
+pub(crate) fn with_state(record: Record, state: impl Into<Option<State>>) -> Record {
+    let state = state.into();
+    let killable_at = match state {
+        Some(State::Ending { killable_at }) => Value::Time(killable_at),
+        _ => Value::Nothing,
+    };
+    record.with("state", state.map(state_name)).with("killableAt", killable_at)
 }
 
 #[cfg(test)]

@@ -16,10 +16,10 @@ use super::{
     exit::{Exit, Failure},
     files,
     output::{Record, Value},
-    owner::with_state,
     payee::balance,
     payer::form_name,
     pinned::Pinned,
+    standing::with_state,
 };
 
 /// The hashes of the code of the contracts of which each chain has one, by their addresses: what `make bindings` wrote.

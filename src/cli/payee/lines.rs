@@ -138,13 +138,3 @@ pub(crate) async fn balance(provider: &DynProvider, contract: Address, asset: As
         }
     }
 }
-
-/// The name of a state.
-pub(crate) const fn name(state: State) -> &'static str {
-    match state {
-        State::NotDeployed => "notCreated",
-        State::Alive => "alive",
-        State::Ending { .. } => "ending",
-        State::Dead => "dead",
-    }
-}

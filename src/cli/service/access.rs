@@ -16,8 +16,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use super::{
     problem::{Problem, Refusal},
     rate::Rate,
-    tokens::{CurrentTokens, Scope, Token, hash, now},
+    tokens::{CurrentTokens, Scope, Token, hash},
 };
+use crate::cli::clock::now;
 
 /// How many calls of one connection, and of all, may be under way. Each keeps its message, while it waits for a node.
 const CALLS_OF_ONE: usize = 256;

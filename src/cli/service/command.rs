@@ -4,10 +4,11 @@ use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt};
 
 use alloy::primitives::B256;
 
-use super::tokens::{Most, SCOPES, Scope, Token, Tokens, generate, hash, now};
+use super::tokens::{Most, SCOPES, Scope, Token, Tokens, generate, hash};
 use crate::cli::{
     amount::{Written, duration},
     args::{ScopeName, TokenAction, TokenCreate},
+    clock::now,
     context::Context,
     exit::{Exit, Failure},
     output::{Record, Value},

@@ -23,10 +23,11 @@ use super::{
     options::Options,
     params::Args,
     problem::Problem,
-    tokens::{CurrentTokens, Tokens, now},
+    tokens::{CurrentTokens, Tokens},
 };
 use crate::cli::{
     amount::Units,
+    clock::now,
     context::{Context, OpenStore, Session},
     exit::{Exit, Failure},
     payer::Book,

@@ -7,7 +7,6 @@ use std::{
     os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use alloy::primitives::{B256, hex, keccak256};
@@ -93,11 +92,6 @@ pub(crate) fn generate() -> Result<String, Failure> {
     let mut secret = [0; 32];
     getrandom::getrandom(&mut secret).map_err(|error| Failure::new(Exit::Failed, error))?;
     Ok(format!("{PREFIX}{}", hex::encode(secret)))
-}
-
-/// The time, in Unix seconds.
-pub(crate) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs())
 }
 
 #[derive(Default, Deserialize, Serialize)]

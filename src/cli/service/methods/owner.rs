@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use chequebook_wallet::{Owner, Request, Transaction};
+use chequebook_wallet::Owner;
 
 use crate::cli::{
-    output::{Record, Value},
-    owner::{self, OwnerCommand, with_state},
+    output::Record,
+    owner::{self, OwnerCommand},
     service::{
         method::{Answer, record},
         params::Args,
-        problem::Problem,
         state::{Call, State},
     },
-    standing::with_transaction,
+    standing::{with_state, with_transaction},
 };
 
 async fn command(state: &State, call: &Call, command: OwnerCommand) -> Answer {
@@ -24,23 +23,12 @@ async fn command(state: &State, call: &Call, command: OwnerCommand) -> Answer {
     // After a kill there is no handle any more.
     let transaction = match wallet.transaction_for(&request).await? {
         Some(transaction) => transaction,
-        None => send(&Owner::open(wallet, address).await?, command, &request).await?,
+        None => command.send(&Owner::open(wallet, address).await?, Some(&request)).await?,
     };
     let done = Record::new().with("chequebook", address).with("action", command.name());
     let done = with_transaction(done, &transaction);
-    record(&match owner::state(&state.session, address).await {
-        Ok(state) => with_state(done, state),
-        // It is sent, and that is the answer.
-        Err(_) => done.with("state", Value::Nothing).with("killableAt", Value::Nothing),
-    })
-}
-
-async fn send(owner: &Owner, command: OwnerCommand, request: &Request) -> Result<Transaction, Problem> {
-    Ok(match command {
-        OwnerCommand::Announce => owner.announce_kill_for(request).await?,
-        OwnerCommand::Cancel => owner.cancel_kill_for(request).await?,
-        OwnerCommand::Kill => owner.kill_for(request).await?,
-    })
+    // It is sent, and that is the answer, whether or not the state is known.
+    record(&with_state(done, owner::state(&state.session, address).await.ok()))
 }
 
 pub(crate) async fn announce_kill(state: Arc<State>, call: Call) -> Answer {

@@ -7,7 +7,6 @@ use chequebook_wallet::Order;
 
 use crate::cli::{
     output::{Record, Value},
-    owner::with_state,
     payee,
     service::{
         method::{Answer, record, rows, value},
@@ -16,6 +15,7 @@ use crate::cli::{
         state::{Call, State},
         tokens::Scope,
     },
+    standing::with_state,
     verify::{self, Owed},
 };
 

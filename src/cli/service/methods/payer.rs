@@ -6,7 +6,7 @@ use alloy::primitives::{Address, U256};
 use chequebook::Scheme;
 
 use crate::cli::{
-    balance::amounts,
+    balance::{amounts, promised},
     exit::{Exit, Failure},
     output::{Record, Value},
     payer::Book,
@@ -42,10 +42,7 @@ pub(crate) async fn chequebooks(state: Arc<State>, _call: Call) -> Answer {
 pub(crate) async fn liabilities(state: Arc<State>, call: Call) -> Answer {
     let book = state.book(&call.args)?;
     let page = book.chequebook.issued(call.args.address("after")?, call.args.limit(PAGE)?).await?;
-    let beneficiaries = page.iter().map(|one| {
-        let row = Record::new().with("beneficiary", one.beneficiary).amount("issued", one.amount, &book.units);
-        row.with("hasCheque", one.cheque.is_some())
-    });
+    let beneficiaries = page.iter().map(|one| promised(one, &book.units));
     record(&amounts(book).await?.with("beneficiaries", Value::Rows(beneficiaries.collect())))
 }
 

@@ -17,7 +17,10 @@ use prometheus_client::{
 };
 use tokio::time::{sleep, timeout};
 
-use crate::cli::service::{metrics::Labels, state::State, tokens::now};
+use crate::cli::{
+    clock::now,
+    service::{metrics::Labels, state::State},
+};
 
 /// Prometheus knows only floats. They are shown, and nothing is decided by them.
 type Float = Gauge<f64, AtomicU64>;
@@ -74,8 +77,7 @@ impl Figures {
                 figure
             }};
         }
-        let mut figures = Self {
-            registry: Registry::default(),
+        Self {
             funded: figure!("funded", "Payer: what a chequebook is funded with, by its address"),
             issued: figure!("issued", "Payer: what was ever issued"),
             available: figure!("available", "Payer: what may still be issued"),
@@ -109,9 +111,8 @@ impl Figures {
                 "When funded, issued, available, liabilities, pending, gas_money and cash_worth were last asked for"
             ),
             since: Mutex::default(),
-        };
-        figures.registry = registry;
-        figures
+            registry,
+        }
     }
 
     /// How things stand now, as text. It asks nobody.
@@ -141,10 +142,10 @@ impl Figures {
         self.oldest.set(seconds(oldest.map_or(0, |since| now.saturating_sub(since))));
 
         let (mut counts, mut since) = (HashMap::new(), self.since.lock());
-        let open = wallet.open_transactions();
-        since.retain(|nonce, _| open.iter().any(|one| one.nonce() == *nonce));
-        for transaction in &open {
-            since.entry(transaction.nonce()).or_insert_with(Instant::now);
+        let before = std::mem::take(&mut *since);
+        for transaction in wallet.open_transactions() {
+            let nonce = transaction.nonce();
+            since.insert(nonce, before.get(&nonce).copied().unwrap_or_else(Instant::now));
             let status = match transaction.status() {
                 Status::Pending => "pending",
                 Status::Included { .. } => "included",

@@ -1,6 +1,6 @@
 //! Services in trouble. Each test says which alerts its trouble is to set off; together they are all of them.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ops::Range, path::PathBuf, time::Duration};
 
 use rustix::process::Signal;
 use serde_json::json;
@@ -82,6 +82,21 @@ impl Trouble {
             assert!(!fires(&self.directory(), alert, BEFORE - 1, &series), "{alert} fires before");
             assert!(fires(&self.directory(), alert, BEFORE + minutes, &series), "{alert} is silent: {now:#?}");
         }
+    }
+}
+
+impl Trouble {
+    /// Checks that an alert fires on an age that goes on as it does in seconds: how many a second must be in a range. It is
+    /// silent in one minute, and fires in another.
+    fn sets_off_with_age(&self, alert: &str, age: &str, rates: Range<f64>, silent: usize, loud: usize) {
+        let pause = Duration::from_secs(3);
+        let first = Scrape::of(&self.service).get(age);
+        std::thread::sleep(pause);
+        let rate = (Scrape::of(&self.service).get(age) - first) / pause.as_secs_f64();
+        assert!(rates.contains(&rate), "it ages by {rate} seconds a second");
+        let told = [Series::new(age, &format!("{first}+{}x{}", rate * 60.0, loud + 1))];
+        assert!(!fires(&self.directory(), alert, silent, &told));
+        assert!(fires(&self.directory(), alert, loud, &told));
     }
 }
 
@@ -245,29 +260,15 @@ fn a_chain_that_mines_nothing() {
     let trouble = Trouble::of(world, Alice, &[]);
     trouble.world.automine(false);
     trouble.service.result(Some(&spend), "chequebook_deposit", "[1000]");
-    let age = || Scrape::of(&trouble.service).get("chequebook_oldest_transaction_seconds");
-    let (first, pause) = (age(), Duration::from_secs(3));
-    std::thread::sleep(pause);
-    let rate = (age() - first) / pause.as_secs_f64();
-    assert!((0.9..1.5).contains(&rate), "it ages by {rate} seconds a second");
-    // So it goes on for 40 minutes.
-    let told = [Series::new("chequebook_oldest_transaction_seconds", &format!("{first}+{}x40", rate * 60.0))];
-    assert!(!fires(&trouble.directory(), "ChequebookTransactionStuck", 15, &told));
-    assert!(fires(&trouble.directory(), "ChequebookTransactionStuck", 39, &told));
+    trouble.sets_off_with_age("ChequebookTransactionStuck", "chequebook_oldest_transaction_seconds", 0.9..1.5, 15, 39);
 }
 
 #[test]
 fn a_chain_that_stands_still() {
     let (world, _) = World::with_chequebook();
     let trouble = Trouble::of(world, Bob, &[]);
-    // A machine whose clock is ahead sees the same as one whose chain stands still.
-    assert!(trouble.sound.get("chequebook_chain_block_age_seconds") < 60.0);
-    let first = Scrape::of(&trouble.service).get("chequebook_chain_block_age_seconds");
-    std::thread::sleep(Duration::from_secs(3));
-    let rate = (Scrape::of(&trouble.service).get("chequebook_chain_block_age_seconds") - first) / 3.0;
-    assert!((0.6..1.5).contains(&rate), "it ages by {rate} seconds a second");
-    let told = [Series::new("chequebook_chain_block_age_seconds", &format!("{first}+{}x20", rate * 60.0))];
-    assert!(!fires(&trouble.directory(), "ChequebookChainStale", 5, &told));
-    assert!(fires(&trouble.directory(), "ChequebookChainStale", 19, &told));
+    let age = "chequebook_chain_block_age_seconds";
+    assert!(trouble.sound.get(age) < 60.0);
+    trouble.sets_off_with_age("ChequebookChainStale", age, 0.6..1.5, 5, 19);
     trouble.service.stop(Signal::TERM).expect(0);
 }

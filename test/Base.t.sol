@@ -31,6 +31,12 @@ abstract contract BaseTest is TestBase, StdAssertions, StdCheats, StdInvariant, 
     address payable internal otherPayee = payable(makeAddr("other payee"));
     address internal stranger = makeAddr("stranger");
 
+    /// @dev forge-std's knows those up to 0xff. P256VERIFY (EIP-7951, since Osaka) is beyond.
+    function assumeNotPrecompile(address account) internal pure override {
+        super.assumeNotPrecompile(account);
+        vm.assume(account != address(0x100));
+    }
+
     /// @dev From the compiled artifact, like the next one: by `new`, its creation code would be part of each test, which
     /// would take much longer to compile.
     function _newFactory() internal returns (ChequebookFactory) {

@@ -5,16 +5,17 @@ import {ChequebookFactory} from "../../contracts/ChequebookFactory.sol";
 import {IOwned} from "../../contracts/interfaces/IChequebook.sol";
 import {IChequebookFactory} from "../../contracts/interfaces/IChequebookFactory.sol";
 import {BaseTest} from "../Base.t.sol";
+import {StandardToken} from "../mocks/Tokens.sol";
 
 /// @notice The terms that no chequebook can have. `predict` refuses them as `create` does: an address that it gives is
 /// one where a chequebook can be created.
 contract TermsTest is BaseTest {
     ChequebookFactory private immutable factory = _newFactory();
-    address private token = deployCode("Tokens.sol:StandardToken");
+    StandardToken private token = StandardToken(deployCode("Tokens.sol:StandardToken"));
 
     function test_RevertWhen_TheFormIsNone() public {
         _refuses(IChequebookFactory.Form.None, owner.addr, address(0), _error(IChequebookFactory.NoForm.selector));
-        _refuses(IChequebookFactory.Form.None, owner.addr, token, _error(IChequebookFactory.NoForm.selector));
+        _refuses(IChequebookFactory.Form.None, owner.addr, address(token), _error(IChequebookFactory.NoForm.selector));
     }
 
     function testFuzz_RevertWhen_ThereIsNoSuchForm(uint8 form) public {
@@ -34,7 +35,7 @@ contract TermsTest is BaseTest {
         bytes memory reason = _error(IOwned.ZeroOwner.selector);
         _refuses(IChequebookFactory.Form.Direct, address(0), address(0), reason);
         _refuses(IChequebookFactory.Form.Clone, address(0), address(0), reason);
-        _refuses(IChequebookFactory.Form.Token, address(0), token, reason);
+        _refuses(IChequebookFactory.Form.Token, address(0), address(token), reason);
     }
 
     function testFuzz_RevertWhen_AFormOfEtherHasAToken(address any) public {
@@ -59,7 +60,7 @@ contract TermsTest is BaseTest {
         vm.expectRevert(_invalid(IChequebookFactory.Form.Token, any));
         factory.create(IChequebookFactory.Form.Token, terms, 0);
 
-        vm.etch(any, token.code);
+        vm.etch(any, address(token).code);
         assertEq(address(factory.create(IChequebookFactory.Form.Token, terms, 0)), predicted);
     }
 
@@ -68,14 +69,14 @@ contract TermsTest is BaseTest {
         vm.deal(address(this), value);
 
         vm.expectRevert(IChequebookFactory.EtherRefused.selector);
-        factory.create{value: value}(IChequebookFactory.Form.Token, _terms(owner.addr, token), 0);
+        factory.create{value: value}(IChequebookFactory.Form.Token, _terms(owner.addr, address(token)), 0);
     }
 
     /// @dev As `predict` would, before what only a creation needs.
     function test_RevertWhen_SeveralTermsAreWrong_NamesTheFirst() public {
         bytes memory zeroOwner = _error(IOwned.ZeroOwner.selector);
-        _refuses(IChequebookFactory.Form.None, address(0), token, _error(IChequebookFactory.NoForm.selector));
-        _refuses(IChequebookFactory.Form.Direct, address(0), token, zeroOwner);
+        _refuses(IChequebookFactory.Form.None, address(0), address(token), _error(IChequebookFactory.NoForm.selector));
+        _refuses(IChequebookFactory.Form.Direct, address(0), address(token), zeroOwner);
         _refuses(IChequebookFactory.Form.Token, address(0), address(0), zeroOwner);
 
         vm.deal(address(this), 3);
@@ -83,9 +84,9 @@ contract TermsTest is BaseTest {
         factory.create{value: 1}(IChequebookFactory.Form.Token, _terms(address(0), stranger), 0);
         vm.expectRevert(_invalid(IChequebookFactory.Form.Token, stranger));
         factory.create{value: 1}(IChequebookFactory.Form.Token, _terms(owner.addr, stranger), 0);
-        factory.create(IChequebookFactory.Form.Token, _terms(owner.addr, token), 0);
+        factory.create(IChequebookFactory.Form.Token, _terms(owner.addr, address(token)), 0);
         vm.expectRevert(IChequebookFactory.EtherRefused.selector);
-        factory.create{value: 1}(IChequebookFactory.Form.Token, _terms(owner.addr, token), 0);
+        factory.create{value: 1}(IChequebookFactory.Form.Token, _terms(owner.addr, address(token)), 0);
     }
 
     function _refuses(IChequebookFactory.Form form, address owner_, address token_, bytes memory reason) private {

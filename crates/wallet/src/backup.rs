@@ -9,7 +9,7 @@ mod rows;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::{Address, B256, BlockNumber, ChainId, U256};
-use chequebook::{Creation, Scheme};
+use chequebook::{Cheque, Creation, Scheme};
 use serde::{Deserialize, Serialize};
 
 use self::{
@@ -23,9 +23,9 @@ use crate::{
     store::{
         Batch, Key, Ledger, Store, StoreError,
         schema::{
-            ChequebookRow, FORMAT, Origin, Promise, Received, Signed, TABLES, TransactionRow, address_at_end,
-            automatic_key, chequebook_key, decimal, history_key, issued_key, nonce_key, origin_key, received_key,
-            table, total_key, transaction_key, transaction_of,
+            ChequebookRow, FORMAT, Origin, Promise, Received, Signed, TABLES, TransactionRow, accepted_key,
+            address_at_end, automatic_key, chequebook_key, decimal, history_key, issued_key, nonce_key, origin_key,
+            received_key, table, total_key, transaction_key, transaction_of,
         },
     },
     wallet::Wallet,
@@ -125,10 +125,11 @@ impl Backup {
         }
         let mut received = Vec::new();
         let (rows, credits) = credits::read(ledger).await?;
-        for ((contract, beneficiary), row) in rows {
-            let cheque = row.cheque.cheque(contract, beneficiary, chain_id)?;
-            let acknowledged = row.acknowledged;
-            received.extend(cheque.map(|cheque| Receipt { cheque, acknowledged, is_old: false }));
+        for ((contract, beneficiary), (row, accepted)) in rows {
+            let cheque = |promise: Promise| promise.cheque(contract, beneficiary, chain_id);
+            let accepted = accepted.map(cheque).transpose()?.flatten();
+            let (cheque, acknowledged) = (cheque(row.cheque)?, row.acknowledged);
+            received.extend(cheque.map(|cheque| Receipt { cheque, acknowledged, accepted, is_old: false }));
         }
         let mut transactions = BTreeMap::new();
         for table in [table::TRANSACTIONS, table::HISTORY] {
@@ -240,7 +241,7 @@ impl Backup {
 
     fn import_received(&self, batch: &mut Batch) -> Result<(), Error> {
         let mut seen: BTreeSet<Key> = BTreeSet::new();
-        for Receipt { cheque: received, acknowledged, is_old } in &self.received {
+        for Receipt { cheque: received, acknowledged, accepted, is_old } in &self.received {
             let cheque = received.cheque();
             let bad =
                 |reason: &str| Err(bad(format!("cheque of {} to {}: {reason}", cheque.contract, cheque.beneficiary)));
@@ -258,6 +259,13 @@ impl Backup {
                 return bad("it is there twice");
             }
             batch.put(key, &Received { cheque: Promise::of(received), acknowledged: *acknowledged })?;
+            if let Some(accepted) = accepted {
+                let of = |cheque: &Cheque| (cheque.contract, cheque.beneficiary, cheque.chain_id);
+                if of(accepted.cheque()) != of(cheque) || accepted.cheque().amount != *acknowledged {
+                    return bad(&format!("the one that was acknowledged is another than over {acknowledged} wei"));
+                }
+                batch.put(accepted_key(cheque.contract, cheque.beneficiary), &Promise::of(accepted))?;
+            }
         }
         Ok(())
     }

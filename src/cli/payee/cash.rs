@@ -59,6 +59,7 @@ async fn cash_on(context: &Context, session: &Session, args: &Cash) -> Result<Ou
             return Err(WalletError::NothingReceived { contract, beneficiary }.into());
         }
         for line in all {
+            let line = if args.allow_overdraft { line } else { line.without_overdraft().await? };
             if let Some(failure) = &line.failure {
                 context.out.note(&format!("chequebook {} is left out: {failure}", line.cheque.cheque().contract));
             } else if is_wanted(context, session, args, &line).await? {

@@ -39,6 +39,18 @@ pub(crate) struct Line {
     pub(crate) failure: Option<String>,
 }
 
+impl Line {
+    /// What is cashed without an overdraft: of two cheques that are kept, the one that the balance covers.
+    pub(crate) async fn without_overdraft(mut self) -> Result<Self, WalletError> {
+        let Some(inbox) = &self.inbox else { return Ok(self) };
+        let Some(cheque) = inbox.cheque_to_cash().await? else { return Ok(self) };
+        let less = self.cheque.cheque().amount.saturating_sub(cheque.cheque().amount);
+        self.uncashed = self.uncashed.map(|uncashed| uncashed.saturating_sub(less));
+        self.cheque = cheque;
+        Ok(self)
+    }
+}
+
 /// All lines, or those of one chequebook. `with_state` asks for the state of each chequebook, too.
 pub(crate) async fn lines(
     context: &Context,

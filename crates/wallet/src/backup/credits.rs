@@ -10,7 +10,7 @@ use crate::{
     Error,
     store::{
         Batch, Ledger, StoreError,
-        schema::{CreditRow, Received, credit_key, decimal, received_key, received_of, table},
+        schema::{CreditRow, Promise, Received, accepted_key, credit_key, decimal, received_key, received_of, table},
     },
 };
 
@@ -36,11 +36,15 @@ pub(super) struct Credited {
 /// A chequebook and a beneficiary.
 type Line = (Address, Address);
 
-/// What was received, and what it brought. Both are written together, so that neither is read without the other: a
-/// cheque without its credit would never bring it, and a credit without its cheque would come twice.
-pub(super) async fn read(ledger: &Ledger) -> Result<(BTreeMap<Line, Received>, Vec<Credited>), Error> {
+/// What was received, which cheque of it was acknowledged if that is not the highest, and what it brought. They are written
+/// together, so that none is read without the others: a cheque without its credit would never bring it, and a credit
+/// without its cheque would come twice.
+pub(super) async fn read(
+    ledger: &Ledger,
+) -> Result<(BTreeMap<Line, (Received, Option<Promise>)>, Vec<Credited>), Error> {
     let before = lines::<Received>(all(ledger, table::RECEIVED, &[]).await?)?;
     let mut credits = lines::<CreditRow>(all(ledger, table::CREDIT, &[]).await?)?;
+    let mut accepted = lines::<Promise>(all(ledger, table::ACCEPTED, &[]).await?)?;
     let mut after = lines::<Received>(all(ledger, table::RECEIVED, &[]).await?)?;
     for (&(contract, beneficiary), received) in &mut after {
         if before.get(&(contract, beneficiary)) == Some(received) {
@@ -50,6 +54,7 @@ pub(super) async fn read(ledger: &Ledger) -> Result<(BTreeMap<Line, Received>, V
         loop {
             let held = if tries.next().is_none() { Some(ledger.hold().await?) } else { None };
             let credit = row::<CreditRow>(ledger, credit_key(contract, beneficiary)).await?;
+            let promise = row::<Promise>(ledger, accepted_key(contract, beneficiary)).await?;
             let now = row::<Received>(ledger, received_key(contract, beneficiary)).await?;
             let now = now.ok_or_else(|| StoreError::bad_row(table::RECEIVED, contract.as_slice()))?;
             let is_same = now == *received;
@@ -59,10 +64,15 @@ pub(super) async fn read(ledger: &Ledger) -> Result<(BTreeMap<Line, Received>, V
                     Some(credit) => credits.insert((contract, beneficiary), credit),
                     None => credits.remove(&(contract, beneficiary)),
                 };
+                match promise {
+                    Some(promise) => accepted.insert((contract, beneficiary), promise),
+                    None => accepted.remove(&(contract, beneficiary)),
+                };
                 break;
             }
         }
     }
+    let received = after.into_iter().map(|(line, received)| (line, (received, accepted.remove(&line)))).collect();
     let credited = |((contract, beneficiary), CreditRow { accepted, spent, since })| Credited {
         contract,
         beneficiary,
@@ -70,7 +80,7 @@ pub(super) async fn read(ledger: &Ledger) -> Result<(BTreeMap<Line, Received>, V
         spent,
         since,
     };
-    Ok((after, credits.into_iter().map(credited).collect()))
+    Ok((received, credits.into_iter().map(credited).collect()))
 }
 
 fn lines<T>(rows: Vec<(Vec<u8>, T)>) -> Result<BTreeMap<Line, T>, Error> {

@@ -36,14 +36,14 @@ impl<'de> Visitor<'de> for ReceiptVisitor {
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Receipt, M::Error> {
         let first = map.next_key::<String>()?;
-        let is_old = first.as_deref().is_some_and(|field| !["cheque", "acknowledged"].contains(&field));
+        let is_old = first.as_deref().is_some_and(|field| !["cheque", "acknowledged", "accepted"].contains(&field));
         let fields = MapAccessDeserializer::new(Fields { first, map });
         if is_old {
             let cheque = SignedCheque::deserialize(fields)?;
-            return Ok(Receipt { cheque, acknowledged: cheque.cheque().amount, is_old });
+            return Ok(Receipt { cheque, acknowledged: cheque.cheque().amount, accepted: None, is_old });
         }
-        let NewReceipt { cheque, acknowledged } = NewReceipt::deserialize(fields)?;
-        Ok(Receipt { cheque, acknowledged, is_old })
+        let NewReceipt { cheque, acknowledged, accepted } = NewReceipt::deserialize(fields)?;
+        Ok(Receipt { cheque, acknowledged, accepted, is_old })
     }
 }
 

@@ -15,6 +15,9 @@ pub(super) struct Receipt {
     /// The cumulative amount that was acknowledged, in wei.
     #[serde(with = "decimal")]
     pub(super) acknowledged: U256,
+    /// The cheque that was acknowledged last, if it is not the highest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) accepted: Option<SignedCheque>,
     /// Whether it was read from a bare cheque, as format 4 has it.
     #[serde(skip)]
     pub(super) is_old: bool,
@@ -27,4 +30,6 @@ pub(super) struct NewReceipt {
     pub(super) cheque: SignedCheque,
     #[serde(with = "decimal")]
     pub(super) acknowledged: U256,
+    #[serde(default)]
+    pub(super) accepted: Option<SignedCheque>,
 }

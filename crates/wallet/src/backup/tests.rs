@@ -59,7 +59,7 @@ fn issuer(creation: Creation, issued: Vec<Issued>) -> Issuer {
 
 fn receipt(contract: Address, beneficiary: Address, amount: u64, acknowledged: u64) -> Receipt {
     let cheque = sign(contract, beneficiary, amount, Scheme::Typed);
-    Receipt { cheque, acknowledged: U256::from(acknowledged), is_old: false }
+    Receipt { cheque, acknowledged: U256::from(acknowledged), accepted: None, is_old: false }
 }
 
 fn credited(contract: Address, beneficiary: Address, accepted: u64, spent: u64) -> Credited {

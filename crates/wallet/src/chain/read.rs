@@ -159,7 +159,16 @@ pub(super) async fn read(chain: &Chain, wanted: &[Wanted], look: Look) -> Vec<Re
             for (beneficiary, answer) in sent {
                 paid.insert(beneficiary, Sent::read(sent_of(*contract, &answer?)?));
             }
-            Ok(Seen { began, head: newest, confirmed: final_block, state, balance, confirmed_balance, sent: paid })
+            Ok(Seen {
+                began,
+                head: newest,
+                confirmed: final_block,
+                state,
+                balance,
+                confirmed_balance,
+                sent: paid,
+                is_partial: false,
+            })
         });
     }
     futures_util::future::join_all(all).await

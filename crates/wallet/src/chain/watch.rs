@@ -170,7 +170,7 @@ impl ChainWatcher {
     }
 
     async fn read_at(&self, watched: &Arc<WatchedChequebook>, look: Look) -> Result<(), Error> {
-        if watched.read(|seen| seen.head.hash) == look.head.hash {
+        if watched.read(|seen| seen.head.hash == look.head.hash && !seen.is_partial) {
             return Ok(());
         }
         // It joined the watch, or could not be read, while all others were.

@@ -32,6 +32,8 @@ pub(crate) struct Seen {
     pub(crate) confirmed_balance: Option<U256>,
     /// What was paid to each beneficiary that is watched.
     pub(super) sent: HashMap<Address, Sent>,
+    /// Whether one of them was read at the block before.
+    pub(super) is_partial: bool,
 }
 
 /// What was paid to a beneficiary.
@@ -62,6 +64,7 @@ impl Seen {
             balance,
             confirmed_balance: Some(balance),
             sent: HashMap::new(),
+            is_partial: false,
         }
     }
 
@@ -217,9 +220,14 @@ impl WatchedChequebook {
         if new.began < seen.began {
             return false; // an answer that came late
         }
-        // What joined the watch meanwhile was read at the head before, and is read again with the next.
+        // What joined the watch meanwhile was read at the head before: who needs it at this one reads it.
         for (&beneficiary, old) in &seen.sent {
-            new.sent.entry(beneficiary).and_modify(|sent| sent.interest = old.interest).or_insert(*old);
+            if let Some(sent) = new.sent.get_mut(&beneficiary) {
+                sent.interest = old.interest;
+            } else if old.interest > 0 {
+                new.sent.insert(beneficiary, Sent { is_read: false, ..*old });
+                new.is_partial = true;
+            }
         }
         new.sent.retain(|_, sent| sent.interest > 0);
         let (head, differs) = (*new.head, new.differs(&seen));

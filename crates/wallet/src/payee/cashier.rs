@@ -224,7 +224,7 @@ impl Cashier {
         let (mut wanted, mut cheques) = (Vec::new(), Vec::new());
         for one in all {
             let Some(inbox) = self.inbox(one.contract, one.beneficiary) else { continue };
-            if let Some(cheque) = inbox.latest_cheque().await? {
+            if let Some(cheque) = inbox.cheque_to_cash().await? {
                 wanted.push(one);
                 cheques.push(cheque);
             }

@@ -1,13 +1,14 @@
 //! What one chequebook owes to all beneficiaries of this wallet: one owner of these facts, and one decision at a time.
 
 use std::{
+    cmp::Ordering,
     collections::HashMap,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
 use alloy::primitives::{Address, B256, U256};
-use chequebook::{Creation, SignedCheque, State};
+use chequebook::{Cheque, Creation, SignedCheque, State};
 use parking_lot::Mutex;
 use tokio::{
     sync::{Mutex as AsyncMutex, OwnedMutexGuard},
@@ -24,7 +25,7 @@ use crate::{
     events::Event,
     store::{
         Batch, Durable,
-        schema::{Promise, Received, received_key, received_of, table},
+        schema::{Promise, Received, accepted_key, received_key, received_of, table},
     },
     wallet::Wallet,
 };
@@ -36,6 +37,8 @@ pub(super) struct Line {
     pub(super) highest: Option<SignedCheque>,
     /// The cumulative amount that was acknowledged, in wei.
     acknowledged: U256,
+    /// The cheque that was acknowledged last, if a higher one is kept: the balance may cover this one alone.
+    accepted: Option<Box<SignedCheque>>,
     /// What was acknowledged, and nobody was told: the store did not answer in time, or the caller was dropped. In wei.
     unanswered: U256,
     /// While its inbox is open.
@@ -97,6 +100,8 @@ pub(super) struct Open {
 /// What a cash costs, at a block.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Price {
+    /// When.
+    pub(super) asked: Instant,
     pub(super) hash: B256,
     /// In wei per gas.
     pub(super) base_fee: u128,
@@ -123,9 +128,51 @@ impl Line {
         self.acknowledged
     }
 
-    fn row(&self) -> Option<Received> {
-        self.highest.map(|highest| Received { cheque: Promise::of(&highest), acknowledged: self.acknowledged })
+    /// The cheque to cash: the highest, or what was acknowledged if the balance does not cover that. Who holds a cheque
+    /// that is too high must still be paid what was promised before.
+    pub(super) fn to_cash(&self, seen: &Seen) -> Option<SignedCheque> {
+        let highest = self.highest?;
+        let Cheque { beneficiary, amount, .. } = *highest.cheque();
+        let sent = seen.sent(beneficiary);
+        let accepted = self.accepted.as_deref().filter(|accepted| accepted.cheque().amount > sent);
+        Some(match accepted {
+            Some(accepted) if amount.saturating_sub(sent) > seen.balance => *accepted,
+            _ => highest,
+        })
     }
+
+    /// Acknowledges a cheque that is higher than the last one.
+    fn accept(&mut self, cheque: &SignedCheque) {
+        let amount = cheque.cheque().amount;
+        self.acknowledged = amount;
+        self.accepted = None;
+        match self.amount().cmp(&amount) {
+            Ordering::Less => self.highest = Some(*cheque),
+            Ordering::Equal => {}
+            Ordering::Greater => self.accepted = Some(Box::new(*cheque)),
+        }
+    }
+
+    /// Keeps a cheque that is higher than all others, and not acknowledged.
+    fn keep(&mut self, cheque: &SignedCheque) {
+        let before = self.highest.replace(*cheque);
+        if let Some(before) = before.filter(|before| before.cheque().amount == self.acknowledged) {
+            self.accepted = Some(Box::new(before));
+        }
+    }
+
+    fn rows(&self) -> Rows {
+        let received =
+            self.highest.map(|highest| Received { cheque: Promise::of(&highest), acknowledged: self.acknowledged });
+        Rows { received, accepted: self.accepted.as_deref().map(Promise::of) }
+    }
+}
+
+/// What the store has of one beneficiary.
+#[derive(Clone, Copy, Debug)]
+struct Rows {
+    received: Option<Received>,
+    accepted: Option<Promise>,
 }
 
 /// All beneficiaries of one chequebook.
@@ -235,16 +282,21 @@ impl Exposure {
             let mut known = Vec::new();
             // One task at a time opens a chequebook, until it is there: what another one would receive and close meanwhile
             // would be missing in the rows. All take them in the same order, so that none waits for ever.
-            if Self::find(wallet, subject.contract()).is_none() {
-                opening.push(Turn::take(wallet, subject.contract()).await);
-            }
-            // It is held from here on: its rows are not read, so nobody else may end it.
-            let found = Self::find(wallet, subject.contract());
+            // One that is found is held from here on: its rows are not read, so nobody else may end it.
+            let mut found = Self::find(wallet, subject.contract());
             if found.is_none() {
+                opening.push(Turn::take(wallet, subject.contract()).await);
+                found = Self::find(wallet, subject.contract());
+            }
+            if found.is_none() {
+                let accepted = shared.ledger.scan::<Promise>(table::ACCEPTED, subject.contract().as_slice()).await?;
+                let mut accepted: HashMap<_, _> = accepted.into_iter().collect();
                 for (key, row) in shared.ledger.scan::<Received>(table::RECEIVED, subject.contract().as_slice()).await?
                 {
                     let (contract, beneficiary) = received_of(&key)?;
-                    known.push((beneficiary, row.cheque.cheque(contract, beneficiary, wallet.chain_id())?, row));
+                    let cheque = |promise: Promise| promise.cheque(contract, beneficiary, wallet.chain_id());
+                    let accepted = accepted.remove(&key).map(cheque).transpose()?.flatten().map(Box::new);
+                    known.push((beneficiary, cheque(row.cheque)?, accepted, row.acknowledged));
                 }
             }
             let both = beneficiaries.iter().copied().chain(known.iter().map(|(beneficiary, ..)| *beneficiary));
@@ -260,10 +312,10 @@ impl Exposure {
                     return Ok((found, watching));
                 }
                 let mut by_beneficiary = HashMap::with_capacity(rows.len());
-                for ((beneficiary, highest, row), watching) in rows.into_iter().zip(known) {
-                    let (acknowledged, watching) = (row.acknowledged, Some(watching));
-                    by_beneficiary
-                        .insert(beneficiary, Box::new(Line { highest, acknowledged, watching, ..Line::default() }));
+                for ((beneficiary, highest, accepted, acknowledged), watching) in rows.into_iter().zip(known) {
+                    let watching = Some(watching);
+                    let line = Line { highest, acknowledged, accepted, watching, ..Line::default() };
+                    by_beneficiary.insert(beneficiary, Box::new(line));
                 }
                 let new = Arc::new(Self::new(wallet, watched, by_beneficiary));
                 let kept = shared.exposures.insert(new.watched.contract, Arc::<Self>::clone(&new));
@@ -356,6 +408,13 @@ impl Exposure {
         self.lines.lock().by_beneficiary.get(&beneficiary)?.highest
     }
 
+    /// The cheque to cash, unless it may overdraw.
+    pub(super) fn to_cash(&self, beneficiary: Address) -> Option<SignedCheque> {
+        let lines = self.lines.lock();
+        let line = lines.by_beneficiary.get(&beneficiary)?;
+        self.watched.read(|seen| line.to_cash(seen))
+    }
+
     pub(super) fn acknowledged(&self, beneficiary: Address) -> U256 {
         self.lines.lock().by_beneficiary.get(&beneficiary).map_or(U256::ZERO, |line| line.acknowledged)
     }
@@ -395,12 +454,9 @@ impl Exposure {
             Ok((added, uncashed, is_first, seen.head.timestamp))
         })?;
         let line = lines.by_beneficiary.entry(beneficiary).or_default();
-        let before = line.row();
-        line.acknowledged = amount;
-        if line.highest.is_none_or(|highest| highest.cheque().amount < amount) {
-            line.highest = Some(*cheque);
-        }
-        let after = line.row();
+        let before = line.rows();
+        line.accept(cheque);
+        let after = line.rows();
         if let Some((_, known)) = &mut lines.uncashed {
             *known = uncashed;
         }
@@ -457,26 +513,26 @@ impl Exposure {
         if line.highest.is_some_and(|highest| highest.cheque().amount >= amount) {
             return Ok(None);
         }
-        let before = line.row();
-        line.highest = Some(*cheque);
-        let after = line.row();
+        let before = line.rows();
+        line.keep(cheque);
+        let after = line.rows();
         let (class, reason) = (error.class(), redact(&causes(error)));
         let event = Event::ChequeKept { contract: self.watched.contract, beneficiary, amount, class, reason };
         Ok(Some(self.wallet.shared().ledger.submit(self.row_of(beneficiary, before, after, event)?)))
     }
 
-    fn row_of(
-        &self,
-        beneficiary: Address,
-        before: Option<Received>,
-        after: Option<Received>,
-        event: Event,
-    ) -> Result<Batch, Error> {
+    fn row_of(&self, beneficiary: Address, before: Rows, after: Rows, event: Event) -> Result<Batch, Error> {
         let mut batch = Batch::new();
         let feed = self.wallet.shared().feed.clone();
         batch.when_durable(move || feed.tell(|| event));
-        if let Some(after) = after {
-            batch.replace(received_key(self.watched.contract, beneficiary), before.as_ref(), &after)?;
+        if let Some(received) = &after.received {
+            batch.replace(received_key(self.watched.contract, beneficiary), before.received.as_ref(), received)?;
+        }
+        let key = accepted_key(self.watched.contract, beneficiary);
+        match after.accepted {
+            Some(accepted) => _ = batch.replace(key, before.accepted.as_ref(), &accepted)?,
+            None if before.accepted.is_some() => _ = batch.remove(key),
+            None => {}
         }
         Ok(batch)
     }

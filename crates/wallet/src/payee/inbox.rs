@@ -206,7 +206,7 @@ impl Inbox {
         self.0.exposure.watched.terms
     }
 
-    /// The highest valid cheque that was received, acknowledged or not: it is what [`cash`](Self::cash) cashes.
+    /// The highest valid cheque that was received, acknowledged or not.
     ///
     /// # Errors
     ///
@@ -215,6 +215,18 @@ impl Inbox {
         let highest = self.0.exposure.highest(self.0.beneficiary);
         self.0.exposure.wallet.shared().ledger.submit(Batch::new()).await?; // it counts as received once it is durable
         Ok(highest)
+    }
+
+    /// The cheque to cash without an overdraft: the highest valid one or, if the balance that was seen last does not cover it,
+    /// the one that was acknowledged last. `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if it cannot be made durable.
+    pub async fn cheque_to_cash(&self) -> Result<Option<SignedCheque>, Error> {
+        let cheque = self.0.exposure.to_cash(self.0.beneficiary);
+        self.0.exposure.wallet.shared().ledger.submit(Batch::new()).await?;
+        Ok(cheque)
     }
 
     /// The cumulative amount that was acknowledged: that of the highest cheque that [`receive`](Self::receive)
@@ -273,8 +285,8 @@ impl Inbox {
 
     /* CASH */
 
-    /// Sends the transaction that cashes the latest cheque, as [`Cashing::cash`](crate::Cashing::cash) does. If the
-    /// chequebook is not created yet, creates it first, and waits until it is included in a block.
+    /// Sends the transaction that cashes the latest cheque, as [`Cashing::cash`](crate::Cashing::cash) does; without an
+    /// overdraft the [one that the balance covers](Self::cheque_to_cash). If the chequebook is not created yet, creates it first, and waits until it is included in a block.
     ///
     /// # Errors
     ///
@@ -286,7 +298,12 @@ impl Inbox {
         let missing = Error::NothingReceived { contract: self.contract(), beneficiary: *beneficiary };
         let highest = self.latest_cheque().await?.ok_or(missing)?;
         exposure.create_if_missing(exposure.creation(*beneficiary)).await?;
-        wallet.cashing().cash(&highest, overdraft).await
+        if overdraft == Overdraft::Consent {
+            return wallet.cashing().cash(&highest, overdraft).await;
+        }
+        wallet.shared().watcher.refresh(&exposure.watched, Duration::ZERO).await?;
+        let cheque = self.cheque_to_cash().await?.unwrap_or(highest);
+        wallet.cashing().cash(&cheque, overdraft).await
     }
 
     /// Cashes automatically from now on. Replaces earlier settings. An attempt that fails is logged, and repeated.

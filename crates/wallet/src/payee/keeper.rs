@@ -19,6 +19,11 @@ use super::{
 };
 use crate::{Error, chain::Seen, timer::wait_until, wallet::Wallet};
 
+/// How long the price of a cash decides that a cheque is not worth it.
+const BELIEVED: Duration = Duration::from_secs(3_600);
+/// The same once the end is announced.
+const BELIEVED_AT_END: Duration = Duration::from_secs(60);
+
 /// A cheque that is to be cashed, and what its inbox wants.
 #[derive(Clone)]
 struct Job {
@@ -163,16 +168,20 @@ impl Exposure {
             let under_way = self.wallet.cashing().under_way(self.watched.contract, seen);
             let reserved = under_way.iter().map(|(&who, amount)| amount.saturating_sub(seen.sent(who)));
             let reserved = reserved.fold(U256::ZERO, U256::saturating_add);
+            let is_ending = matches!(seen.state, State::Ending { .. });
             let mut jobs = Vec::new();
             for (&beneficiary, line) in &mut lines.by_beneficiary {
-                let owed = line.amount().saturating_sub(seen.sent(beneficiary));
+                let all = line.amount().saturating_sub(seen.sent(beneficiary));
                 let reason = line.reason(seen, beneficiary);
-                still_thin |= !owed.is_zero() && leaves_little(seen, owed);
+                still_thin |= !all.is_zero() && leaves_little(seen, all);
+                let may_overdraw = is_ending && line.open.as_ref().is_some_and(|open| open.policy.overdraw_at_end);
+                let cheque = if may_overdraw { line.highest } else { line.to_cash(seen) };
                 let Some(open) = &mut line.open else { continue };
-                let Some(cheque) = line.highest else {
+                let Some(cheque) = cheque else {
                     next_due = open.due.filter(|due| *due > now).into_iter().chain(next_due).min();
                     continue;
                 };
+                let owed = cheque.cheque().amount.saturating_sub(seen.sent(beneficiary));
                 let is_due = open.due.is_some_and(|due| due <= now);
                 if owed.is_zero() || under_way.get(&beneficiary).is_some_and(|amount| *amount >= cheque.cheque().amount)
                 {
@@ -263,18 +272,22 @@ impl Exposure {
         if multiple.is_zero() {
             return Ok(true);
         }
-        let (hash, base_fee) = self.watched.read(|seen| (seen.head.hash, seen.head.base_fee));
+        let (hash, base_fee, state) = self.watched.read(|seen| (seen.head.hash, seen.head.base_fee, seen.state));
         let last = self.price.lock().as_deref().copied();
-        // The price of the last estimate, at today's base fee: nothing is asked for what is not worth that.
-        let guess = last.map(|last| last.at(base_fee).saturating_mul(multiple));
+        // The price of the last estimate, at today's base fee: nothing is asked for what is not worth that. Not for long,
+        // because tips and what a rollup takes for its data do not follow the base fee, and a node may have been wrong.
+        let believed = if matches!(state, State::Ending { .. }) { BELIEVED_AT_END } else { BELIEVED };
+        let guess = last.filter(|last| last.asked.elapsed() < believed);
+        let guess = guess.map(|last| last.at(base_fee).saturating_mul(multiple));
         if guess.is_some_and(|worth| pays < worth) {
             return Ok(false);
         }
         let price = match last.filter(|last| last.hash == hash && overdraft == Overdraft::Refuse) {
             Some(last) => last.price,
             None => {
+                let asked = Instant::now();
                 let price = self.wallet.cashing().price(&job.cheque, overdraft).await?;
-                *self.price.lock() = Some(Box::new(Price { hash, base_fee, price }));
+                *self.price.lock() = Some(Box::new(Price { asked, hash, base_fee, price }));
                 price
             }
         };

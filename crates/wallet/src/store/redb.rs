@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 
 use self::{
-    database::{FORMAT, FORMAT_TABLE, NEW, builder, create_tables, definition, transact},
+    database::{FORMAT, FORMAT_TABLE, builder, create_tables, definition, missing, transact},
     file::{corrupt, refusal},
     snapshot::Snapshot,
 };
@@ -237,8 +237,8 @@ fn check_format(path: &Path, database: &Database) -> Result<(), StoreError> {
     let begin = || database.begin_read().map_err(|error| refusal(path, error));
     match format(&begin()?)? {
         FORMAT => {}
-        2 => {
-            require(path, &begin()?, TABLES.iter().filter(|table| !NEW.contains(table)))?;
+        found @ (2 | 3) => {
+            require(path, &begin()?, TABLES.iter().filter(|table| !missing(found).contains(table)))?;
             transact(database, create_tables)?;
         }
         1 => convert::convert(path, database)?,

@@ -26,6 +26,7 @@ pub const TABLES: &[Table] = &[
     table::PAID,
     table::ISSUED,
     table::RECEIVED,
+    table::ACCEPTED,
     table::CREDIT,
     table::NONCES,
     table::TRANSACTIONS,
@@ -52,6 +53,8 @@ pub(crate) mod table {
     pub(crate) const ISSUED: Table = Table("issued");
     /// By chequebook and beneficiary: the highest cheque that we received.
     pub(crate) const RECEIVED: Table = Table("received");
+    /// By chequebook and beneficiary: the cheque that was acknowledged last, where a higher one is kept.
+    pub(crate) const ACCEPTED: Table = Table("accepted");
     /// By chequebook and beneficiary: what a cashier took, and what was spent of it.
     pub(crate) const CREDIT: Table = Table("credit");
     /// By account: the nonce of its next transaction.
@@ -100,11 +103,15 @@ pub(crate) fn received_key(contract: Address, beneficiary: Address) -> Key {
     key(table::RECEIVED, &[contract.as_slice(), beneficiary.as_slice()])
 }
 
+pub(crate) fn accepted_key(contract: Address, beneficiary: Address) -> Key {
+    key(table::ACCEPTED, &[contract.as_slice(), beneficiary.as_slice()])
+}
+
 pub(crate) fn credit_key(contract: Address, beneficiary: Address) -> Key {
     key(table::CREDIT, &[contract.as_slice(), beneficiary.as_slice()])
 }
 
-/// Chequebook and beneficiary of a key of [`table::RECEIVED`].
+/// Chequebook and beneficiary of a key of [`table::RECEIVED`] or [`table::ACCEPTED`].
 pub(crate) fn received_of(key: &[u8]) -> Result<(Address, Address), StoreError> {
     let both = key.split_first_chunk::<20>();
     let both = both.and_then(|(contract, beneficiary)| Some((contract.into(), Address::try_from(beneficiary).ok()?)));

@@ -140,10 +140,10 @@ fn refuses_a_format_it_does_not_know() {
     drop(Redb::create(&path).unwrap());
     let database = Database::open(&path).unwrap();
     let transaction = database.begin_write().unwrap();
-    transaction.open_table(FORMAT_TABLE).unwrap().insert((), 4).unwrap();
+    transaction.open_table(FORMAT_TABLE).unwrap().insert((), 5).unwrap();
     commit_in_two_phases(transaction);
     drop(database);
-    assert!(matches!(Redb::open(&path), Err(StoreError::UnknownFormat { found: 4, expected: 3 })));
+    assert!(matches!(Redb::open(&path), Err(StoreError::UnknownFormat { found: 5, expected: 4 })));
 }
 
 #[test]

@@ -1,13 +1,17 @@
 //! W1: no money is taken twice, and no valid cheque is thrown away.
 
+use std::time::Duration;
+
 use alloy::sol_types::SolCall;
 use chequebook::{Overdraft, Scheme, bindings::Chequebook::cancelKillCall};
 use chequebook_wallet::{
-    Backup, Chequebook, Error, Inbox,
+    AutoCash, Backup, Cashier, CashierSettings, Chequebook, Error, Inbox,
     store::{Memory, MemoryDisk},
 };
 
-use crate::{Payer, config, eventually, key, policy, terms, wallet, wallet_with, wei, who};
+use tokio::time::sleep;
+
+use crate::{Payer, config, eventually, key, policy, sim::Act, terms, wallet, wallet_with, wei, who};
 
 /// A payee with a new store, or with one of a backup: what was paid is not acknowledged.
 #[tokio::test(start_paused = true)]
@@ -45,6 +49,29 @@ async fn w1_what_strangers_cashed_is_not_acknowledged() {
     payer.cash_by_stranger(&payer.rogue(who(1), 30).await);
     payee.refresh().await.unwrap();
     assert_eq!(inbox.receive(&payer.rogue(who(1), 35).await).await.unwrap(), wei(5));
+}
+
+/// Who opens an inbox while a new block is being looked at reads what was paid in that block, too.
+#[tokio::test(start_paused = true)]
+async fn w1_an_inbox_that_opens_during_a_look_knows_what_that_block_paid() {
+    let payer = Payer::new(100).await;
+    let payee = wallet(&payer.sim, "payee").await;
+    let _other = payer.inbox(&payee, who(2)).await; // the chequebook is watched
+    let cheque = payer.rogue(who(1), 30).await;
+    payer.cash_by_stranger(&cheque);
+    let newest = format!("{:?}", payer.sim.hash_of(payer.sim.head()));
+    payer.sim.hook(move |method, parameters| {
+        let is_of_it = parameters.iter().any(|one| one.to_string().contains(&newest));
+        (method == "eth_call" && is_of_it).then_some(Act::Hang)
+    });
+    let looks = payee.clone();
+    let looking = tokio::spawn(async move { looks.refresh().await });
+    sleep(Duration::from_millis(100)).await;
+    let inbox = payer.inbox(&payee, who(1)).await;
+    payer.sim.unhook();
+    looking.await.unwrap().unwrap();
+    let error = inbox.receive(&cheque).await.unwrap_err();
+    assert!(matches!(error, Error::AlreadyCashed { sent, .. } if sent == wei(30)), "{error:?}");
 }
 
 /// A payer that continues from an old store would promise the same again.
@@ -173,4 +200,84 @@ async fn w1_the_guard_overdraws_nothing_if_it_may_not() {
     // A call that consents may.
     inbox.cash(Overdraft::Consent).await.unwrap();
     assert!(payer.is_dead());
+}
+
+/// A cheque that the balance does not cover is kept, and stops no cash of what was acknowledged, whichever comes first: a
+/// payer would switch automatic cashes off with it, and take the deposit itself.
+#[tokio::test(start_paused = true)]
+async fn w1_a_cheque_that_is_too_high_stops_no_cash() {
+    for too_high_first in [true, false] {
+        let payer = Payer::new(100).await;
+        let disk = MemoryDisk::new();
+        let payee = wallet_with(&payer.sim, "payee", disk.open().unwrap(), config()).await;
+        let inbox = payer.inbox(&payee, who(1)).await;
+        let (good, high) = (payer.rogue(who(1), 60).await, payer.rogue(who(1), 160).await);
+        if !too_high_first {
+            assert_eq!(inbox.receive(&payer.rogue(who(1), 50).await).await.unwrap(), wei(50));
+            assert_eq!(inbox.receive(&good).await.unwrap(), wei(10));
+        }
+        let refused = inbox.receive(&high).await.unwrap_err();
+        assert!(matches!(refused, Error::NotCovered { .. }), "{refused}");
+        if too_high_first {
+            assert_eq!(inbox.receive(&payer.rogue(who(1), 50).await).await.unwrap(), wei(50));
+            assert_eq!(inbox.receive(&good).await.unwrap(), wei(10));
+        }
+        assert_eq!(inbox.latest_cheque().await.unwrap(), Some(high));
+        assert_eq!(inbox.cheque_to_cash().await.unwrap(), Some(good));
+
+        // Both are in the store, and in a backup.
+        drop(inbox);
+        let backup = Backup::export(&payee).await.unwrap();
+        payee.shutdown().await;
+        let restored = Memory::new();
+        backup.import(&restored).await.unwrap();
+        let copy = wallet_with(&payer.sim, "copy", restored, config()).await;
+        let inbox = payer.inbox(&copy, who(1)).await;
+        assert_eq!(inbox.cheque_to_cash().await.unwrap(), Some(good));
+        assert_eq!(Backup::export(&copy).await.unwrap(), backup);
+        copy.shutdown().await;
+
+        let payee = wallet_with(&payer.sim, "payee", disk.open().unwrap(), config()).await;
+        let inbox = payer.inbox(&payee, who(1)).await;
+        assert_eq!(inbox.latest_cheque().await.unwrap(), Some(high));
+        inbox.auto_cash(AutoCash::default().interval(None).max_uncashed(wei(0)));
+        let paid = async || payer.sim.paid(payer.contract()).get(&who(1)) == Some(&wei(60));
+        assert!(eventually(&payer.sim, &payee, paid).await, "too high first: {too_high_first}");
+        assert!(!payer.is_dead());
+        inbox.stop_auto_cash();
+        // What is too high is no longer, and replaces both.
+        let error = inbox.cash(Overdraft::Refuse).await.unwrap_err();
+        assert!(matches!(error, Error::WouldBounce { .. }), "{error}");
+        let deposit = payer.book.deposit(wei(60)).await.unwrap();
+        assert!(eventually(&payer.sim, &payer.wallet, async || deposit.status().is_final()).await);
+        payee.refresh().await.unwrap();
+        assert_eq!(inbox.cheque_to_cash().await.unwrap(), Some(high));
+        assert_eq!(inbox.receive(&high).await.unwrap(), wei(100));
+        inbox.cash(Overdraft::Refuse).await.unwrap();
+        let paid = async || payer.sim.paid(payer.contract()).get(&who(1)) == Some(&wei(160));
+        assert!(eventually(&payer.sim, &payee, paid).await);
+    }
+}
+
+/// The same by hand, and for all cheques of a cashier together.
+#[tokio::test(start_paused = true)]
+async fn w1_a_cheque_that_is_too_high_stops_no_cash_by_hand() {
+    let payer = Payer::new(100).await;
+    let payee = wallet(&payer.sim, "payee").await;
+    let inbox = payer.inbox(&payee, who(1)).await;
+    inbox.receive(&payer.rogue(who(1), 60).await).await.unwrap();
+    inbox.receive(&payer.rogue(who(1), 160).await).await.unwrap_err();
+    inbox.cash(Overdraft::Refuse).await.unwrap();
+    let paid = async || payer.sim.paid(payer.contract()).get(&who(1)) == Some(&wei(60));
+    assert!(eventually(&payer.sim, &payee, paid).await);
+    drop(inbox);
+
+    let cashier = Cashier::open(&payee, CashierSettings::new(who(2)).policy(policy()).auto_cash(None)).await.unwrap();
+    cashier.receive(&payer.rogue(who(2), 30).await).await.unwrap();
+    cashier.receive(&payer.rogue(who(2), 130).await).await.unwrap_err();
+    for (_, cashed) in cashier.cash(wei(1)).await.unwrap() {
+        cashed.unwrap();
+    }
+    let paid = async || payer.sim.paid(payer.contract()).get(&who(2)) == Some(&wei(30));
+    assert!(eventually(&payer.sim, &payee, paid).await);
 }

@@ -646,3 +646,32 @@ async fn w4_an_interval_that_is_not_worth_its_gas_is_tried_with_the_next_block()
     let paid = async || payer.sim.paid(payer.contract()).contains_key(&who(1));
     assert!(eventually(&payer.sim, &payee, paid).await, "an automatic cash waits until it is worth its gas");
 }
+
+/// What a cash cost when it was asked last is believed for a while only: the tip of one busy minute, which does not fall with
+/// the base fee, must not keep a cash away for ever, and least of all once the end is announced.
+#[tokio::test(start_paused = true)]
+async fn w3_a_price_has_an_age() {
+    for (is_ending, later) in [(false, 3_700), (true, 70)] {
+        let payer = Payer::new(10_000_000_000).await;
+        let payee = wallet(&payer.sim, "payee").await;
+        let strict = policy().min_gas_multiple(2);
+        let inbox = Inbox::open(&payee, payer.contract(), who(1), strict).await.unwrap();
+        payer.sim.suggested_tip(1_000_000);
+        payer.sim.mine(1);
+        payee.refresh().await.unwrap();
+        inbox.receive(&payer.rogue(who(1), 1_000_000_000).await).await.unwrap();
+        inbox.auto_cash(AutoCash::default().interval(None).max_uncashed(U256::ZERO));
+        sleep(Duration::from_secs(1)).await;
+        payer.sim.suggested_tip(1);
+        if is_ending {
+            payer.announce();
+        }
+        payer.sim.mine(1);
+        payee.refresh().await.unwrap();
+        sleep(Duration::from_secs(1)).await;
+        let paid = async || payer.sim.paid(payer.contract()).contains_key(&who(1));
+        assert!(!paid().await, "the last price is believed for now");
+        sleep(Duration::from_secs(later)).await;
+        assert!(eventually(&payer.sim, &payee, paid).await, "is ending: {is_ending}");
+    }
+}

@@ -207,7 +207,7 @@ async fn worth(state: &State) -> Option<f64> {
     let largest = state.cashier.uncashed(Order::Amount, 0, 1);
     let Some(largest) = largest.first() else { return Some(0.0) };
     let inbox = state.cashier.inbox(largest.contract, largest.beneficiary)?;
-    let cheque = inbox.latest_cheque().await.ok()??;
+    let cheque = inbox.cheque_to_cash().await.ok()??;
     let price = state.session.wallet.cashing().price(&cheque, Overdraft::Refuse).await.ok()?;
     Some(float(largest.uncashed) / float(price.max(U256::ONE)))
 }

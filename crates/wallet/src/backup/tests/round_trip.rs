@@ -40,9 +40,11 @@ fn issuer() -> impl Strategy<Value = Issuer> {
 }
 
 fn receipt() -> impl Strategy<Value = Receipt> {
-    (address(), address(), any::<u64>(), any::<u64>(), scheme()).prop_map(|(contract, to, one, two, scheme)| {
+    let amounts = (any::<u64>(), any::<u64>(), any::<bool>());
+    (address(), address(), amounts, scheme()).prop_map(|(contract, to, (one, two, has_both), scheme)| {
         let cheque = sign(contract, to, one.max(two), scheme);
-        Receipt { cheque, acknowledged: U256::from(one.min(two)), is_old: false }
+        let accepted = has_both.then(|| sign(contract, to, one.min(two), scheme));
+        Receipt { cheque, acknowledged: U256::from(one.min(two)), accepted, is_old: false }
     })
 }
 

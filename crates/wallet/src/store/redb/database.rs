@@ -10,10 +10,17 @@ use super::super::{
 
 /// Distinguishes our files from others, and one version from the next.
 pub(super) const FORMAT_TABLE: TableDefinition<'_, (), u32> = TableDefinition::new("chequebook format");
-/// One redb table for each table. Format 2 had fewer, and format 1 had one for all: they are converted.
-pub(super) const FORMAT: u32 = 3;
-/// The tables that format 2 did not have.
-pub(super) const NEW: [Table; 4] = [table::AUTOMATIC, table::CREDIT, table::REQUESTS, table::COUNTERS];
+/// One redb table for each table. The formats 2 and 3 had fewer, and format 1 had one for all: they are converted.
+pub(super) const FORMAT: u32 = 4;
+
+/// The tables that a format did not have.
+pub(super) const fn missing(format: u32) -> &'static [Table] {
+    match format {
+        2 => &[table::ACCEPTED, table::AUTOMATIC, table::CREDIT, table::REQUESTS, table::COUNTERS],
+        3 => &[table::ACCEPTED],
+        _ => &[],
+    }
+}
 
 /// How much of the file is kept in memory, in bytes.
 pub(super) const CACHE: usize = 256 << 20;

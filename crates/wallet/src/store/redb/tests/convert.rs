@@ -17,7 +17,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, StorageBackend};
 use super::super::{
     Redb, check_format,
     convert::ONE_FOR_ALL,
-    database::{FORMAT_TABLE, builder, definition, transact},
+    database::{FORMAT, FORMAT_TABLE, builder, definition, transact},
 };
 use crate::store::{Store, StoreError, TABLES, Table, schema::Origin};
 
@@ -82,15 +82,15 @@ async fn converts_a_file_of_format_1() {
         }
         let read = store.database.begin_read().unwrap();
         assert!(read.open_table(ONE_FOR_ALL).is_err(), "the old table is gone");
-        assert_eq!(read.open_table(FORMAT_TABLE).unwrap().get(()).unwrap().unwrap().value(), 3);
+        assert_eq!(read.open_table(FORMAT_TABLE).unwrap().get(()).unwrap().unwrap().value(), FORMAT);
     }
 }
 
-/// Makes a file of format 2 of one that is closed, without a table.
-fn make_format_2(path: &Path, without: &str) {
+/// Makes a file of an older format of one that is closed, without a table.
+fn make_format(format: u32, path: &Path, without: &str) {
     let database = Database::open(path).unwrap();
     transact(&database, |transaction| {
-        transaction.open_table(FORMAT_TABLE).unwrap().insert((), 2).unwrap();
+        transaction.open_table(FORMAT_TABLE).unwrap().insert((), format).unwrap();
         let table = TABLES.iter().find(|table| table.name() == without).unwrap();
         assert!(transaction.delete_table(definition(*table)).unwrap(), "it was there");
         Ok(())
@@ -99,23 +99,27 @@ fn make_format_2(path: &Path, without: &str) {
 }
 
 #[tokio::test]
-async fn adds_the_table_that_format_2_did_not_have_and_no_other() {
+async fn adds_the_tables_that_a_format_did_not_have_and_no_others() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store");
     let rows = named_rows();
     make_file(&path, &rows.iter().map(|(key, _, _, value)| (key.clone(), value.clone())).collect::<Vec<_>>());
     drop(Redb::open(&path).unwrap());
-    make_format_2(&path, "automatic");
-    for _ in 0..2 {
-        let store = Redb::open(&path).unwrap();
-        for table in TABLES {
-            let expected = rows.iter().filter(|(_, of, ..)| of == table && table.name() != "automatic");
-            let expected: Rows = expected.map(|(.., key, value)| (key.clone(), value.clone())).collect();
-            assert_eq!(content(&store, *table).await, expected, "{}", table.name());
+    let mut added = Vec::new();
+    for (format, name) in [(2, "automatic"), (3, "accepted")] {
+        make_format(format, &path, name);
+        added.push(name);
+        for _ in 0..2 {
+            let store = Redb::open(&path).unwrap();
+            for table in TABLES {
+                let expected = rows.iter().filter(|(_, of, ..)| of == table && !added.contains(&table.name()));
+                let expected: Rows = expected.map(|(.., key, value)| (key.clone(), value.clone())).collect();
+                assert_eq!(content(&store, *table).await, expected, "{}", table.name());
+            }
         }
     }
-    make_format_2(&path, "issued");
-    assert!(matches!(Redb::open(&path), Err(StoreError::Corrupt { .. })), "what was issued is lost");
+    make_format(3, &path, "credit");
+    assert!(matches!(Redb::open(&path), Err(StoreError::Corrupt { .. })), "what payers have is lost");
 }
 
 #[tokio::test]
@@ -296,7 +300,7 @@ fn a_crash_leaves_the_old_file_or_the_new_one() {
                 assert!(one_for_all(&looked) == rows, "the old file is usable after {writes} writes");
                 were_old += 1;
             }
-            3 => {
+            FORMAT => {
                 let count: usize = TABLES.iter().map(|table| count_rows(&looked, *table)).sum();
                 assert_eq!(count, rows.len(), "all rows are there after {writes} writes");
             }

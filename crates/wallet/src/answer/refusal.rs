@@ -40,7 +40,7 @@ pub enum RefusalKind {
     GasTooLow,
     /// Its gas limit is above that of a block or a transaction.
     GasTooHigh,
-    /// The pool is full, or allows the account fewer transactions. Answer: wait.
+    /// The pool is full, or allows the account fewer transactions. Answer: wait, and offer more in time.
     Later,
     /// Anything else.
     Other,

@@ -95,6 +95,8 @@ pub(super) struct Standing {
     pub(super) is_next: bool,
     /// Whether a node took it when it was last sent.
     pub(super) is_accepted: bool,
+    /// Whether the node has no room for it now.
+    pub(super) is_full: bool,
     /// Whether the node refuses it because the account cannot pay.
     pub(super) is_unpayable: bool,
     /// Whether it does nothing.
@@ -123,11 +125,12 @@ pub(super) fn step(standing: Standing, base_fee: u128, head: BlockNumber, repric
     if standing.is_unpayable && !standing.is_cancelled && standing.blocks_others && is_late {
         return Step::Cancel;
     }
-    if !standing.is_accepted {
-        return Step::Send;
-    }
     let is_cheap = standing.is_next && base_fee > standing.offer.max_fee;
-    if is_cheap || is_late { Step::Raise } else { Step::Check }
+    // A pool that is full makes room for what offers more.
+    if (is_cheap || is_late) && (standing.is_accepted || standing.is_full) {
+        return Step::Raise;
+    }
+    if standing.is_accepted { Step::Check } else { Step::Send }
 }
 
 #[cfg(test)]

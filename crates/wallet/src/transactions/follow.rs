@@ -171,6 +171,7 @@ impl Account {
                 offer: slot.offer(id)?,
                 is_next,
                 is_accepted: slot.is_accepted,
+                is_full: slot.is_full(),
                 is_unpayable: slot.status == Status::Refused(RefusalKind::Funds),
                 is_cancelled: slot.row.cancelled,
                 blocks_others,
@@ -206,7 +207,8 @@ impl Account {
         match step {
             Step::Check | Step::Send => {}
             Step::Raise => {
-                if !self.raise(id, Why::Late).await? {
+                let why = if self.with(id, |slot| slot.is_full())? { Why::Full } else { Why::Late };
+                if !self.raise(id, why).await? {
                     let offer = self.with(id, |slot| {
                         slot.since = Some(head.number);
                         slot.offer(id)
@@ -218,6 +220,12 @@ impl Account {
                     }
                     tracing::warn!(nonce = id.1, "a transaction waits, and may offer no more");
                 }
+                self.broadcast(id).await;
+                // Blocks came without it, and the pool is still full: who waits is told.
+                return match self.with(id, |slot| slot.refusal.clone().filter(|_| slot.is_full()))? {
+                    Some(refusal) if why == Why::Full => self.report(id, refusal),
+                    _ => Ok(()),
+                };
             }
             Step::Cancel => {
                 tracing::warn!(nonce = id.1, "cancels a transaction that cannot be paid, since others wait behind it");

@@ -320,7 +320,11 @@ impl Account {
         let fees = self.newest_fees().await?;
         let Some(now) = self.offer(id)? else { return Ok(false) };
         let tip = match why {
-            Why::Late => fees.tip,
+            // That a pool is full may be a lie, too. A base fee that has risen must be met all the same.
+            Why::Full if now.offer.tip >= self.config.max_priority_fee_per_gas && fees.base <= now.offer.max_fee => {
+                return Ok(false);
+            }
+            Why::Late | Why::Full => fees.tip,
             // What a node wants may be a lie, and is no reason to pay more than the settings allow.
             Why::Refused { wanted } => {
                 let most = self.config.max_priority_fee_per_gas;
@@ -520,10 +524,12 @@ impl Owner for Account {
 }
 
 /// Why more is offered.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Why {
     /// Blocks came without it.
     Late,
+    /// The same, while the pool had no room for it.
+    Full,
     /// The node refuses it, and may have said what it wants, in wei per gas.
     Refused { wanted: Option<u128> },
 }

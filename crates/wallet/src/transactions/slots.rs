@@ -18,7 +18,7 @@ use super::{
     status::{Id, Known, Status, publish},
 };
 use crate::{
-    answer::Refusal,
+    answer::{Refusal, RefusalKind},
     chain::transferred,
     store::{
         StoreError,
@@ -81,6 +81,11 @@ impl Slot {
             told: None,
             known,
         }
+    }
+
+    /// Whether the node had no room for it when it was last sent.
+    pub(super) fn is_full(&self) -> bool {
+        !self.is_accepted && self.refusal.as_ref().is_some_and(|refusal| refusal.kind == RefusalKind::Later)
     }
 
     /// Sets status and refusal, and tells who waits.

@@ -19,7 +19,8 @@ pub enum Status {
     Pending,
     /// The node does not know it, or no longer knows it. It is sent again.
     Dropped,
-    /// The node refuses it, for a reason that the wallet has no answer to. It is sent again with each block.
+    /// The node refuses it, for a reason that the wallet has no answer to, or still has no room for it after the wallet
+    /// has waited and offered more. It is sent again with each block.
     /// [`Transaction::refusal`](crate::Transaction::refusal) is what the node says.
     Refused(RefusalKind),
     /// Included in a block that a reorganisation may still drop.

@@ -1,8 +1,11 @@
 //! W4: every refusal is heard, and nothing wedges.
 
+use std::{collections::BTreeSet, time::Duration};
+
 use alloy::primitives::U256;
 use chequebook::{Overdraft, Scheme};
 use chequebook_wallet::{Error, RefusalKind, Status};
+use tokio::time::timeout;
 
 use crate::{
     Payer, config, eventually, key,
@@ -169,6 +172,61 @@ async fn w4_what_the_pool_takes_later_is_sent_later() {
         assert!(eventually(&payer.sim, &payer.wallet, all).await, "{vendor:?}");
         assert_eq!(payer.book.balance().await.unwrap().funded, wei(118));
     }
+}
+
+/// A pool stays full at today's price: more is offered, step by step and not to the limit, and who waits is told.
+#[tokio::test(start_paused = true)]
+async fn w4_a_pool_that_stays_full_is_offered_more() {
+    for vendor in VENDORS {
+        let payer = Payer::new(100).await;
+        payer.sim.vendor(vendor);
+        payer.sim.auto_mine(false);
+        payer.sim.pool_full(true);
+        let deposit = payer.book.deposit(wei(5)).await.unwrap();
+        let behind = payer.book.deposit(wei(6)).await.unwrap();
+        let (first, last) = (deposit.hash(), behind.hash());
+        let mut hashes = BTreeSet::from([first]);
+        for _ in 0..12 {
+            payer.sim.mine(1);
+            payer.wallet.refresh().await.unwrap();
+            hashes.insert(deposit.hash());
+        }
+        assert_ne!(deposit.hash(), first, "{vendor:?}: no more is offered");
+        assert!(hashes.len() <= 5, "{vendor:?}: {} offers in 12 blocks", hashes.len());
+        assert_eq!(behind.hash(), last, "{vendor:?}: it waits for the one before");
+        for one in [&deposit, &behind] {
+            let told = timeout(Duration::from_secs(60), one.included()).await.expect("who waits is told");
+            assert!(matches!(told, Err(Error::NodeRefused { .. })), "{vendor:?}: {told:?}");
+        }
+        payer.sim.pool_full(false);
+        let both = async || deposit.status().is_final() && behind.status().is_final();
+        assert!(eventually(&payer.sim, &payer.wallet, both).await, "{vendor:?}: {deposit:?} {behind:?}");
+    }
+}
+
+/// The same while the price passes the offer, and where a node says for hours that it is full: the tip has a limit.
+#[tokio::test(start_paused = true)]
+async fn w4_a_pool_that_is_full_for_hours_is_offered_no_endless_tip() {
+    let payer = Payer::with(100, config().max_priority_fee_per_gas(1_000)).await;
+    payer.sim.auto_mine(false);
+    payer.sim.pool_full(true);
+    let before = payer.sim.balance_at(payer.wallet.account(), u64::MAX);
+    let deposit = payer.book.deposit(wei(5)).await.unwrap();
+    for round in 0..300 {
+        if round == 200 {
+            payer.sim.base_fee(1_000_000);
+        }
+        payer.sim.mine(1);
+        payer.wallet.refresh().await.unwrap();
+    }
+    assert!(matches!(deposit.status(), Status::Refused(RefusalKind::Later)), "{deposit:?}");
+    payer.sim.pool_full(false);
+    payer.wallet.refresh().await.unwrap();
+    payer.sim.mine(1);
+    assert!(deposit.included().await.is_ok(), "what it offers passes the base fee: {deposit:?}");
+    let cost = before - payer.sim.balance_at(payer.wallet.account(), u64::MAX);
+    let most = wei(50_000) * wei(1_000_000 + 2_000) + wei(5);
+    assert!(cost <= most, "{cost} wei instead of {most}");
 }
 
 /// The account has lost its money to another program: what cannot be paid holds up nothing that can.

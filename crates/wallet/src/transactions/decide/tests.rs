@@ -82,6 +82,7 @@ fn a_transaction_that_waits_is_helped() {
         offer: Offer { max_fee: 100, tip: 1 },
         is_next: true,
         is_accepted: true,
+        is_full: false,
         is_unpayable: false,
         is_cancelled: false,
         blocks_others: true,
@@ -93,6 +94,11 @@ fn a_transaction_that_waits_is_helped() {
     assert_eq!(step(calm, 101, 10), Step::Raise, "below the base fee");
     assert_eq!(step(Standing { is_next: false, ..calm }, 500, 99), Step::Check, "it waits for those before it");
     assert_eq!(step(Standing { is_accepted: false, ..calm }, 500, 99), Step::Send);
+    let full = Standing { is_accepted: false, is_full: true, ..calm };
+    assert_eq!(step(full, 100, 12), Step::Send);
+    assert_eq!(step(full, 100, 13), Step::Raise, "others pay more for the room");
+    assert_eq!(step(full, 101, 10), Step::Raise, "below the base fee");
+    assert_eq!(step(Standing { is_next: false, ..full }, 500, 99), Step::Send, "it waits for those before it");
     let unpayable = Standing { is_accepted: false, is_unpayable: true, ..calm };
     assert_eq!(step(unpayable, 100, 12), Step::Send);
     assert_eq!(step(unpayable, 100, 13), Step::Cancel);

@@ -48,7 +48,7 @@ pub(super) struct Inner {
 pub(super) enum Look {
     Good(Reserved),
     Pending(Transaction),
-    /// Another task decides on the same payment.
+    /// Another task decides on the same payment, or the chequebook could not be read: it takes time to find out more.
     Busy,
 }
 
@@ -167,7 +167,8 @@ impl std::fmt::Debug for Cashing {
 
 impl Inner {
     /// Decides whether a cheque is cashed: it is recorded as under way, unless it is already. If another task decides on
-    /// the same payment, waits for it; with a ticket, which many cheques share, returns [`Look::Busy`].
+    /// the same payment, waits for it; with a ticket, which many cheques share, returns [`Look::Busy`], also if the
+    /// chequebook could not be read at that look.
     pub(super) async fn look(
         &self,
         cheque: &SignedCheque,
@@ -184,6 +185,13 @@ impl Inner {
             tracing::warn!(%contract, %beneficiary, "cashing a cheque of an unproven contract, which may not pay");
         }
         cheque.verify(watched.terms.signer)?;
+        if let Some(called) = shared {
+            self.watcher.look_since(called).await?;
+            // It may take the whole time limit to read it again, and none of the others is to wait for that.
+            if watched.is_failing() {
+                return Ok(Look::Busy);
+            }
+        }
         let mut watching = self.watcher.attend(&watched, &[beneficiary]).await?;
         loop {
             let called = shared.unwrap_or_else(|| self.watcher.ticket());

@@ -29,7 +29,7 @@ use crate::{
 
 /// The gas of a batch without its cheques, with room to spare.
 const BASE_GAS: u64 = 100_000;
-/// How many estimates are under way at once.
+/// How many estimates, or cashes that take their time, are under way at once.
 const AT_ONCE: usize = 16;
 /// The base gas of a transaction, which a cheque in a batch does not pay.
 const TRANSACTION_GAS: u64 = 21_000;
@@ -64,7 +64,18 @@ impl Cashing {
     /// For each cheque those of [`cash`](Self::cash) with [`Overdraft::Refuse`].
     #[tracing::instrument(skip_all, fields(cheques = cheques.len()))]
     pub async fn cash_many(&self, cheques: &[SignedCheque]) -> Vec<Result<Transaction, Error>> {
-        let mut answers = Vec::new();
+        let mut answers = Vec::with_capacity(cheques.len());
+        self.cash_each(cheques, |index, answer| answers.push((index, answer))).await;
+        answers.sort_by_key(|(index, _)| *index);
+        answers.into_iter().map(|(_, answer)| answer).collect()
+    }
+
+    /// The same, where each answer is told as soon as it is known, with the index of its cheque.
+    async fn cash_each(
+        &self,
+        cheques: &[SignedCheque],
+        mut tell: impl FnMut(usize, Result<Transaction, Error>) + Send,
+    ) {
         let (mut alone, mut busy) = (Vec::new(), Vec::new());
         let _watching = self.0.attend(cheques).await;
         let called = self.0.watcher.ticket();
@@ -72,24 +83,22 @@ impl Cashing {
         for (index, cheque) in cheques.iter().enumerate() {
             match self.0.look(cheque, Overdraft::Refuse, Some(called)).await {
                 Ok(Look::Good(reserved)) => alone.push((index, cheque, reserved)),
-                Ok(Look::Pending(pending)) => answers.push((index, Ok(pending))),
+                Ok(Look::Pending(pending)) => tell(index, Ok(pending)),
                 Ok(Look::Busy) => busy.push((index, cheque)),
-                Err(error) => answers.push((index, Err(error))),
+                Err(error) => tell(index, Err(error)),
             }
         }
         if alone.len() > 1 && self.0.has_clearing_house().await {
             let (items, refused) = self.0.weigh(std::mem::take(&mut alone)).await;
-            answers.extend(refused);
+            refused.into_iter().for_each(|(index, answer)| tell(index, answer));
             for batch in batches(items, self.0.batch_gas().await) {
                 let (indexes, sent) =
                     (batch.iter().map(|item| item.index).collect::<Vec<_>>(), self.0.send_batch(batch).await);
                 match sent {
-                    Ok(transaction) => {
-                        answers.extend(indexes.into_iter().map(|index| (index, Ok(transaction.clone()))))
-                    }
+                    Ok(transaction) => indexes.into_iter().for_each(|index| tell(index, Ok(transaction.clone()))),
                     // It is signed, and goes on by itself, or not at all.
                     Err((error, batch)) if batch.is_empty() => {
-                        answers.extend(indexes.into_iter().map(|index| (index, Err(error.again()))));
+                        indexes.into_iter().for_each(|index| tell(index, Err(error.again())));
                     }
                     Err((error, batch)) => {
                         tracing::debug!(%error, cheques = batch.len(), "could not cash the batch, will cash singly");
@@ -99,14 +108,16 @@ impl Cashing {
             }
         }
         for (index, cheque, reserved) in alone {
-            answers.push((index, self.0.send(cheque, Overdraft::Refuse, reserved, Pass::default()).await));
+            tell(index, self.0.send(cheque, Overdraft::Refuse, reserved, Pass::default()).await);
         }
-        // Nothing of ours is undecided now, so that waiting for others cannot make them wait for us.
-        for (index, cheque) in busy {
-            answers.push((index, self.cash(cheque, Overdraft::Refuse).await));
+        // Nothing of ours is undecided now, so that waiting for others cannot make them wait for us. Each may take the
+        // whole time limit, so that they do not wait for each other either.
+        let cash = |(index, cheque)| async move { (index, self.cash(cheque, Overdraft::Refuse).await) };
+        let cashes: Vec<_> = busy.into_iter().map(cash).collect();
+        let mut cashes = stream::iter(cashes).buffer_unordered(AT_ONCE);
+        while let Some((index, answer)) = cashes.next().await {
+            tell(index, answer);
         }
-        answers.sort_by_key(|(index, _)| *index);
-        answers.into_iter().map(|(_, answer)| answer).collect()
     }
 
     /// The cheques of a transaction that the clearing house did not cash. Call this once the transaction is final:
@@ -136,9 +147,13 @@ impl Cashing {
         // The first task to wake takes all cheques. The others find none, and wait for their answer.
         let all = std::mem::take(&mut *queue.lock());
         let cheques: Vec<_> = all.iter().map(|one| one.cheque).collect();
-        for (one, answer) in all.into_iter().zip(self.cash_many(&cheques).await) {
-            let _ = one.answer.send(answer); // its caller may be dropped
-        }
+        let mut callers: Vec<_> = all.into_iter().map(|one| Some(one.answer)).collect();
+        let tell = |index: usize, answer| {
+            if let Some(caller) = callers.get_mut(index).and_then(Option::take) {
+                let _ = caller.send(answer); // it may be dropped
+            }
+        };
+        self.cash_each(&cheques, tell).await;
         answered.await.map_err(|_| Error::ShutDown)?
     }
 }

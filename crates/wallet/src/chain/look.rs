@@ -92,7 +92,7 @@ impl ChainWatcher {
         let look = Look { head, confirmed, branch: self.view.lock().branch(), began, at };
         let behind = self.all().into_iter().filter(|one| one.read(|seen| seen.head.hash != head.hash));
         // Nobody waits for those that could not be read before: they may take as long as the time limits allow.
-        let (failing, sound): (Vec<_>, Vec<_>) = behind.partition(|one| one.is_failing.load(Ordering::Relaxed));
+        let (failing, sound): (Vec<_>, Vec<_>) = behind.partition(|one| one.is_failing());
         self.retry(failing, look);
         for (watched, seen) in self.read_all(&sound, look).await {
             self.settle(&watched, seen);

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, OnceLock, atomic::AtomicBool},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use alloy::primitives::{Address, Bytes, U256};
@@ -189,6 +192,11 @@ impl WatchedChequebook {
     /// Whether the factory created it, or will.
     pub(crate) const fn is_proven(&self) -> bool {
         self.unproven.is_none()
+    }
+
+    /// Whether it could not be read last time.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.is_failing.load(Ordering::Relaxed)
     }
 
     /// What it pays with.

@@ -600,6 +600,49 @@ async fn w4_a_token_that_is_late_holds_nobody_up() {
     late.receive(&rogue(payer.book.address(), who(1), 5).await).await.unwrap();
 }
 
+/// Chequebooks that cannot be read are due with another one: its cash waits for none of them, and neither does its next.
+#[tokio::test(start_paused = true)]
+async fn w4_a_token_that_is_late_holds_up_no_cash() {
+    let payer = Payer::new(100).await;
+    let payee = wallet(&payer.sim, "payee").await;
+    let mut inboxes = many(&payer, &payee, 40).await;
+    let ether = Chequebook::create(&payer.wallet, key("payer"), terms(100)).await.unwrap();
+    inboxes.push(Inbox::open(&payee, ether.address(), who(99), policy()).await.unwrap());
+    let inbox = inboxes.last().unwrap();
+    inbox.receive(&ether.outbox(who(99), Scheme::Typed).issue(wei(5)).await.unwrap()).await.unwrap();
+    // Alone, or many at once.
+    let token = format!("{:x}", payer.token);
+    let asks = move |parameters: &[Value]| parameters[0].to_string().to_lowercase().contains(&token);
+    payer.sim.hook(move |method, parameters| (method == "eth_call" && asks(parameters)).then(|| Act::Hang));
+    payer.sim.mine(1);
+    payee.refresh().await.unwrap();
+    // All are due at once, and so in one batch.
+    for inbox in &inboxes {
+        inbox.auto_cash(AutoCash::default().interval(Some(Duration::from_secs(60))).max_uncashed(U256::MAX));
+    }
+    sleep(Duration::from_secs(61)).await;
+    let paid = || payer.sim.paid(ether.address()).get(&who(99)).copied().unwrap_or_default();
+    let in_time = async |amount| {
+        for _ in 0..5 {
+            if paid() == amount {
+                return true;
+            }
+            payee.refresh().await.unwrap();
+            sleep(Duration::from_secs(1)).await;
+        }
+        false
+    };
+    assert!(in_time(wei(5)).await, "{} is paid: it waits for chequebooks of another token", paid());
+    inbox.auto_cash(AutoCash::default().max_uncashed(U256::ZERO));
+    inbox.receive(&ether.outbox(who(99), Scheme::Typed).issue(wei(6)).await.unwrap()).await.unwrap();
+    assert!(in_time(wei(11)).await, "{} is paid: its last cash is not over yet", paid());
+    // Once the token answers, they are cashed, too.
+    payer.sim.unhook();
+    sleep(Duration::from_secs(120)).await;
+    let all = async || (1..=40).all(|index| payer.held(who(index)) == wei(5));
+    assert!(eventually(&payer.sim, &payee, all).await);
+}
+
 /// A beneficiary that the token blocks is tried less and less, at no gas; all others are paid; once it is free, it is, too.
 #[tokio::test(start_paused = true)]
 async fn w4_a_blocked_beneficiary_costs_little_and_holds_up_nobody() {

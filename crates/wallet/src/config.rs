@@ -61,7 +61,8 @@ pub struct Config {
     pub signer_timeout: Duration,
     /// How long a caller waits for the store.
     pub store_timeout: Duration,
-    /// The number of blocks in one request for events. If the node refuses, fewer are requested.
+    /// The number of blocks in one request for events. If the node refuses, fewer are requested, and
+    /// more again once it answers.
     pub log_range: u64,
     /// After how many blocks without it a transaction offers more.
     pub reprice_after: u64,

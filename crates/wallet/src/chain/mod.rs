@@ -7,6 +7,7 @@ mod cashes;
 mod heads;
 mod look;
 mod node;
+mod range;
 mod read;
 mod token;
 mod view;

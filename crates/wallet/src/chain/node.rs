@@ -30,7 +30,7 @@ use parking_lot::Mutex;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::batching::Batching;
+use super::{batching::Batching, range::Range};
 use crate::{
     Error,
     answer::{FailureKind, NodeFailure, Refusal},
@@ -59,7 +59,7 @@ pub(crate) struct Chain {
     pub(super) provider: DynProvider,
     id: ChainId,
     pub(super) config: Config,
-    /// The number of blocks in one request for events. It falls when the node refuses more.
+    /// The number of blocks in one request for events. It falls when the node refuses more, and grows again.
     log_range: AtomicU64,
     pub(super) batching: Batching,
     pace: Mutex<Pace>,
@@ -448,28 +448,27 @@ impl Chain {
     pub(crate) async fn logs(&self, filter: &Filter, from: BlockNumber, to: BlockNumber) -> Result<Vec<Log>, Error> {
         let mut logs = Vec::new();
         let mut next = from;
-        let mut range = self.log_range.load(Ordering::Relaxed);
+        let mut range = Range::new(self.log_range.load(Ordering::Relaxed), self.config.log_range);
         while next <= to {
-            let last = next.saturating_add(range).saturating_sub(1).min(to);
+            let last = next.saturating_add(range.blocks()).saturating_sub(1).min(to);
             let asked = last.saturating_sub(next).saturating_add(1);
             let piece = filter.clone().from_block(next).to_block(last);
             match self.ask::<_, Vec<Log>>("eth_getLogs", (piece,)).await {
                 Ok(found) => {
                     logs.extend(found);
                     next = last.saturating_add(1);
+                    range.accepted(asked);
                 }
                 // Nodes limit the range, or the number of events, each in its own words. Half of it may be accepted.
                 Err(
                     Error::Rpc { failure: NodeFailure { kind: FailureKind::Answered, .. }, .. }
                     | Error::RpcTimeout { .. },
-                ) if asked > 1 => {
-                    range = asked / 2;
-                }
+                ) if asked > 1 => range.refused(asked),
                 Err(error) => return Err(error),
             }
         }
         // What was accepted is remembered; what was refused may have had another reason.
-        self.log_range.store(range, Ordering::Relaxed);
+        self.log_range.store(range.next(), Ordering::Relaxed);
         Ok(logs)
     }
 

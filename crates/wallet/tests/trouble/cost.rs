@@ -8,7 +8,11 @@ use chequebook_wallet::{Chequebook, Inbox};
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::{Payer, key, policy, rogue, sim::Act, terms, wallet, wei, who};
+use crate::{
+    Payer, key, policy, rogue,
+    sim::{Act, words::ALCHEMY},
+    terms, wallet, wei, who,
+};
 
 /// Each chequebook that was ever cashed is read at every block, though nobody holds a handle on it and all is final.
 /// cashing/register.rs, decide(): what is over is removed only with the next decision about the same chequebook.
@@ -36,7 +40,7 @@ async fn w5_cashes_of_other_chequebooks_leave_no_questions_behind() {
 }
 
 /// Events are refused for a moment, for another reason than the range: from then on each block is asked for singly.
-/// chain/node.rs, logs(): `log_range` falls to one with any error, and never rises again.
+/// chain/node.rs, logs(): `log_range` must not fall to one with any error.
 #[tokio::test(start_paused = true)]
 async fn w5_a_refusal_that_passes_costs_no_question_for_each_block() {
     let payer = Payer::new(100).await;
@@ -51,6 +55,54 @@ async fn w5_a_refusal_that_passes_costs_no_question_for_each_block() {
     payer.book.balance().await.unwrap();
     let asked = payer.sim.counts()["eth_getLogs"] - before;
     assert!(asked < 50, "{asked} questions for events of 2,000 blocks, in a range that was never too wide");
+}
+
+/// The same for a moment within one scan: the range falls for that scan, and rises again.
+#[tokio::test(start_paused = true)]
+async fn w5_a_range_that_fell_rises_again() {
+    let payer = Payer::new(100).await;
+    let scan = async || {
+        payer.sim.mine(4_000);
+        let asked = || payer.sim.counts().get("eth_getLogs").copied().unwrap_or_default();
+        let before = asked();
+        payer.book.balance().await.unwrap();
+        asked() - before
+    };
+    scan().await;
+    let first = scan().await;
+    let mut left = 10;
+    payer.sim.hook(move |method, _| {
+        let now = method == "eth_getLogs" && left > 0;
+        left -= usize::from(now);
+        now.then(|| Act::Error(-32_603, "database is being compacted".into(), None))
+    });
+    let in_trouble = scan().await;
+    assert!(in_trouble < 80, "{in_trouble} questions");
+    payer.sim.unhook();
+    for _ in 0..4 {
+        scan().await;
+    }
+    let last = scan().await;
+    assert_eq!(last, first, "questions for events of 4,000 blocks");
+}
+
+/// A node that limits the range for good is seldom asked for more.
+#[tokio::test(start_paused = true)]
+async fn w5_a_range_that_is_limited_for_good_costs_little_more() {
+    let payer = Payer::new(100).await;
+    payer.sim.log_range(Some(500), ALCHEMY);
+    let scan = async || {
+        payer.sim.mine(4_000);
+        let asked = || payer.sim.counts().get("eth_getLogs").copied().unwrap_or_default();
+        let before = asked();
+        payer.book.balance().await.unwrap();
+        asked() - before
+    };
+    scan().await;
+    for _ in 0..4 {
+        let asked = scan().await;
+        assert!(asked <= 20, "{asked} questions for the same 4,000 blocks twice, 500 at once: 16 if none is refused");
+    }
 }
 
 /// The node does not have the newest block yet: one batch that fails becomes four questions for each call in it.

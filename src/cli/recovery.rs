@@ -1,9 +1,9 @@
 //! Backups: export, import, and what a payer does before it issues again.
 
-use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{collections::BTreeSet, fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
 use alloy::primitives::Address;
-use chequebook_wallet::{Backup, Chequebook, Error as WalletError};
+use chequebook_wallet::{Backup, Chequebook, Error as WalletError, Store, StoreError};
 
 use super::{
     args::Recover,
@@ -13,6 +13,7 @@ use super::{
     files,
     output::{Record, Value},
     payer::{Book, show},
+    unrecovered::Unrecovered,
 };
 
 /// `export`.
@@ -47,23 +48,44 @@ pub(crate) async fn import(context: &Context, path: &Path) -> Result<(), Failure
         return Err(Failure::new(Exit::WrongChain, format!("the backup is of chain {found}, expected {expected}")));
     }
     let books = json.get("chequebooks").and_then(serde_json::Value::as_array).into_iter().flatten();
-    let books = books.filter_map(|book| book.get("contract")?.as_str()?.parse::<Address>().ok()).collect();
+    let books: BTreeSet<_> = books.filter_map(|book| book.get("contract")?.as_str()?.parse::<Address>().ok()).collect();
 
     let store = context.store(OpenStore::OrCreate)?;
-    // Before the import, so that there is no moment in which somebody could issue. A store that was not empty keeps what
-    // it remembered.
-    let unrecovered = context.unrecovered()?;
-    let before = unrecovered.read()?;
-    unrecovered.write(&before.union(&books).copied().collect())?;
-    if let Err(error) = backup.import(&store).await {
-        unrecovered.write(&before)?;
-        return Err(error.into());
-    }
+    import_into(&store, &backup, &context.unrecovered()?, &books).await?;
     let rows = books.into_iter().map(|book| Record::new().with("chequebook", book)).collect();
     let note = "recover each chequebook before it issues";
     context
         .out
         .show(&Record::new().with("status", "imported").with("next", note).with("unrecovered", Value::Rows(rows)))
+}
+
+/// Imports, and notes that these chequebooks are to be recovered.
+async fn import_into(
+    store: &impl Store,
+    backup: &Backup,
+    unrecovered: &Unrecovered,
+    books: &BTreeSet<Address>,
+) -> Result<(), Failure> {
+    // Before the import, so that there is no moment in which somebody could issue.
+    let before = unrecovered.read()?;
+    unrecovered.write(&before.union(books).copied().collect())?;
+    match backup.import(store).await {
+        Ok(()) => Ok(()),
+        Err(error) if is_unwritten(&error) => {
+            // A store that was not empty keeps what it remembered.
+            unrecovered.write(&before)?;
+            Err(error.into())
+        }
+        Err(error) => {
+            let doubt = "whether the backup was imported is not known, so that its chequebooks are to be recovered";
+            Err(Failure::from(error).during(doubt))
+        }
+    }
+}
+
+/// Whether an import that failed has certainly written nothing. A commit that failed can be durable all the same.
+const fn is_unwritten(error: &WalletError) -> bool {
+    matches!(error, WalletError::Store(StoreError::UnknownFormat { .. })) || !matches!(error, WalletError::Store(_))
 }
 
 /// `recover`.
@@ -112,4 +134,87 @@ pub(crate) async fn recover(context: &Context, args: Recover) -> Result<(), Fail
     }
     .await;
     show(context, session, result).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use async_trait::async_trait;
+    use chequebook_wallet::store::{Change, Conflict, Entry, Key, Memory, TABLES, Table};
+    use serde_json::json;
+
+    use super::*;
+
+    /// A store that commits, and says that it has failed.
+    struct Doubtful(Memory);
+
+    #[async_trait]
+    impl Store for Doubtful {
+        async fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+            self.0.get(key).await
+        }
+
+        async fn page(
+            &self,
+            table: Table,
+            prefix: &[u8],
+            after: Option<&[u8]>,
+            limit: usize,
+        ) -> Result<Vec<Entry>, StoreError> {
+            self.0.page(table, prefix, after, limit).await
+        }
+
+        async fn commit(&self, changes: Vec<Change>) -> Result<Vec<Result<(), Conflict>>, StoreError> {
+            self.0.commit(changes).await?;
+            Err(StoreError::Io { path: "store".into(), source: io::Error::other("no answer").into() })
+        }
+    }
+
+    async fn is_empty(store: &impl Store) -> bool {
+        for table in TABLES {
+            if !store.page(*table, &[], None, 1).await.unwrap().is_empty() {
+                return false;
+            }
+        }
+        true
+    }
+
+    #[tokio::test]
+    async fn after_an_import_that_may_be_there_nothing_is_issued() {
+        let directory = tempfile::tempdir().unwrap();
+        let unrecovered = Unrecovered::beside(&directory.path().join("a.redb"));
+        let [old, new] = [1, 2].map(Address::repeat_byte);
+        let backup = json!({
+            "format": 5,
+            "chainId": 31_337,
+            "genesis": format!("0x{}", "11".repeat(32)),
+            "chequebooks": [{"contract": new, "signer": old, "creation": null, "scanFrom": null, "issued": []}],
+            "received": [],
+            "transactions": [],
+        });
+        let mut backup: Backup = serde_json::from_value(backup).unwrap();
+        unrecovered.write(&[old].into()).unwrap();
+
+        // It is in the store, whatever the store says.
+        let store = Doubtful(Memory::new());
+        let failure = import_into(&store, &backup, &unrecovered, &[new].into()).await.unwrap_err();
+        assert_eq!(failure.exit, Exit::Store);
+        assert!(!is_empty(&store).await);
+        assert_eq!(unrecovered.read().unwrap(), [old, new].into());
+
+        // A store that has something is not written to, and no more is a backup of a format that nobody knows.
+        unrecovered.write(&[old].into()).unwrap();
+        let failure = import_into(&store.0, &backup, &unrecovered, &[new].into()).await.unwrap_err();
+        assert_eq!(failure.exit, Exit::NotPossible);
+        assert_eq!(unrecovered.read().unwrap(), [old].into());
+        let mut json = serde_json::to_value(&backup).unwrap();
+        json["format"] = json!(99);
+        backup = serde_json::from_value(json).unwrap();
+        let store = Memory::new();
+        let failure = import_into(&store, &backup, &unrecovered, &[new].into()).await.unwrap_err();
+        assert_eq!(failure.exit, Exit::Store);
+        assert!(is_empty(&store).await);
+        assert_eq!(unrecovered.read().unwrap(), [old].into());
+    }
 }

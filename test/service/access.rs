@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt};
 use serde_json::{Value, json};
 
 use crate::{
-    client::{DENIED, PARAMS, Service, list, token},
+    client::{DENIED, PARAMS, Service, exit, list, token},
     world::{Alice, Bob, World},
 };
 
@@ -39,6 +39,40 @@ fn each_scope_is_its_own_and_spending_needs_a_token_on_this_machine_too() {
         let answer = service.connect().request("POST /", &lines, body).unwrap();
         assert_eq!(answer.json()["error"]["code"], json!(DENIED), "{answer:?}");
         service.stop(rustix::process::Signal::TERM).expect(0);
+    }
+}
+
+/// What `end` has begun is neither undone nor made dearer by who may only spend.
+#[test]
+fn who_may_only_spend_undoes_no_end() {
+    let (world, book) = World::with_chequebook();
+    let [spend, end, both] = ["spend", "end", "spend,end"].map(|scopes| token(&world, Alice, scopes, &[]));
+    let service = Service::start(&world, Alice, &[]);
+    world.automine(false);
+    let calls = |nonce: &Value, tip: &str| {
+        [
+            ("chequebook_reprice", json!([nonce, "200000000000", tip]).to_string()),
+            ("chequebook_cancelTransaction", json!([nonce]).to_string()),
+        ]
+    };
+    service.result(Some(&spend), "chequebook_deposit", "[5]");
+    let nonce = service.result(None, "chequebook_transactions", "[]")[0]["nonce"].clone();
+    // Validators get no more than the settings say, however much it may cost in all.
+    assert_eq!(service.code(Some(&spend), "chequebook_reprice", &calls(&nonce, "100000000001")[0].1), exit(5));
+    for (method, params) in calls(&nonce, "50000000000") {
+        service.result(Some(&spend), method, &params);
+    }
+    world.mine();
+    world.eventually("it is final", || service.result(None, "chequebook_transactions", "[]") == json!([]));
+
+    let announced = service.result(Some(&end), "chequebook_announceKill", &list(&[&book]));
+    for (method, params) in calls(&announced["nonce"], "50000000000") {
+        for token in [&spend, &end] {
+            assert_eq!(service.code(Some(token), method, &params), DENIED, "{method}");
+        }
+    }
+    for (method, params) in calls(&announced["nonce"], "50000000000") {
+        service.result(Some(&both), method, &params);
     }
 }
 

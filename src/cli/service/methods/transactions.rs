@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use alloy::primitives::U256;
+use chequebook_wallet::{Purpose, Transaction};
 
 use crate::cli::{
+    exit::{Exit, Failure},
     output::Record,
     service::{
         method::{Answer, record, rows},
         params::Args,
-        problem::Problem,
+        problem::{Problem, Refusal},
         state::{Call, State},
+        tokens::Scope,
     },
     standing::with_transaction,
     transactions::{find, row},
@@ -39,17 +42,35 @@ fn price(args: &Args, name: &str) -> Result<u128, Problem> {
     u128::try_from(price).map_err(|_| Problem::params(format!("{name}: {price} wei for each gas is too much")))
 }
 
+/// The transaction that a call means. Who may not end a chequebook may not undo that either, nor make it dearer.
+fn meant(state: &State, call: &Call) -> Result<Transaction, Problem> {
+    let transaction = find(&state.session, Args::need("nonce", call.args.count("nonce")?)?)?;
+    let purpose = transaction.purpose();
+    let is_of_end = matches!(purpose, Purpose::AnnounceKill { .. } | Purpose::CancelKill { .. } | Purpose::Kill { .. });
+    if is_of_end && !call.caller.may(Scope::End) {
+        let message = "the transaction is about the end of a chequebook, expected a token with scope end, too";
+        return Err(Problem::new(Refusal::Denied, message));
+    }
+    Ok(transaction)
+}
+
 /// Twice is as good as once: no key is needed.
 pub(crate) async fn reprice(state: Arc<State>, call: Call) -> Answer {
     let (max_fee, tip) = (price(&call.args, "maxFeePerGas")?, price(&call.args, "priorityFeePerGas")?);
-    let transaction = find(&state.session, Args::need("nonce", call.args.count("nonce")?)?)?;
+    let transaction = meant(&state, &call)?;
+    // The wallet bounds the whole price; what goes to validators is bounded for programs, and not for people.
+    let most = state.context.wallet_config()?.max_priority_fee_per_gas;
+    if tip > most {
+        let message = format!("priorityFeePerGas is {tip} wei, expected at most {most}: max_priority_fee_per_gas");
+        return Err(Failure::new(Exit::Funds, message).into());
+    }
     transaction.reprice(max_fee, tip).await?;
     record(&with_transaction(Record::new().with("action", "reprice"), &transaction))
 }
 
 /// The same.
 pub(crate) async fn cancel(state: Arc<State>, call: Call) -> Answer {
-    let transaction = find(&state.session, Args::need("nonce", call.args.count("nonce")?)?)?;
+    let transaction = meant(&state, &call)?;
     transaction.cancel().await?;
     record(&with_transaction(Record::new().with("action", "cancel"), &transaction))
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     client::{Service, exit, params, pause, token},
     proxy::Proxy,
-    world::{Alice, Bob, World},
+    world::{Alice, Bob, Carol, World},
 };
 
 /// Issues on many connections until the service is gone, stops it meanwhile, and returns what was acknowledged, by key.
@@ -147,6 +147,45 @@ fn a_store_that_fails_promises_nothing_more() {
     let issued = service.result(None, "chequebook_chequebooks", "[]")[0]["issued"].clone();
     let issued: usize = issued.as_str().unwrap().parse().unwrap();
     assert!((acknowledged.len()..=acknowledged.len() + 2).contains(&issued), "{issued} of {}", acknowledged.len());
+}
+
+/// One chequebook whose store is older than the chain pays nothing more, and what is received is guarded all the same.
+#[test]
+fn an_outdated_chequebook_stops_nothing_else() {
+    let (world, book) = World::with_chequebook();
+    let (alice, spend) = (world.address(Alice), token(&world, Alice, "spend", &[]));
+    let (store, copy) = (world.path("Alice.redb"), world.path("Copy.redb"));
+    std::fs::copy(&store, &copy).unwrap();
+    let cheque = world.issue("0.1ether");
+    std::fs::rename(&copy, &store).unwrap();
+    world.pipe(Bob, &["receive", "-"], &cheque).expect(0);
+    world.json(Carol, &["create", "--deposit", "1ether", "--yes"]);
+    let receive = |service: &Service| {
+        let cheque = world.run(Carol, &["issue", &alice, "1gwei"]).expect(0).stdout;
+        service.result(None, "chequebook_receive", &format!("[{cheque}]"));
+    };
+
+    // The chain shows it while it runs.
+    let service = Service::start(&world, Alice, &["auto_cash=false"]);
+    assert_eq!(service.started["chequebooks"], json!([book]));
+    world.run(Bob, &["cash", "--all", "--yes"]).expect(0);
+    world.eventually("it is outdated", || {
+        service.call(None, "chequebook_balance", "[]")["error"]["code"] == json!(exit(11))
+    });
+    let to = world.address(Bob);
+    assert_eq!(service.code(Some(&spend), "chequebook_issue", &params(json!([to, 1]))), exit(11));
+    assert_eq!(service.get("/readyz").status, 200, "the store works");
+    receive(&service);
+    service.stop(Signal::TERM).expect(0);
+
+    // And before it starts.
+    let service = Service::start(&world, Alice, &["auto_cash=false"]);
+    assert_eq!(service.started["chequebooks"], json!([]));
+    assert_eq!(service.get("/readyz").status, 200);
+    assert_eq!(service.code(Some(&spend), "chequebook_issue", &params(json!([to, 1]))), exit(14));
+    receive(&service);
+    let ran = service.stop(Signal::TERM).expect(0);
+    assert!(ran.stderr.contains(&format!("{book} is left out, `recover` it")), "{ran:?}");
 }
 
 #[test]

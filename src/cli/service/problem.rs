@@ -66,7 +66,7 @@ impl Problem {
         Self::new(Refusal::Params, message)
     }
 
-    /// Whether the store has failed: then nothing more is promised until the service is started again.
+    /// Whether it is of the store, which may go on all the same: one chequebook can be outdated.
     pub(crate) fn is_of_store(&self) -> bool {
         self.code == code_of(Exit::Store)
     }

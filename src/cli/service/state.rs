@@ -53,7 +53,7 @@ pub(crate) struct State {
     /// Imported, and not recovered: nothing is promised from them.
     unrecovered: BTreeSet<Address>,
     is_chain_seen: AtomicBool,
-    has_store_failed: AtomicBool,
+    is_failure_told: AtomicBool,
     is_stopping: AtomicBool,
 }
 
@@ -97,6 +97,11 @@ impl State {
                     context.out.note(&format!("chequebook {address} is left out: it has ended"));
                     continue;
                 }
+                // It promises nothing until it is recovered, and that is no reason to leave all others unguarded.
+                Err(error @ WalletError::StoreOutdated { .. }) => {
+                    context.out.note(&format!("chequebook {address} is left out, `recover` it: {error}"));
+                    continue;
+                }
                 opened => opened?,
             };
             let units = context.units(chequebook.terms().form.asset(), &session.provider).await?;
@@ -125,7 +130,7 @@ impl State {
             metrics,
             unrecovered,
             is_chain_seen: AtomicBool::new(true),
-            has_store_failed: AtomicBool::new(false),
+            is_failure_told: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
         })
     }
@@ -155,15 +160,16 @@ impl State {
         if self.is_stopping.load(Ordering::Relaxed) {
             return Some("stopping");
         }
-        if self.has_store_failed.load(Ordering::Relaxed) {
+        if self.metrics.has_store_failed() {
             return Some("the store has failed");
         }
         (!self.is_chain_seen()).then_some("the chain cannot be seen")
     }
 
-    /// Notes what a failure tells of the service itself.
+    /// Notes what a failure tells of the service itself, once.
     pub(crate) fn note(&self, problem: &Problem) {
-        if problem.is_of_store() && !self.has_store_failed.swap(true, Ordering::Relaxed) {
+        let is_failure = problem.is_of_store() && self.metrics.has_store_failed();
+        if is_failure && !self.is_failure_told.swap(true, Ordering::Relaxed) {
             self.context.out.note(&format!("error: {}: start the service again", problem.message()));
         }
     }

@@ -81,6 +81,11 @@ impl Metrics {
         self.commits.clone()
     }
 
+    /// Whether a commit has failed: then nothing more is promised until the service is started again.
+    pub(crate) fn has_store_failed(&self) -> bool {
+        self.commits.failed.get() > 0
+    }
+
     /// Counts a call.
     pub(crate) fn called(&self, method: &'static str, began: Instant, problem: Option<&Problem>) {
         let result = problem.map_or("ok", Problem::name);

@@ -65,6 +65,22 @@ fn the_address_of_metrics_answers_nothing_else() {
     assert!(silent.started["metrics"].is_null());
 }
 
+/// As one whose name was made to lead here, or that asks from elsewhere.
+#[test]
+fn no_page_reads_metrics() {
+    let world = World::new();
+    let service = Service::start(&world, Bob, &["metrics_listen=127.0.0.1:0", "allowed_hosts=watch.example"]);
+    let address = service.started["metrics"].as_str().unwrap();
+    let status = |lines: &[&str]| Connection::open(address).request("GET /metrics", lines, "").unwrap().status;
+    let own = format!("Host: {address}");
+    for lines in [&[own.as_str()][..], &["Host: localhost"], &["Host: 10.1.2.3:80"], &["Host: watch.example:80"]] {
+        assert_eq!(status(lines), 200, "{lines:?}");
+    }
+    for lines in [&["Host: evil.example"][..], &[], &[&own, "Origin: http://evil.example"], &[&own, "Origin: null"]] {
+        assert_eq!(status(lines), 403, "{lines:?}");
+    }
+}
+
 #[test]
 fn figures_are_those_of_the_wallet() {
     let (world, chequebook) = World::with_chequebook();

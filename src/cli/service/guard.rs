@@ -1,10 +1,10 @@
 //! What a request must be before anything of it is looked at: any page in a browser can reach a port of this machine.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use alloy::primitives::B256;
 use hyper::{
-    HeaderMap, Method, StatusCode,
+    HeaderMap, Method, StatusCode, Uri,
     header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, ORIGIN, UPGRADE},
     http::{HeaderValue, request::Parts},
 };
@@ -84,13 +84,28 @@ impl Rules {
     fn knows_host(&self, host: &str) -> bool {
         let host = host.to_ascii_lowercase();
         let is_default = self.port == 80 && self.hosts.contains(&format!("{host}:80"));
-        let name = host
-            .rsplit_once(':')
-            .filter(|(_, port)| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()));
         // Who configures a name without a port means all ports: it is that of a proxy.
         is_default
             || self.hosts.contains(&host)
-            || name.is_some_and(|(name, _)| self.hosts.iter().any(|one| one == name))
+            || without_port(&host).is_some_and(|name| self.hosts.iter().any(|one| one == name))
+    }
+
+    /// Decides whether to look at a request for metrics: no page may read them, and none has an address for its name.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    pub(crate) fn check_metrics(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refused> {
+        let knows = |host: &str| is_address(host) || self.knows_host(host);
+        let absolute = uri.authority().map(|authority| authority.as_str());
+        if !one(headers, &HOST)?.is_some_and(knows) || absolute.is_some_and(|host| !knows(host)) {
+            let message = "Host is none of this service, expected an IP address, localhost, or one of allowed_hosts";
+            return Err(Refused(StatusCode::FORBIDDEN, message.to_owned()));
+        }
+        if headers.contains_key(ORIGIN) {
+            return Err(Refused(StatusCode::FORBIDDEN, "pages may not read this, expected no Origin".to_owned()));
+        }
+        Ok(())
     }
 
     /// The origin of the page that calls, if it is one that may.
@@ -142,6 +157,20 @@ impl Rules {
             _ => Err(Refused(StatusCode::METHOD_NOT_ALLOWED, "expected POST, or a WebSocket".to_owned())),
         }
     }
+}
+
+/// A host that has a port, without it.
+fn without_port(host: &str) -> Option<&str> {
+    let (name, port) = host.rsplit_once(':')?;
+    (!port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())).then_some(name)
+}
+
+/// Whether a host is no name that a stranger can make lead here, whatever its port.
+fn is_address(host: &str) -> bool {
+    let name = without_port(host).unwrap_or(host);
+    let v6 = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+    let is_v6 = v6.is_some_and(|name| name.parse::<Ipv6Addr>().is_ok());
+    name.eq_ignore_ascii_case("localhost") || is_v6 || name.parse::<Ipv4Addr>().is_ok()
 }
 
 /// A type that no form of a page can send, so that a browser asks before it does.
@@ -222,6 +251,41 @@ mod tests {
         assert_eq!(asked("POST", "/", &twice), Err(400));
         let absolute = [("host", "pay.example"), ("content-type", "application/json")];
         assert_eq!(asked("POST", "http://evil.example/", &absolute), Err(403));
+    }
+
+    #[test]
+    fn metrics_are_for_no_page() {
+        let asked = |uri: &str, headers: &[(&str, &str)]| {
+            let mut request = Request::builder().uri(uri);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let head = request.body(()).unwrap().into_parts().0;
+            rules().check_metrics(&head.uri, &head.headers).map_err(|refused| refused.0.as_u16())
+        };
+        for host in [
+            "127.0.0.1:7546",
+            "10.1.2.3",
+            "[::1]:7546",
+            "[fd00::1]",
+            "localhost:1",
+            "LocalHost",
+            "pay.example:9",
+            "a.example:1",
+        ] {
+            assert_eq!(asked("/metrics", &[("host", host)]), Ok(()), "{host}");
+        }
+        for host in
+            ["evil.example", "evil.example:7546", "localhost.evil.example", "127.0.0.1.evil.example:1", "", "::1"]
+        {
+            assert_eq!(asked("/metrics", &[("host", host)]), Err(403), "{host}");
+        }
+        assert_eq!(asked("/metrics", &[]), Err(403));
+        assert_eq!(asked("http://evil.example/metrics", &[("host", "127.0.0.1")]), Err(403));
+        for origin in ["http://evil.example", "null", "https://shop.example", "http://127.0.0.1:7546"] {
+            assert_eq!(asked("/metrics", &[("host", "127.0.0.1:7546"), ("origin", origin)]), Err(403), "{origin}");
+        }
+        assert_eq!(asked("/metrics", &[("host", "127.0.0.1"), ("host", "evil.example")]), Err(400));
     }
 
     #[test]

@@ -80,7 +80,7 @@ pub(crate) async fn serve(context: &Context) -> Result<(), Failure> {
         let metrics = for_metrics.as_ref().map(TcpListener::local_addr).transpose()?;
         let record =
             started(&state, &listening.to_string()).with("metrics", metrics.map(|address| address.to_string()));
-        let telling = tokio::spawn(prometheus::run(Arc::clone(&state), for_metrics));
+        let telling = tokio::spawn(prometheus::run(Arc::clone(&state), for_metrics.zip(metrics)));
         context.out.show(&record)?;
         signals.next().await;
         state.stop();

@@ -4,15 +4,15 @@ mod figures;
 mod listener;
 mod told;
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use tokio::net::TcpListener;
 
 use self::told::Told;
-use super::state::State;
+use super::{guard::Rules, state::State};
 
 /// Counts events, asks for what a question of Prometheus must not wait for, and answers, until it is dropped.
-pub(crate) async fn run(state: Arc<State>, listener: Option<TcpListener>) {
+pub(crate) async fn run(state: Arc<State>, listener: Option<(TcpListener, SocketAddr)>) {
     let told = Arc::new(Told::new(state));
     let mut events = told.state.session.wallet.events();
     let counting = async {
@@ -20,6 +20,7 @@ pub(crate) async fn run(state: Arc<State>, listener: Option<TcpListener>) {
             told.state.metrics.told(&event);
         }
     };
-    let Some(listener) = listener else { return counting.await };
-    tokio::join!(counting, told.figures.ask(&told.state), listener::serve(Arc::clone(&told), listener));
+    let Some((listener, listening)) = listener else { return counting.await };
+    let rules = Arc::new(Rules::new(&told.state.options, listening));
+    tokio::join!(counting, told.figures.ask(&told.state), listener::serve(Arc::clone(&told), rules, listener));
 }

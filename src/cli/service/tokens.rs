@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     fs::{self, File, OpenOptions},
     io::{ErrorKind, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -141,14 +141,41 @@ impl Tokens {
     ///
     /// Those of the change, after which nothing has changed; [`Exit::Key`].
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Vec<Token>) -> Result<T, Failure>) -> Result<T, Failure> {
-        let path = with_suffix(&self.0, ".lock");
-        let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
-        let lock = lock.map_err(|error| self.failed(&error))?;
+        let lock = self.lock_file().map_err(|error| self.failed(&error))?;
         lock.lock().map_err(|error| self.failed(&error))?;
         let mut tokens = self.read()?;
         let changed = change(&mut tokens)?;
         self.write(Contents { tokens }).map_err(|error| self.failed(&error))?;
         Ok(changed)
+    }
+
+    fn lock_file(&self) -> std::io::Result<File> {
+        let path = with_suffix(&self.0, ".lock");
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+            Ok(file) => {
+                self.give(&file)?;
+                Ok(file)
+            }
+            // It is given to nobody: what another one has put there can lead anywhere.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => OpenOptions::new().write(true).open(&path),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Gives a new file that root has made to whom the tokens belong, or their folder: the service must read them.
+    fn give(&self, file: &File) -> std::io::Result<()> {
+        if file.metadata()?.uid() != 0 {
+            return Ok(());
+        }
+        let parent = self.0.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let owned = match fs::metadata(&self.0) {
+            Err(error) if error.kind() == ErrorKind::NotFound => fs::metadata(parent.unwrap_or(Path::new(".")))?,
+            found => found?,
+        };
+        match owned.uid() {
+            0 => Ok(()),
+            owner => fchown(file, Some(owner), Some(owned.gid())),
+        }
     }
 
     fn write(&self, contents: Contents) -> std::io::Result<()> {
@@ -158,6 +185,7 @@ impl Tokens {
             _ => {}
         }
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        self.give(&file)?;
         file.write_all(&serde_json::to_vec_pretty(&contents)?)?;
         file.write_all(b"\n")?;
         file.sync_all()?;
@@ -258,6 +286,30 @@ mod tests {
         assert!(current.all().unwrap().contains_key(&hash(&text).unwrap()));
         tokens.change(|all| Ok(all.drain(..).count())).unwrap();
         assert!(current.all().unwrap().is_empty());
+    }
+
+    /// Root makes tokens for a service that is not root.
+    #[test]
+    fn the_file_belongs_to_whom_it_belonged() {
+        use std::os::unix::fs::chown;
+
+        let directory = tempfile::tempdir().unwrap();
+        if let Err(error) = chown(directory.path(), Some(12_345), Some(12_346)) {
+            eprintln!("skipped: only root can give files to others: {error}");
+            return;
+        }
+        let tokens = Tokens::beside(&directory.path().join("a.redb"));
+        let owner = |name: &str| {
+            let found = fs::metadata(directory.path().join(name)).unwrap();
+            (found.uid(), found.gid(), found.mode() & 0o777)
+        };
+        add(&tokens, token("a", &generate().unwrap()));
+        assert_eq!(owner("a.redb.tokens.json"), (12_345, 12_346, 0o600));
+        assert_eq!(owner("a.redb.tokens.json.lock"), (12_345, 12_346, 0o600));
+        chown(directory.path().join("a.redb.tokens.json"), Some(23_456), Some(23_457)).unwrap();
+        add(&tokens, token("b", &generate().unwrap()));
+        assert_eq!(owner("a.redb.tokens.json"), (23_456, 23_457, 0o600));
+        assert_eq!(tokens.read().unwrap().len(), 2);
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(super) fn cost(gas: u64, max_fee: u128, value: U256) -> U256 {
 }
 
 /// The most that a transaction with this gas may offer.
-fn ceiling(gas: u64, config: &Config) -> u128 {
+pub(super) fn ceiling(gas: u64, config: &Config) -> u128 {
     let by_fee = config.max_transaction_fee.checked_div(U256::from(gas)).unwrap_or(U256::MAX);
     by_fee.saturating_to::<u128>().min(config.max_fee_per_gas)
 }

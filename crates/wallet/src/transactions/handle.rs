@@ -164,7 +164,9 @@ impl Transaction {
 
     /* CHANGE */
 
-    /// Sends it again with another offer, in wei per gas, within [`Config::max_fee_per_gas`](crate::Config::max_fee_per_gas).
+    /// Sends it again with another offer, in wei per gas, within
+    /// [`Config::max_fee_per_gas`](crate::Config::max_fee_per_gas) and, with all its gas,
+    /// [`Config::max_transaction_fee`](crate::Config::max_transaction_fee).
     /// A node that has it takes another offer only if both fees are a tenth higher.
     ///
     /// # Errors

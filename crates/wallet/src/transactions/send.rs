@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::{
     account::Account,
-    decide::{Answer, Offer, answer, cost, first_offer, lower, raise},
+    decide::{Answer, Offer, answer, ceiling, cost, first_offer, lower, raise},
     ends::Signing,
     handle::{Owner, Transaction},
     sign::sign,
@@ -361,7 +361,8 @@ impl Account {
 
     /// Sends it again with another offer.
     async fn reprice_to(&self, id: Id, offer: Offer) -> Result<(), Error> {
-        let max = self.config.max_fee_per_gas;
+        let Some(now) = self.offer(id)? else { return Err(Error::AlreadyFinal { nonce: id.1 }) };
+        let max = ceiling(now.gas, &self.config);
         if offer.max_fee > max {
             return Err(Error::FeeTooHigh { found: offer.max_fee, max });
         }

@@ -273,6 +273,24 @@ async fn w4_a_transaction_can_be_listed_repriced_and_cancelled() {
 }
 
 /// Nonces that nothing uses, because what used them was lost with a store: the gap is seen, and filled.
+/// By hand, too, all the gas of a transaction may cost only so much, however little a unit of it does.
+#[tokio::test(start_paused = true)]
+async fn w4_no_offer_costs_more_than_a_transaction_may() {
+    let most = wei(10_000_000_000);
+    let payer = Payer::with(100, config().max_transaction_fee(most)).await;
+    payer.sim.auto_mine(false);
+    let deposit = payer.book.deposit(wei(5)).await.unwrap();
+    let hash = deposit.hash();
+    let error = deposit.reprice(1_000_000_000, 9).await.unwrap_err();
+    let Error::FeeTooHigh { found: 1_000_000_000, max } = error else { panic!("{error:?}") };
+    // It takes 50,000 gas, and a quarter for what may change.
+    assert_eq!(U256::from(max), most / U256::from(62_500));
+    assert_eq!(deposit.hash(), hash, "nothing else was signed");
+    deposit.reprice(max, 9).await.unwrap();
+    payer.sim.mine(1);
+    deposit.confirmed().await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn w4_a_gap_in_nonces_is_filled() {
     for gap in [1, 5, 11] {

@@ -81,6 +81,26 @@ fn nothing_else_is_served() {
     assert_eq!(service.connect().request("GET /healthz", &["Host: 10.0.0.1"], "").unwrap().status, 200, "a probe");
 }
 
+/// The calls of a batch are made one after the other, and what the first ones did is not told.
+#[test]
+fn a_batch_whose_answers_are_too_long_is_one_error() {
+    let (world, _) = World::with_chequebook();
+    let spend = token(&world, Alice, "spend", &[]);
+    let service = Service::start(&world, Alice, &["max_body=1000000", "max_batch=10000"]);
+    let (host, shown) = (format!("Host: {}", service.address), format!("Authorization: Bearer {spend}"));
+    let post = |body: &str| service.connect().request("POST /", &[&host, JSON, &shown], body).unwrap();
+    let long = r#"{"jsonrpc":"2.0","id":1,"method":"rpc.discover"}"#;
+    let count = 4 * 1_024 * 1_024 / post(long).body.len() + 1;
+    let issue =
+        json!({"jsonrpc": "2.0", "id": 2, "method": "chequebook_issue", "params": [world.address(Bob), 5, "key"]});
+    let batch = format!("[{issue},{}]", vec![long; count].join(","));
+    let answer = post(&batch).json();
+    assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!(null), &json!(-32_011)), "{answer}");
+    // It is found by its key, and happens once.
+    assert!(post(&issue.to_string()).json()["result"].is_object());
+    assert_eq!(service.result(None, "chequebook_chequebooks", "[]")[0]["issued"], json!("5"));
+}
+
 #[test]
 fn too_much_too_deep_or_malformed() {
     let (world, _) = World::with_chequebook();

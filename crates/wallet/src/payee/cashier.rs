@@ -85,6 +85,9 @@ pub struct Uncashed {
     pub beneficiary: Address,
     /// What could be cashed.
     pub uncashed: U256,
+    /// What a cash without an overdraft pays: all of it or, if the balance that was seen last does not cover that, what of it
+    /// was acknowledged.
+    pub payable: U256,
     /// What of it was kept and not acknowledged: the payer has no credit for it.
     pub unacknowledged: U256,
     /// Since when something is uncashed, in Unix seconds, by the clock of the chain. `None` if nothing was acknowledged.
@@ -220,7 +223,7 @@ impl Cashier {
     /// [`Error::Store`]. For each cheque those of [`Cashing::cash`](crate::Cashing::cash) with [`Overdraft::Refuse`].
     pub async fn cash(&self, least: U256) -> Result<Vec<(Uncashed, Result<Transaction, Error>)>, Error> {
         let mut all = self.uncashed(Order::Payer, 0, usize::MAX);
-        all.retain(|one| one.uncashed >= least);
+        all.retain(|one| one.payable >= least);
         let (mut wanted, mut cheques) = (Vec::new(), Vec::new());
         for one in all {
             let Some(inbox) = self.inbox(one.contract, one.beneficiary) else { continue };
@@ -403,6 +406,7 @@ impl Inner {
                 contract,
                 beneficiary,
                 uncashed: standing.amount.saturating_sub(standing.sent),
+                payable: standing.payable,
                 unacknowledged: standing.amount.saturating_sub(standing.acknowledged.max(standing.sent)),
                 since: standing.since,
             };

@@ -80,6 +80,8 @@ pub(super) struct Standing {
     pub(super) amount: U256,
     pub(super) acknowledged: U256,
     pub(super) sent: U256,
+    /// What a cash without an overdraft pays.
+    pub(super) payable: U256,
     /// What of it may still be paid: what was acknowledged, or what the balance covers. Nothing if it is dead, and does not
     /// cover it.
     pub(super) worth: U256,
@@ -100,7 +102,7 @@ pub(super) struct Open {
 /// What a cash costs, at a block.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Price {
-    /// When.
+    /// When it was asked.
     pub(super) asked: Instant,
     pub(super) hash: B256,
     /// In wei per gas.
@@ -289,13 +291,16 @@ impl Exposure {
                 found = Self::find(wallet, subject.contract());
             }
             if found.is_none() {
-                let accepted = shared.ledger.scan::<Promise>(table::ACCEPTED, subject.contract().as_slice()).await?;
-                let mut accepted: HashMap<_, _> = accepted.into_iter().collect();
                 for (key, row) in shared.ledger.scan::<Received>(table::RECEIVED, subject.contract().as_slice()).await?
                 {
                     let (contract, beneficiary) = received_of(&key)?;
                     let cheque = |promise: Promise| promise.cheque(contract, beneficiary, wallet.chain_id());
-                    let accepted = accepted.remove(&key).map(cheque).transpose()?.flatten().map(Box::new);
+                    let accepted = if row.acknowledged < row.cheque.amount {
+                        shared.ledger.get::<Promise>(&accepted_key(contract, beneficiary)).await?
+                    } else {
+                        None
+                    };
+                    let accepted = accepted.map(cheque).transpose()?.flatten().map(Box::new);
                     known.push((beneficiary, cheque(row.cheque)?, accepted, row.acknowledged));
                 }
             }
@@ -550,7 +555,8 @@ impl Exposure {
     pub(super) fn standing(&self, beneficiary: Address) -> Standing {
         let lines = self.lines.lock();
         let Some(line) = lines.by_beneficiary.get(&beneficiary) else { return Standing::default() };
-        let (sent, balance, state) = self.watched.read(|seen| (seen.sent(beneficiary), seen.balance, seen.state));
+        let (sent, balance, state, to_cash) =
+            self.watched.read(|seen| (seen.sent(beneficiary), seen.balance, seen.state, line.to_cash(seen)));
         let owed = line.amount().saturating_sub(sent);
         let worth = match state {
             State::Dead if owed > balance => U256::ZERO,
@@ -560,6 +566,7 @@ impl Exposure {
             amount: line.amount(),
             acknowledged: line.acknowledged,
             sent,
+            payable: to_cash.map_or(U256::ZERO, |cheque| cheque.cheque().amount).saturating_sub(sent),
             worth,
             since: line.purse.as_ref().and_then(|purse| purse.since()),
         }

@@ -286,7 +286,8 @@ impl Inbox {
     /* CASH */
 
     /// Sends the transaction that cashes the latest cheque, as [`Cashing::cash`](crate::Cashing::cash) does; without an
-    /// overdraft the [one that the balance covers](Self::cheque_to_cash). If the chequebook is not created yet, creates it first, and waits until it is included in a block.
+    /// overdraft the [one that the balance covers](Self::cheque_to_cash). If the chequebook is not created yet, creates it
+    /// first, and waits until it is included in a block.
     ///
     /// # Errors
     ///

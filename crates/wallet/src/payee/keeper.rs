@@ -70,7 +70,7 @@ impl Line {
     /// What of it is a reason to cash, in wei. Before the end, what was not acknowledged is none: the payer may pass it
     /// again.
     fn reason(&self, seen: &Seen, beneficiary: Address) -> U256 {
-        let is_ending = matches!(seen.state, State::Ending { .. });
+        let is_ending = is_ending(seen.state);
         let amount = if is_ending { self.amount() } else { self.acknowledged() };
         amount.saturating_sub(seen.sent(beneficiary))
     }
@@ -168,7 +168,7 @@ impl Exposure {
             let under_way = self.wallet.cashing().under_way(self.watched.contract, seen);
             let reserved = under_way.iter().map(|(&who, amount)| amount.saturating_sub(seen.sent(who)));
             let reserved = reserved.fold(U256::ZERO, U256::saturating_add);
-            let is_ending = matches!(seen.state, State::Ending { .. });
+            let is_ending = is_ending(seen.state);
             let mut jobs = Vec::new();
             for (&beneficiary, line) in &mut lines.by_beneficiary {
                 let all = line.amount().saturating_sub(seen.sent(beneficiary));
@@ -205,7 +205,7 @@ impl Exposure {
 
     /// Cashes what the balance covers; at the end, what it does not cover, last.
     async fn cash_jobs(&self, jobs: &mut [Job], seen: &Now) -> Result<(), Error> {
-        let is_ending = matches!(seen.state, State::Ending { .. });
+        let is_ending = is_ending(seen.state);
         let mut out = BTreeSet::new();
         let mut result = Ok(());
         loop {
@@ -276,7 +276,7 @@ impl Exposure {
         let last = self.price.lock().as_deref().copied();
         // The price of the last estimate, at today's base fee: nothing is asked for what is not worth that. Not for long,
         // because tips and what a rollup takes for its data do not follow the base fee, and a node may have been wrong.
-        let believed = if matches!(state, State::Ending { .. }) { BELIEVED_AT_END } else { BELIEVED };
+        let believed = if is_ending(state) { BELIEVED_AT_END } else { BELIEVED };
         let guess = last.filter(|last| last.asked.elapsed() < believed);
         let guess = guess.map(|last| last.at(base_fee).saturating_mul(multiple));
         if guess.is_some_and(|worth| pays < worth) {
@@ -326,6 +326,11 @@ fn candidates(jobs: &[Job], out: &BTreeSet<Address>) -> Vec<Candidate> {
     left.map(candidate).collect()
 }
 
+/// Whether the end is announced.
+const fn is_ending(state: State) -> bool {
+    matches!(state, State::Ending { .. })
+}
+
 /// How long a cash that was refused waits at most once the end is announced: it must not miss it.
 fn patience_at_end(seen: &Seen) -> Option<Duration> {
     match seen.state {
@@ -341,7 +346,7 @@ fn leaves_little(seen: &Seen, owed: U256) -> bool {
 
 /// Whether there is a reason to cash.
 fn wants(mode: Mode, seen: &Seen, owed: U256, due: bool, fallen: bool) -> bool {
-    let announced = matches!(seen.state, State::Ending { .. });
+    let announced = is_ending(seen.state);
     match mode {
         Mode::Stopped => false,
         Mode::Guard => announced,

@@ -5,10 +5,9 @@ use std::time::Duration;
 use alloy::sol_types::SolCall;
 use chequebook::{Overdraft, Scheme, bindings::Chequebook::cancelKillCall};
 use chequebook_wallet::{
-    AutoCash, Backup, Cashier, CashierSettings, Chequebook, Error, Inbox,
+    AutoCash, Backup, Cashier, CashierSettings, Chequebook, Error, Inbox, Order,
     store::{Memory, MemoryDisk},
 };
-
 use tokio::time::sleep;
 
 use crate::{Payer, config, eventually, key, policy, sim::Act, terms, wallet, wallet_with, wei, who};
@@ -275,7 +274,12 @@ async fn w1_a_cheque_that_is_too_high_stops_no_cash_by_hand() {
     let cashier = Cashier::open(&payee, CashierSettings::new(who(2)).policy(policy()).auto_cash(None)).await.unwrap();
     cashier.receive(&payer.rogue(who(2), 30).await).await.unwrap();
     cashier.receive(&payer.rogue(who(2), 130).await).await.unwrap_err();
-    for (_, cashed) in cashier.cash(wei(1)).await.unwrap() {
+    assert_eq!(
+        (cashier.uncashed(Order::Payer, 0, 9)[0].uncashed, cashier.cash(wei(31)).await.unwrap().len()),
+        (wei(130), 0)
+    );
+    for (one, cashed) in cashier.cash(wei(30)).await.unwrap() {
+        assert_eq!(one.payable, wei(30));
         cashed.unwrap();
     }
     let paid = async || payer.sim.paid(payer.contract()).get(&who(2)) == Some(&wei(30));

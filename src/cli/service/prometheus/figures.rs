@@ -209,5 +209,5 @@ async fn worth(state: &State) -> Option<f64> {
     let inbox = state.cashier.inbox(largest.contract, largest.beneficiary)?;
     let cheque = inbox.cheque_to_cash().await.ok()??;
     let price = state.session.wallet.cashing().price(&cheque, Overdraft::Refuse).await.ok()?;
-    Some(float(largest.uncashed) / float(price.max(U256::ONE)))
+    Some(float(largest.payable) / float(price.max(U256::ONE)))
 }

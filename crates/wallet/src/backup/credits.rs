@@ -60,14 +60,8 @@ pub(super) async fn read(
             let is_same = now == *received;
             *received = now;
             if is_same || held.is_some() {
-                match credit {
-                    Some(credit) => credits.insert((contract, beneficiary), credit),
-                    None => credits.remove(&(contract, beneficiary)),
-                };
-                match promise {
-                    Some(promise) => accepted.insert((contract, beneficiary), promise),
-                    None => accepted.remove(&(contract, beneficiary)),
-                };
+                set(&mut credits, (contract, beneficiary), credit);
+                set(&mut accepted, (contract, beneficiary), promise);
                 break;
             }
         }
@@ -81,6 +75,13 @@ pub(super) async fn read(
         since,
     };
     Ok((received, credits.into_iter().map(credited).collect()))
+}
+
+fn set<T>(rows: &mut BTreeMap<Line, T>, line: Line, row: Option<T>) {
+    match row {
+        Some(row) => rows.insert(line, row),
+        None => rows.remove(&line),
+    };
 }
 
 fn lines<T>(rows: Vec<(Vec<u8>, T)>) -> Result<BTreeMap<Line, T>, Error> {

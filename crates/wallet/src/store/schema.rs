@@ -415,8 +415,8 @@ impl Purpose {
         }
     }
 
-    /// Whether it is a command of the owner.
-    pub(crate) const fn is_command(&self) -> bool {
+    /// Whether it is a command of the owner: it announces the end of a chequebook, takes that back, or ends it.
+    pub const fn is_command(&self) -> bool {
         matches!(self, Self::CancelKill { .. }) || self.is_end()
     }
 

@@ -204,11 +204,12 @@ impl Account {
     }
 
     async fn help(&self, id: Id, step: Step, head: Head) -> Result<(), Error> {
+        let mut was_full = false;
         match step {
             Step::Check | Step::Send => {}
             Step::Raise => {
-                let why = if self.with(id, |slot| slot.is_full())? { Why::Full } else { Why::Late };
-                if !self.raise(id, why).await? {
+                was_full = self.with(id, |slot| slot.is_full())?;
+                if !self.raise(id, if was_full { Why::Full } else { Why::Late }).await? {
                     let offer = self.with(id, |slot| {
                         slot.since = Some(head.number);
                         slot.offer(id)
@@ -220,12 +221,6 @@ impl Account {
                     }
                     tracing::warn!(nonce = id.1, "a transaction waits, and may offer no more");
                 }
-                self.broadcast(id).await;
-                // Blocks came without it, and the pool is still full: who waits is told.
-                return match self.with(id, |slot| slot.refusal.clone().filter(|_| slot.is_full()))? {
-                    Some(refusal) if why == Why::Full => self.report(id, refusal),
-                    _ => Ok(()),
-                };
             }
             Step::Cancel => {
                 tracing::warn!(nonce = id.1, "cancels a transaction that cannot be paid, since others wait behind it");
@@ -233,7 +228,11 @@ impl Account {
             }
         }
         self.broadcast(id).await;
-        Ok(())
+        // Blocks came without it, and the pool is still full: who waits is told.
+        match self.with(id, |slot| slot.refusal.clone().filter(|_| slot.is_full()))? {
+            Some(refusal) if was_full => self.report(id, refusal),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the node has a transaction. One that it lost is told to who waits.

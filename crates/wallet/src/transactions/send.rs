@@ -525,7 +525,7 @@ impl Owner for Account {
 }
 
 /// Why more is offered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Why {
     /// Blocks came without it.
     Late,

@@ -57,32 +57,34 @@ async fn w5_a_refusal_that_passes_costs_no_question_for_each_block() {
     assert!(asked < 50, "{asked} questions for events of 2,000 blocks, in a range that was never too wide");
 }
 
+/// How many questions for events 4,000 new blocks cost.
+async fn scan(payer: &Payer) -> usize {
+    payer.sim.mine(4_000);
+    let asked = || payer.sim.counts().get("eth_getLogs").copied().unwrap_or_default();
+    let before = asked();
+    payer.book.balance().await.unwrap();
+    asked() - before
+}
+
 /// The same for a moment within one scan: the range falls for that scan, and rises again.
 #[tokio::test(start_paused = true)]
 async fn w5_a_range_that_fell_rises_again() {
     let payer = Payer::new(100).await;
-    let scan = async || {
-        payer.sim.mine(4_000);
-        let asked = || payer.sim.counts().get("eth_getLogs").copied().unwrap_or_default();
-        let before = asked();
-        payer.book.balance().await.unwrap();
-        asked() - before
-    };
-    scan().await;
-    let first = scan().await;
+    scan(&payer).await;
+    let first = scan(&payer).await;
     let mut left = 10;
     payer.sim.hook(move |method, _| {
         let now = method == "eth_getLogs" && left > 0;
         left -= usize::from(now);
         now.then(|| Act::Error(-32_603, "database is being compacted".into(), None))
     });
-    let in_trouble = scan().await;
+    let in_trouble = scan(&payer).await;
     assert!(in_trouble < 80, "{in_trouble} questions");
     payer.sim.unhook();
     for _ in 0..4 {
-        scan().await;
+        scan(&payer).await;
     }
-    let last = scan().await;
+    let last = scan(&payer).await;
     assert_eq!(last, first, "questions for events of 4,000 blocks");
 }
 
@@ -91,16 +93,9 @@ async fn w5_a_range_that_fell_rises_again() {
 async fn w5_a_range_that_is_limited_for_good_costs_little_more() {
     let payer = Payer::new(100).await;
     payer.sim.log_range(Some(500), ALCHEMY);
-    let scan = async || {
-        payer.sim.mine(4_000);
-        let asked = || payer.sim.counts().get("eth_getLogs").copied().unwrap_or_default();
-        let before = asked();
-        payer.book.balance().await.unwrap();
-        asked() - before
-    };
-    scan().await;
+    scan(&payer).await;
     for _ in 0..4 {
-        let asked = scan().await;
+        let asked = scan(&payer).await;
         assert!(asked <= 20, "{asked} questions for the same 4,000 blocks twice, 500 at once: 16 if none is refused");
     }
 }

@@ -272,7 +272,6 @@ async fn w4_a_transaction_can_be_listed_repriced_and_cancelled() {
     assert!(matches!(first.reprice(10_000, 10).await, Err(Error::AlreadyFinal { .. })));
 }
 
-/// Nonces that nothing uses, because what used them was lost with a store: the gap is seen, and filled.
 /// By hand, too, all the gas of a transaction may cost only so much, however little a unit of it does.
 #[tokio::test(start_paused = true)]
 async fn w4_no_offer_costs_more_than_a_transaction_may() {
@@ -291,6 +290,7 @@ async fn w4_no_offer_costs_more_than_a_transaction_may() {
     deposit.confirmed().await.unwrap();
 }
 
+/// Nonces that nothing uses, because what used them was lost with a store: the gap is seen, and filled.
 #[tokio::test(start_paused = true)]
 async fn w4_a_gap_in_nonces_is_filled() {
     for gap in [1, 5, 11] {

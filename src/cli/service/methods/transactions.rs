@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alloy::primitives::U256;
-use chequebook_wallet::{Purpose, Transaction};
+use chequebook_wallet::Transaction;
 
 use crate::cli::{
     exit::{Exit, Failure},
@@ -45,9 +45,7 @@ fn price(args: &Args, name: &str) -> Result<u128, Problem> {
 /// The transaction that a call means. Who may not end a chequebook may not undo that either, nor make it dearer.
 fn meant(state: &State, call: &Call) -> Result<Transaction, Problem> {
     let transaction = find(&state.session, Args::need("nonce", call.args.count("nonce")?)?)?;
-    let purpose = transaction.purpose();
-    let is_of_end = matches!(purpose, Purpose::AnnounceKill { .. } | Purpose::CancelKill { .. } | Purpose::Kill { .. });
-    if is_of_end && !call.caller.may(Scope::End) {
+    if transaction.purpose().is_command() && !call.caller.may(Scope::End) {
         let message = "the transaction is about the end of a chequebook, expected a token with scope end, too";
         return Err(Problem::new(Refusal::Denied, message));
     }
